@@ -1,0 +1,41 @@
+# Every library we use, found once. timbre_packages is what all folders link; LibTorch is apart.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(fmt REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(PNG REQUIRED)
+find_package(ZLIB REQUIRED)
+
+add_library(timbre_packages INTERFACE)
+target_link_libraries(timbre_packages INTERFACE Threads::Threads ${CMAKE_DL_LIBS} nlohmann_json::nlohmann_json
+  fmt::fmt yaml-cpp PNG::PNG ZLIB::ZLIB)
+
+# A folder's own package file (cmake/packages/<folder>.cmake) adds what only it needs.
+file(GLOB more CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/cmake/packages/*.cmake)
+foreach(file IN LISTS more)
+  include(${file})
+endforeach()
+
+if(TIMBRE_TORCH)
+  if(NOT TIMBRE_TORCH_DIR)
+    file(GLOB found ${CMAKE_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch)
+    set(TIMBRE_TORCH_DIR "${found}")
+  endif()
+  if(NOT EXISTS ${TIMBRE_TORCH_DIR}/lib/libtorch_cpu.so)
+    message(FATAL_ERROR "LibTorch not found (TIMBRE_TORCH_DIR='${TIMBRE_TORCH_DIR}'). Run: make build")
+  endif()
+  # Linked directly rather than through TorchConfig.cmake, which asks for a CUDA toolkit when the wheel has CUDA.
+  add_library(timbre_libtorch INTERFACE)
+  target_include_directories(timbre_libtorch SYSTEM INTERFACE ${TIMBRE_TORCH_DIR}/include ${TIMBRE_TORCH_DIR}/include/torch/csrc/api/include)
+  target_compile_definitions(timbre_libtorch INTERFACE AT_PER_OPERATOR_HEADERS USE_C10D_GLOO)
+  set(libs torch torch_cpu c10)
+  if(EXISTS ${TIMBRE_TORCH_DIR}/lib/libtorch_cuda.so)
+    list(APPEND libs torch_cuda c10_cuda)
+    target_compile_definitions(timbre_libtorch INTERFACE TIMBRE_CUDA)
+  endif()
+  foreach(lib IN LISTS libs)
+    list(APPEND paths ${TIMBRE_TORCH_DIR}/lib/lib${lib}.so)
+  endforeach()
+  target_link_libraries(timbre_libtorch INTERFACE -Wl,--no-as-needed ${paths} -Wl,--as-needed -Wl,-rpath,${TIMBRE_TORCH_DIR}/lib)
+endif()

@@ -1,0 +1,9 @@
+#include "base/event.h"
+
+namespace timbre {
+
+EventSink no_events() {
+  return [](const Event&) {};
+}
+
+}  // namespace timbre

@@ -1,0 +1,157 @@
+#include "base/files.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.h"
+
+namespace timbre {
+namespace {
+
+/// errno as a sentence, with what to do where the cause is a common one.
+[[noreturn]] void fail(const std::string& what, const fs::path& path, int error) {
+  std::string next;
+  if (error == ENOSPC || error == EDQUOT) next = fmt::format("free some space on the disk that holds {}", path.parent_path().string());
+  if (error == EACCES || error == EPERM || error == EROFS) next = "choose a folder you may write to, or change its permissions";
+  if (error == ENOENT) next = "check the path for a typo";
+  throw SystemError(fmt::format("cannot {} {}: {}", what, path.string(), std::strerror(error)), next);
+}
+
+class Descriptor {
+ public:
+  Descriptor(const fs::path& path, int flags, const char* what, mode_t mode = 0666) : fd_(::open(path.c_str(), flags | O_CLOEXEC, mode)) {
+    if (fd_ < 0) fail(what, path, errno);
+  }
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+void write_all(int fd, std::string_view bytes, const fs::path& path) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail("write", path, errno);
+    bytes.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
+void sync_path(const fs::path& path, int flags) {
+  const Descriptor file(path, flags, "open");
+  if (::fsync(file.get()) != 0 && errno != EINVAL && errno != EROFS) fail("flush", path, errno);
+}
+
+fs::path parent_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+
+}  // namespace
+
+std::string read_file(const fs::path& path) {
+  const Descriptor file(path, O_RDONLY, "open");
+  struct stat info {};
+  if (::fstat(file.get(), &info) != 0) fail("read", path, errno);
+  if (S_ISDIR(info.st_mode)) throw SystemError(fmt::format("cannot read {}: it is a folder", path.string()));
+  std::string bytes;
+  bytes.reserve(static_cast<std::size_t>(info.st_size));
+  char block[1 << 16];
+  for (;;) {
+    const ssize_t n = ::read(file.get(), block, sizeof block);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail("read", path, errno);
+    if (n == 0) return bytes;
+    bytes.append(block, static_cast<std::size_t>(n));
+  }
+}
+
+void write_file_atomic(const fs::path& path, std::string_view bytes) {
+  static std::atomic<unsigned> serial{0};
+  const fs::path temporary = fs::path(path).concat(fmt::format(".tmp-{}-{}", ::getpid(), serial++));
+  try {
+    {
+      const Descriptor file(temporary, O_WRONLY | O_CREAT | O_EXCL, "create");
+      write_all(file.get(), bytes, path);
+      if (::fsync(file.get()) != 0) fail("flush", path, errno);
+    }
+    if (::rename(temporary.c_str(), path.c_str()) != 0) fail("rename to", path, errno);
+  } catch (...) {
+    ::unlink(temporary.c_str());
+    throw;
+  }
+  sync_path(parent_of(path), O_RDONLY | O_DIRECTORY);
+}
+
+void append_line(const fs::path& path, std::string_view line) {
+  const Descriptor file(path, O_WRONLY | O_CREAT | O_APPEND, "append to");
+  std::string bytes(line);
+  bytes += '\n';
+  write_all(file.get(), bytes, path);
+}
+
+void make_folders(const fs::path& path) {
+  std::error_code code;
+  fs::create_directories(path, code);
+  if (code) fail("create the folder", path, code.value());
+}
+
+void publish_folder(const fs::path& from, const fs::path& to) {
+  for (const auto& entry : fs::recursive_directory_iterator(from)) {
+    if (entry.is_regular_file()) sync_path(entry.path(), O_RDONLY);
+    if (entry.is_directory()) sync_path(entry.path(), O_RDONLY | O_DIRECTORY);
+  }
+  sync_path(from, O_RDONLY | O_DIRECTORY);
+  if (fs::exists(to)) throw SystemError(fmt::format("cannot make {}: it is there already", to.string()));
+  if (::rename(from.c_str(), to.c_str()) != 0) fail("rename to", to, errno);
+  sync_path(parent_of(to), O_RDONLY | O_DIRECTORY);
+}
+
+std::uint64_t free_disk_bytes(const fs::path& path) {
+  fs::path at = fs::absolute(path);
+  std::error_code code;
+  while (!fs::exists(at, code) && at.has_relative_path()) at = at.parent_path();
+  struct statvfs info {};
+  if (::statvfs(at.c_str(), &info) != 0) fail("ask for the free space of", at, errno);
+  return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
+}
+
+MappedFile::MappedFile(const fs::path& path) : path_(path) {
+  const Descriptor file(path, O_RDONLY, "open");
+  struct stat info {};
+  if (::fstat(file.get(), &info) != 0) fail("read", path, errno);
+  if (S_ISDIR(info.st_mode)) throw SystemError(fmt::format("cannot read {}: it is a folder", path.string()));
+  size_ = static_cast<std::size_t>(info.st_size);
+  if (size_ == 0) return;
+  void* at = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  if (at == MAP_FAILED) fail("map", path, errno);
+  data_ = static_cast<const std::byte*>(at);
+}
+
+MappedFile::~MappedFile() {
+  if (data_) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+fs::path program_folder() { return fs::read_symlink("/proc/self/exe").parent_path(); }
+
+bool is_safe_relative(std::string_view path) {
+  if (path.empty() || path.find('\0') != std::string_view::npos || path.find('\\') != std::string_view::npos) return false;
+  if (path.size() > 1 && path[1] == ':') return false;
+  const fs::path given(path);
+  if (given.is_absolute()) return false;
+  for (const auto& part : given) {
+    if (part == "..") return false;
+  }
+  return true;
+}
+
+}  // namespace timbre

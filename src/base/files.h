@@ -1,0 +1,57 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+/// Files that are either whole or absent.
+namespace timbre {
+
+namespace fs = std::filesystem;
+
+/// The whole file as bytes. Throws SystemError naming the path.
+std::string read_file(const fs::path& path);
+
+/// Writes to a temporary neighbour, fsyncs, renames over `path`, fsyncs the folder.
+/// Throws SystemError (naming the path and the cause: full disk, read-only folder); the old file stays.
+void write_file_atomic(const fs::path& path, std::string_view bytes);
+
+/// Appends one line and flushes it to the kernel; creates the file.
+void append_line(const fs::path& path, std::string_view line);
+
+/// mkdir -p with a SystemError that names the folder.
+void make_folders(const fs::path& path);
+
+/// Makes a filled temporary folder real: fsyncs every file in it, renames it to `to` (must not exist), fsyncs the parent.
+void publish_folder(const fs::path& from, const fs::path& to);
+
+/// Free bytes of the file system that holds `path` (or its nearest existing parent).
+std::uint64_t free_disk_bytes(const fs::path& path);
+
+/// Read-only memory map of a file; the bytes live as long as the object.
+class MappedFile {
+ public:
+  explicit MappedFile(const fs::path& path);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+  const std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// Folder of the running executable (plugins and timbre-torch lie beside it).
+fs::path program_folder();
+
+/// True when `path`, as given by foreign data, stays inside a folder: relative, no "..", no drive, no NUL.
+bool is_safe_relative(std::string_view path);
+
+}  // namespace timbre

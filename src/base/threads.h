@@ -1,0 +1,17 @@
+#pragma once
+#include <cstddef>
+#include <functional>
+
+/// Our own threads; never OpenMP (LibTorch brings its own runtime).
+namespace timbre {
+
+/// Number of worker threads: --threads, else TIMBRE_THREADS, else the cores this process may run on.
+int thread_count();
+void set_thread_count(int count);
+
+/// Calls `body(i)` for 0 ≤ i < count on thread_count() threads, in any order, and waits.
+/// The first exception is rethrown after all running calls ended; no new ones start after it.
+/// Calls from within a body run serially on the caller's thread.
+void parallel_for(std::size_t count, const std::function<void(std::size_t)>& body);
+
+}  // namespace timbre
