@@ -1,0 +1,80 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "align/textgrid.h"  // Interval
+
+/// A forced aligner that needs no model from elsewhere: monophone hidden Markov models with Gaussian mixtures, trained
+/// on the very corpus they align, from a flat start (Rabiner 1989; Young et al., The HTK Book, ch. 8).
+/// Non-goals: triphones, speaker adaptation beyond mean and variance, recognition.
+namespace timbre::align {
+
+/// What is said in one clip. Word numbers rise; phones of one word are neighbours.
+struct Transcript {
+  std::string id;
+  std::vector<std::string> phones;
+  std::vector<std::int64_t> word_of_phone;  ///< same length as phones
+  std::string speaker;
+};
+
+/// The clip of a transcript as mono samples at AlignerOptions::rate_hz; called from several threads. May throw.
+using AudioSource = std::function<std::vector<float>(std::size_t index)>;
+
+struct AlignerOptions {
+  double rate_hz = 16000;
+  std::int64_t gaussians = 8;         ///< per state at the end, fewer where a phone is rare
+  std::int64_t iterations = 24;       ///< passes over the training clips
+  double train_seconds = 5400;        ///< at most so much audio is trained on, evenly chosen; everything is aligned
+  double min_pause_s = 0.03;          ///< inner pauses shorter than this are not inserted
+  std::uint64_t seed = 1;
+};
+
+/// Where each phone lies. Intervals follow each other without gap from 0 to the end of the clip.
+struct Alignment {
+  /// Given phones in order, with "sil" at the ends and "sp" for pauses between words where there are any.
+  std::vector<Interval> phones;
+  /// Word number of each interval; -1 for sil and sp.
+  std::vector<std::int64_t> word_of_phone;
+  /// Mean over speech frames of ln p(frame | aligned state) − ln max over all states: 0 = nothing fits better than
+  /// the text, strongly negative = the text is not what is said.
+  double confidence = 0;
+};
+
+/// Called with (done, total) clips × passes, from one thread at a time. Returns false to stop (throws Interrupted).
+using AlignProgress = std::function<bool(double done, double total)>;
+
+/// Raised when an AlignProgress says stop.
+struct Interrupted {};
+
+/// A trained aligner: read-only and safe to share between threads.
+class Aligner {
+ public:
+  /// Trains on `transcripts`. All cores; the result does not depend on their number. Clips whose audio cannot be had
+  /// or that are shorter than their phones are left out. Throws DataError when nothing is left.
+  static Aligner train(const std::vector<Transcript>& transcripts, const AudioSource& audio, const AlignerOptions& options,
+                       const AlignProgress& progress = {});
+
+  /// Throws DataError when the clip is too short for its phones or has none.
+  Alignment align(const Transcript& transcript, std::span<const float> wave_N) const;
+
+  /// Phones in their classes: stress marks and digits are dropped where a phone is too rare to stand alone.
+  const std::map<std::string, std::string>& classes() const;
+  /// Mean log likelihood per frame after each training pass.
+  const std::vector<double>& log_likelihood() const;
+
+  Aligner(Aligner&&) noexcept;
+  Aligner& operator=(Aligner&&) noexcept;
+  ~Aligner();
+
+ private:
+  struct Model;
+  explicit Aligner(std::unique_ptr<Model> model);
+  std::unique_ptr<Model> model_;
+};
+
+}  // namespace timbre::align
