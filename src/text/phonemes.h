@@ -1,0 +1,66 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "text/user_lexicon.h"
+
+/// Text → phones. A front end is named by what it does ("espeak:en-us"), kept in voice.json, and fingerprinted
+/// by what it makes of probe sentences (text/probe.h).
+namespace timbre::text {
+
+/// Silence at both ends of an utterance (espeak: and arpabet: front ends always put one there).
+inline constexpr std::string_view kEdgeSilence = "sil";
+/// A pause inside an utterance; one for each run of punctuation.
+inline constexpr std::string_view kInnerPause = "sp";
+
+/// What a front end makes of one text. P phones, W words.
+struct Phonemized {
+  std::vector<std::string> phones;          ///< P symbols, pauses included
+  std::vector<std::string> words;           ///< W words as they were read (numbers and currencies may be spelt out)
+  std::vector<std::int64_t> word_of_phone;  ///< P indices into words; -1 for a pause
+  std::vector<std::string> warnings;        ///< what was dropped or guessed, for people
+};
+
+/// Phones given by hand for the bytes [begin, end) of a text: from `[word](/ipa/)` (text/markup.h).
+struct Spoken {
+  std::size_t begin = 0, end = 0;
+  std::string phones;  ///< as written between the slashes
+};
+
+/// One way of turning text into phones. Not thread-safe unless a class says so; espeak front ends share one
+/// process-wide lock, so parallel preparation uses processes (`--shard`).
+class FrontEnd {
+ public:
+  virtual ~FrontEnd() = default;
+  /// The name make_front_end() takes: "espeak:en-us", "ming024:english" …
+  virtual std::string name() const = 0;
+  /// The language as a short code: "en", "fr", "zh".
+  virtual std::string language() const = 0;
+  /// Phones of a text of any length with its punctuation. Text without a speakable character gives no phones and
+  /// a warning. Throws UsageError for a script the voice cannot read (naming the characters) and for phones
+  /// given by hand that this front end does not have.
+  virtual Phonemized phonemize(std::string_view text, std::span<const Spoken> spoken) = 0;
+  Phonemized phonemize(std::string_view text) { return phonemize(text, {}); }
+  /// The next plainer phone to try for a phone that a voice has never seen ("ˈɑː" → "ɑː" → "ɑ"), or "" when there
+  /// is none left.
+  virtual std::string plainer(std::string_view phone) const;
+};
+
+/// What a front end may need besides its name.
+struct FrontEndOptions {
+  std::filesystem::path lexicon;  ///< "word  PH PH" file looked up first (ming024:*, arpabet:*); empty = none
+  UserLexicon user;               ///< a voice's own words
+};
+
+/// "espeak:VOICE" (any voice of espeak-ng: en-us, es, fr-fr, it, ru, de …), "ming024:english", "ming024:mandarin",
+/// "arpabet:en". Throws UsageError for an unknown name or voice (listing what there is) and SystemError when
+/// libespeak-ng is missing (saying what to install).
+std::unique_ptr<FrontEnd> make_front_end(const std::string& name, FrontEndOptions options = {});
+
+}  // namespace timbre::text

@@ -1,0 +1,25 @@
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "text/phonemes.h"
+
+/// The text fingerprint of a voice: what its front end makes of 200 probe sentences. Another espeak-ng with the same
+/// output is fine; another output is an error that names the sentences.
+namespace timbre::text {
+
+struct Fingerprint {
+  std::string front_end;               ///< its name
+  std::vector<std::string> sentences;  ///< 32 hex digits for each probe sentence
+};
+
+/// 200 sentences for a language ("en", "es", "fr", "it", "ru", "de", "zh"; another Latin-script language takes a mixed set).
+const std::vector<std::string>& probe_sentences(std::string_view language);
+
+Fingerprint fingerprint(FrontEnd& front_end);
+
+/// The probe sentences whose phones differ, as text; empty = same.
+std::vector<std::string> differing_sentences(const Fingerprint& stored, const Fingerprint& now, std::string_view language);
+
+}  // namespace timbre::text
