@@ -1,0 +1,10 @@
+# PocketSphinx, only for the plugin that listens to synthesised speech (timbre score).
+if(TIMBRE_MEDIA)
+  pkg_check_modules(POCKETSPHINX IMPORTED_TARGET pocketsphinx sphinxbase)
+  if(POCKETSPHINX_FOUND)
+    add_library(timbre_plugin_recognizer_deps INTERFACE)
+    target_link_libraries(timbre_plugin_recognizer_deps INTERFACE PkgConfig::POCKETSPHINX)
+  else()
+    message(STATUS "PocketSphinx not found: timbre score will have no intelligibility rows")
+  endif()
+endif()
