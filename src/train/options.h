@@ -1,0 +1,59 @@
+#pragma once
+#include "batch/sampler.h"
+#include "config/fields.h"
+
+/// Options of the loop. Models set other defaults when they register (Registry::add_recipe).
+namespace timbre::train {
+
+/// Update rule of every parameter group.
+struct OptimOptions {
+  std::string kind = "adamw";
+  double lr = 1e-3;
+  double beta1 = 0.9, beta2 = 0.98;
+  double eps = 1e-9;
+  double weight_decay = 0.0;
+  double clip_norm = 1.0;
+  std::vector<std::string> group_lr;
+  std::vector<std::string> freeze;
+};
+config::Fields fields(OptimOptions& o);
+
+/// Learning rate over steps. The value multiplies lr, except for "ming024" and "noam", which give the rate itself.
+struct ScheduleOptions {
+  std::string kind = "warmup_cosine";
+  std::int64_t warmup_steps = 0;
+  double final_ratio = 0.05;
+  std::int64_t width = 256;
+  std::vector<std::int64_t> anneal_steps = {300000, 400000, 500000};
+  double anneal_rate = 0.3;
+};
+config::Fields fields(ScheduleOptions& o);
+
+/// Everything the loop obeys.
+struct TrainOptions {
+  OptimOptions optim;
+  ScheduleOptions schedule;
+  batch::SamplerOptions batch;
+  std::int64_t accumulate = 1;
+  std::int64_t max_steps = 0;
+  double max_epochs = 0;
+  double max_minutes = 0;
+  std::int64_t overfit = 0;
+  std::int64_t valid_every_steps = 0;
+  bool valid_at_epoch_end = true;
+  std::int64_t save_every_steps = 0;
+  double save_every_minutes = 10;
+  std::int64_t sample_every_steps = 0;
+  std::int64_t log_every_steps = 10;
+  std::int64_t keep = 3;
+  std::int64_t patience = 0;
+  double ema = 0.0;
+  std::string precision = "fp32";
+  std::string normalise = "global";
+  bool sync_batch_norm = true;
+  bool probe = true;
+  std::int64_t seed = 1234;
+};
+config::Fields fields(TrainOptions& o);
+
+}  // namespace timbre::train

@@ -1,0 +1,137 @@
+#pragma once
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+#include <map>
+#include <span>
+
+#include "base/event.h"
+#include "batch/batch.h"
+#include "nn/module.h"
+
+/// What a model promises the training loop; the loop knows nothing else about it. A recipe owns a list of players
+/// (parameters + losses + every n steps), so an adversarial pair needs no special case.
+namespace timbre::train {
+
+using nn::Tensor;
+
+enum class Split { train, valid };
+
+/// Where a recipe finds its data and what it is made for.
+struct DataContext {
+  std::filesystem::path corpus;
+  std::uint64_t seed = 0;
+  at::Device device = at::kCPU;
+  int rank = 0;
+  int world = 1;
+  std::int64_t overfit_items = 0;  ///< > 0: train and validate on the first so many items only (the loop cuts the lists)
+  /// about() of the run being continued, else null: a continued run keeps its symbols and speakers.
+  nlohmann::json continued = nullptr;
+  EventSink events = no_events();
+};
+
+/// One player's place in the optimisation: a generator, a discriminator, or the only one.
+struct Player {
+  std::string name = "model";
+  /// Parameters it moves, by name pattern (nn::matches). While it plays, all others have requires_grad off.
+  std::vector<std::string> parameters = {"*"};
+  std::int64_t every_n_steps = 1;
+};
+
+/// One part of a loss as a sum and the unit it is a mean over. The loop adds up
+///   Σ weight · sum / (count of the unit over the whole step: all ranks, all accumulated micro-batches),
+/// so gradients do not depend on how a step was cut into pieces. Weight 0 = reported only.
+struct Term {
+  std::string name;   ///< "mel", "duration" …
+  Tensor sum;         ///< scalar; carries the gradient in training
+  std::string unit;   ///< a key of Batch::counts; a mean over the batch itself = multiply by counts["items"] and say "items"
+  double weight = 1.0;
+};
+
+/// Where training stands.
+struct StepInfo {
+  std::int64_t step = 0;   ///< 1 = the first optimiser step
+  std::int64_t epoch = 0;  ///< 0 = the first pass over the data
+  std::size_t player = 0;  ///< index into players()
+  bool training = true;
+};
+
+/// Takes what a recipe wants heard and seen; stored in samples/ and shown by TensorBoard.
+class SampleSink {
+ public:
+  virtual ~SampleSink() = default;
+  /// Mono, -1…1.
+  virtual void audio(const std::string& tag, std::span<const float> samples_N, std::int64_t rate_hz) = 0;
+  /// A whole PNG file.
+  virtual void image(const std::string& tag, std::span<const unsigned char> png) = 0;
+  virtual void text(const std::string& tag, const std::string& text) = 0;
+};
+
+/// Weights a new run starts from (--base).
+struct Base {
+  std::filesystem::path source;
+  weights::TensorMap tensors;  ///< names as in the file
+  /// Of a voice: voice.json. Of a run's checkpoint: its recipe's about(). Of a bare file: null.
+  nlohmann::json about = nullptr;
+};
+
+/// What start_from() kept and what is new, one line each, shown to the user.
+struct StartReport {
+  std::int64_t kept_tensors = 0, new_tensors = 0;
+  std::int64_t kept_values = 0, new_values = 0;  ///< single numbers
+  std::vector<std::string> lines;  ///< "symbols: 43 of 51 kept, new: ʎ ɲ …", "speaker_emb.weight: new (1 speaker)"
+};
+
+/// A trainable thing. Made by the maker given to Registry::add_recipe with its resolved options, then open()ed once.
+class Recipe {
+ public:
+  virtual ~Recipe() = default;
+
+  /// Opens the corpus and builds the model. Missing columns are DataErrors whose `next` is the prepare command.
+  /// First values of parameters: nn::InitSeed(context.seed) is in force.
+  virtual void open(const DataContext& context) = 0;
+
+  /// All weights of all players. Stays the same object.
+  virtual nn::Module& model() = 0;
+  virtual std::vector<Player> players() const { return {Player{}}; }
+
+  /// Sizes of the items of a split, in the unit of units().
+  virtual const std::vector<batch::Item>& items(Split split) const = 0;
+  /// What Item::units counts: "frames", "tokens", "samples".
+  virtual std::string units() const { return "frames"; }
+  /// Units per second of audio, so that progress can be told in hours of speech; 0 = not audio.
+  virtual double units_per_s() const { return 0; }
+
+  /// Reads the items and makes one batch on the CPU. Runs on the loader's thread while step() runs: touch nothing mutable.
+  /// A file that is gone or broken is a DataError naming it.
+  virtual batch::Batch collate(Split split, std::span<const std::size_t> items) const = 0;
+
+  /// Forward pass of one player on a batch already on the device; the loop does backward, clipping and stepping.
+  virtual std::vector<Term> losses(const batch::Batch& batch, const StepInfo& info) = 0;
+  /// The terms of validation; the model is in evaluation mode and no gradient is recorded. The weighted total picks the best.
+  virtual std::vector<Term> validate(const batch::Batch& batch, const StepInfo& info) { return losses(batch, info); }
+
+  /// Artefacts for people; called after validation, in evaluation mode.
+  virtual void samples(SampleSink&, const StepInfo&) {}
+
+  /// Everything but the weights that a reader needs: {"model": {"kind", "config"}, "symbols", "speakers", "mel", …};
+  /// the body of voice.json. Stored in every checkpoint.
+  virtual nlohmann::json about() const = 0;
+
+  /// State besides weights that changes while training (a curriculum, running statistics). Saved, restored bit by bit.
+  virtual nlohmann::json state() const { return nullptr; }
+  virtual void load_state(const nlohmann::json&) {}
+
+  /// New run from old weights. The default keeps every tensor whose name and shape agree. Override to map foreign
+  /// names and to carry embedding rows over by symbol and speaker.
+  virtual StartReport start_from(const Base& base);
+
+  /// Writes the finished voice; default: voice.json = about() + {"provenance": …} and model.safetensors.
+  virtual void write_voice(const std::filesystem::path& folder, const weights::TensorMap& weights,
+                           const nlohmann::json& provenance) const;
+
+  /// Bytes one padded unit costs in a training step, as a first guess for the forecast; 0 = measure only.
+  virtual double bytes_per_unit() const { return 0; }
+};
+
+}  // namespace timbre::train
