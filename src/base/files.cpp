@@ -76,20 +76,47 @@ std::string read_file(const fs::path& path) {
 }
 
 void write_file_atomic(const fs::path& path, std::string_view bytes) {
+  AtomicFile file(path);
+  file.write(bytes);
+  file.commit();
+}
+
+AtomicFile::AtomicFile(const fs::path& path) : path_(path) {
   static std::atomic<unsigned> serial{0};
-  const fs::path temporary = fs::path(path).concat(fmt::format(".tmp-{}-{}", ::getpid(), serial++));
-  try {
-    {
-      const Descriptor file(temporary, O_WRONLY | O_CREAT | O_EXCL, "create");
-      write_all(file.get(), bytes, path);
-      if (::fsync(file.get()) != 0) fail("flush", path, errno);
-    }
-    if (::rename(temporary.c_str(), path.c_str()) != 0) fail("rename to", path, errno);
-  } catch (...) {
-    ::unlink(temporary.c_str());
-    throw;
+  temporary_ = fs::path(path).concat(fmt::format(".tmp-{}-{}", ::getpid(), serial++));
+  fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (fd_ < 0) fail("create", path_, errno);
+}
+
+AtomicFile::~AtomicFile() {
+  if (fd_ < 0) return;
+  ::close(fd_);
+  ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::write(std::string_view bytes) {
+  constexpr std::size_t kBuffered = 1 << 16;
+  position_ += bytes.size();
+  if (buffer_.size() + bytes.size() > kBuffered) flush();
+  if (bytes.size() >= kBuffered) {
+    write_all(fd_, bytes, path_);
+  } else {
+    buffer_.append(bytes);
   }
-  sync_path(parent_of(path), O_RDONLY | O_DIRECTORY);
+}
+
+void AtomicFile::flush() {
+  write_all(fd_, buffer_, path_);
+  buffer_.clear();
+}
+
+void AtomicFile::commit() {
+  flush();
+  if (::fsync(fd_) != 0) fail("flush", path_, errno);
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("rename to", path_, errno);
+  ::close(fd_);
+  fd_ = -1;
+  sync_path(parent_of(path_), O_RDONLY | O_DIRECTORY);
 }
 
 void append_line(const fs::path& path, std::string_view line) {

@@ -20,6 +20,28 @@ std::string read_file(const fs::path& path);
 /// Throws SystemError (naming the path and the cause: full disk, read-only folder); the old file stays.
 void write_file_atomic(const fs::path& path, std::string_view bytes);
 
+/// The same for contents that come in pieces: what was written appears at `path` when commit() returns, or never.
+class AtomicFile {
+ public:
+  explicit AtomicFile(const fs::path& path);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  /// Throws SystemError (full disk).
+  void write(std::string_view bytes);
+  void write(std::span<const std::byte> bytes) { write({reinterpret_cast<const char*>(bytes.data()), bytes.size()}); }
+  /// Bytes written so far.
+  std::uint64_t position() const { return position_; }
+  void commit();
+
+ private:
+  void flush();
+  fs::path path_, temporary_;
+  int fd_ = -1;
+  std::uint64_t position_ = 0;
+  std::string buffer_;
+};
+
 /// Appends one line and flushes it to the kernel; creates the file.
 void append_line(const fs::path& path, std::string_view line);
 
