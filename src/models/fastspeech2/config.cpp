@@ -1,0 +1,138 @@
+#include "models/fastspeech2/config.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace timbre::fastspeech2 {
+namespace {
+
+config::Fields fields_of(StackOptions& o) {
+  config::Fields f;
+  f.add("layers", o.layers, "blocks in the stack").range(1, 64);
+  f.add("width", o.width, "channels between blocks").range(2, 4096);
+  f.add("heads", o.heads, "attention heads; 0 = no attention (separable blocks only)").range(0, 64);
+  f.add("filter", o.filter, "hidden channels of the feed-forward part").range(1, 16384);
+  f.add("kernel", o.kernel, "taps of the feed-forward part's (depthwise) convolution").range(1, 99);
+  f.add("kernel_second", o.kernel_second, "taps of its second convolution (conv blocks)").range(1, 99);
+  f.add("dropout", o.dropout, "dropout probability").range(0, 0.95);
+  return f;
+}
+
+config::Fields fields_of(VarianceOptions& o) {
+  config::Fields f;
+  f.add("filter", o.filter, "channels of the duration, pitch and energy predictors").range(1, 8192);
+  f.add("kernel", o.kernel, "taps of the predictors' first convolution").range(1, 99);
+  f.add("dropout", o.dropout, "dropout probability of the predictors").range(0, 0.95);
+  f.add("pitch_level", o.pitch_level, "one pitch a phoneme or a frame").choices({"phoneme", "frame"});
+  f.add("energy_level", o.energy_level, "one energy a phoneme or a frame").choices({"phoneme", "frame"});
+  f.add("pitch_scale", o.pitch_scale, "spacing of the pitch bins").choices({"linear", "log"});
+  f.add("energy_scale", o.energy_scale, "spacing of the energy bins").choices({"linear", "log"});
+  f.add("embedding", o.embedding, "how a value enters the network: a table of bins, or a convolution").choices({"bins", "conv"});
+  f.add("bins", o.bins, "rows of the tables").range(2, 65536);
+  f.add("embedding_kernel", o.embedding_kernel, "taps of the conv embedding").range(1, 99);
+  f.add("normalise", o.normalise, "subtract the corpus mean, divide by its deviation");
+  f.add("energy_obeys_pitch_control", o.energy_obeys_pitch_control,
+        "ming024's bug: energy is scaled by the pitch control; set on voices imported from it");
+  return f;
+}
+
+config::Fields fields_of(LossOptions& o) {
+  config::Fields f;
+  f.add("mel", o.mel, "weight of the mel loss before the post-net").range(0, 1e6);
+  f.add("postnet", o.postnet, "weight of the mel loss after the post-net").range(0, 1e6);
+  f.add("duration", o.duration, "weight of the log-duration loss").range(0, 1e6);
+  f.add("pitch", o.pitch, "weight of the pitch loss").range(0, 1e6);
+  f.add("energy", o.energy, "weight of the energy loss").range(0, 1e6);
+  return f;
+}
+
+void check_stack(const char* name, const StackOptions& o, const std::string& block, std::vector<std::string>& problems) {
+  if (o.heads > 0 && o.width % o.heads != 0) {
+    problems.push_back(fmt::format("{0}.width {1} is no multiple of {0}.heads {2}: change one of them", name, o.width, o.heads));
+  }
+  if (o.heads == 0 && block == "conv") {
+    problems.push_back(fmt::format("{}.heads 0 needs block=separable: conv blocks always attend", name));
+  }
+  if (o.kernel % 2 == 0 || o.kernel_second % 2 == 0) {
+    problems.push_back(fmt::format("{}.kernel {} and {}.kernel_second {} must be odd, or the length changes", name, o.kernel, name, o.kernel_second));
+  }
+  if (o.width % 2 != 0) problems.push_back(fmt::format("{}.width {} must be even: half sine, half cosine", name, o.width));
+}
+
+}  // namespace
+
+config::Fields Config::fields() {
+  config::Fields f;
+  f.add("front_end", front_end, "what turns text into phones: espeak:VOICE, ming024:english, ming024:mandarin");
+  f.group("mel", audio::fields(mel), "mel spectrogram");
+  f.add("block", block, "conv: the paper's block; separable: depthwise + pointwise convolutions, far cheaper").choices({"conv", "separable"});
+  f.group("encoder", fields_of(encoder), "encoder");
+  f.group("decoder", fields_of(decoder), "decoder");
+  f.group("variance", fields_of(variance), "duration, pitch, energy");
+  f.group("loss", fields_of(loss), "losses");
+  f.add("postnet_layers", postnet_layers, "convolutions after the decoder; 0 = none").range(0, 32);
+  f.add("postnet_filter", postnet_filter, "channels of the post-net").range(1, 8192);
+  f.add("max_frames", max_frames, "rows of the position tables").alias("max_seq_len").range(1, 1 << 20);
+  f.add("phase", phase, "tell the decoder where in its phoneme each frame lies");
+  f.add("cut_long", cut_long, "training cuts utterances beyond max_frames, as ming024 does");
+  f.add("speaker_table", speaker_table, "a speaker embedding even for a single speaker");
+  return f;
+}
+
+std::vector<std::string> Config::problems() const {
+  std::vector<std::string> out = audio::validate(mel);
+  check_stack("encoder", encoder, block, out);
+  check_stack("decoder", decoder, block, out);
+  if (encoder.width != decoder.width) {
+    out.push_back(fmt::format("encoder.width {} and decoder.width {} must be equal: the decoder takes the encoder's output", encoder.width,
+                              decoder.width));
+  }
+  if (variance.kernel % 2 == 0) out.push_back(fmt::format("variance.kernel {} must be odd", variance.kernel));
+  if (variance.embedding == "conv" && !variance.normalise) {
+    out.push_back("variance.embedding=conv needs variance.normalise=true: values in hertz would swamp the sum");
+  }
+  if (variance.embedding_kernel % 2 == 0) out.push_back(fmt::format("variance.embedding_kernel {} must be odd", variance.embedding_kernel));
+  if (postnet_layers == 1) out.push_back("postnet_layers 1 is neither none (0) nor a first and a last one (2 or more)");
+  return out;
+}
+
+void apply_ming024(Config& config) {
+  const Config plain;
+  const auto kept = config.front_end;
+  config = plain;
+  config.front_end = kept == plain.front_end ? "ming024:english" : kept;
+  config.decoder.layers = 6;
+  config.cut_long = true;
+}
+
+void apply_small(Config& config) {
+  config.mel.rate_hz = 16000;
+  config.block = "separable";
+  config.encoder = {.layers = 4, .width = 192, .heads = 2, .filter = 384, .kernel = 9, .dropout = 0.1};
+  config.decoder = {.layers = 4, .width = 192, .heads = 2, .filter = 512, .kernel = 9, .dropout = 0.1};
+  config.variance = {.filter = 192, .kernel = 3, .dropout = 0.3, .embedding = "conv"};
+  config.loss = {.mel = 1, .postnet = 0, .duration = 0.3, .pitch = 0.1, .energy = 0.1};
+  config.postnet_layers = 0;
+  config.phase = true;
+  config.cut_long = false;
+}
+
+void apply_debug(Config& config) {
+  apply_small(config);
+  config.encoder = {.layers = 2, .width = 64, .heads = 2, .filter = 128, .kernel = 5, .dropout = 0.1};
+  config.decoder = {.layers = 2, .width = 64, .heads = 2, .filter = 128, .kernel = 5, .dropout = 0.1};
+  config.variance.filter = 64;
+}
+
+std::int64_t Vocabulary::row(const std::string& phone) const {
+  const auto found = std::find(symbols.begin(), symbols.end(), phone);
+  return found == symbols.end() ? -1 : found - symbols.begin();
+}
+
+std::int64_t Vocabulary::speaker_row(const std::string& name) const {
+  const auto found = std::find(speakers.begin(), speakers.end(), name);
+  return found == speakers.end() ? -1 : found - speakers.begin();
+}
+
+}  // namespace timbre::fastspeech2

@@ -1,0 +1,90 @@
+#include "roles/registry.h"
+
+#include <stdexcept>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "roles/synthesizer.h"
+#include "roles/vocoder.h"
+
+namespace timbre::roles {
+namespace {
+
+template <class Map, class Value>
+void add_new(Map& map, const std::string& name, Value value, const char* what) {
+  if (!map.emplace(name, std::move(value)).second) {
+    throw std::logic_error(fmt::format("two {} called '{}' are registered", what, name));
+  }
+}
+
+template <class Map>
+std::vector<std::string> names_of(const Map& map) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : map) names.push_back(name);
+  return names;
+}
+
+/// The network kind that voice.json names, for a table of makers.
+template <class Map>
+const typename Map::mapped_type& maker_for(const Map& makers, const VoiceFiles& voice, const char* role) {
+  const auto model = voice.about.find("model");
+  const std::string kind = model != voice.about.end() && model->is_object() ? model->value("kind", "") : "";
+  const auto found = makers.find(kind);
+  if (found != makers.end()) return found->second;
+  throw DataError(fmt::format("{}: model.kind is '{}', which is no {} of this program", (voice.dir / "voice.json").string(), kind, role),
+                  fmt::format("known kinds: {}", join(names_of(makers), ", ")));
+}
+
+}  // namespace
+
+void Registry::add(ModelSpec spec) {
+  const std::string name = spec.name;
+  add_new(models_, name, std::move(spec), "models");
+}
+
+void Registry::add_synthesizer(const std::string& model, SynthesizerMaker make) {
+  add_new(synthesizers_, model, std::move(make), "synthesizers");
+}
+
+void Registry::add_vocoder(const std::string& model, VocoderMaker make) { add_new(vocoders_, model, std::move(make), "vocoders"); }
+
+void Registry::add_parity(const std::string& set, ParityRunner run) { add_new(parity_, set, std::move(run), "parity runners"); }
+
+const ModelSpec& Registry::model(const std::string& name) const {
+  const auto found = models_.find(name);
+  if (found != models_.end()) return found->second;
+  const auto known = names_of(models_);
+  throw UsageError(fmt::format("no model is called '{}'; {}", name, did_you_mean(name, known)),
+                   fmt::format("models: {}", join(known, ", ")));
+}
+
+const Converter* Registry::converter_for(const std::filesystem::path& source) const {
+  for (const auto& [name, spec] : models_) {
+    for (const Converter& candidate : spec.converters) {
+      if (candidate.recognises && candidate.recognises(source)) return &candidate;
+    }
+  }
+  return nullptr;
+}
+
+const Converter& Registry::converter(const std::string& format) const {
+  std::vector<std::string> known;
+  for (const auto& [name, spec] : models_) {
+    for (const Converter& candidate : spec.converters) {
+      if (candidate.format == format) return candidate;
+      known.push_back(candidate.format);
+    }
+  }
+  throw UsageError(fmt::format("no checkpoint format is called '{}'; {}", format, did_you_mean(format, known)),
+                   fmt::format("formats: {}", join(known, ", ")));
+}
+
+std::unique_ptr<Synthesizer> Registry::make_synthesizer(const VoiceFiles& voice) const {
+  return maker_for(synthesizers_, voice, "synthesizer")(voice);
+}
+
+std::unique_ptr<Vocoder> Registry::make_vocoder(const VoiceFiles& voice) const {
+  return maker_for(vocoders_, voice, "vocoder")(voice);
+}
+
+}  // namespace timbre::roles
