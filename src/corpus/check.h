@@ -10,7 +10,7 @@
 #include "base/event.h"
 #include "config/fields.h"
 #include "corpus/clip_facts.h"
-#include "corpus/manifest.h"
+#include "corpus/corpus.h"
 
 /// The doctor: what is wrong with this data, before any training time is spent. Facts about every clip are measured
 /// once, in parallel; each rule then reads utterances and facts and returns a finding.

@@ -58,6 +58,7 @@ class Column {
   /// Throws DataError when it is missing or was made with another key (stale), saying to run `timbre prepare`.
   static Column open(const fs::path& corpus, const ColumnKey& key);
   Column(Column&&) noexcept;
+  Column& operator=(Column&&) noexcept;
   ~Column();
 
   const ColumnKey& key() const;

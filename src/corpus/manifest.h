@@ -2,16 +2,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
-/// A corpus on disk: a folder with manifest.jsonl (one utterance a line, never changed after import) and
-/// corpus.json (name, licence, attribution, source, how it was imported, the manifest's hash). Columns lie beside
-/// them (columns.h); audio/ holds the clips that were copied or decoded at import.
+/// manifest.jsonl: one utterance a line, in the order of the source, never changed after import.
 namespace timbre::corpus {
 
 namespace fs = std::filesystem;
@@ -42,65 +39,21 @@ Utterance from_line(std::string_view line, const std::string& file, std::int64_t
 std::string id_fault(std::string_view id);
 
 /// Reads a manifest line by line in bounded memory, in file order. Blank lines are skipped. Throws as from_line, and
-/// DataError for an id that came before (kept as 64-bit hashes) and for a last line without its line break
-/// (an interrupted copy).
+/// DataError for an id that came before.
 void read_manifest(const fs::path& manifest, const std::function<void(Utterance&&, std::int64_t line_number)>& each);
 
-/// An imported corpus, held in memory (about 300 bytes an utterance).
-class Corpus {
- public:
-  /// Throws DataError when `dir` is no corpus, when a file is missing or a line is broken.
-  static Corpus open(const fs::path& dir);
+/// All lines at once, on all threads. Throws as read_manifest, for the first broken line.
+std::vector<Utterance> load_manifest(std::string_view bytes, const std::string& file);
 
-  const std::vector<Utterance>& utterances() const { return utterances_; }
-  /// Index in utterances(); -1 when absent. The table is made on first use (not thread safe until then).
-  std::int64_t find(std::string_view id) const;
-  fs::path audio_path(const Utterance& utterance) const;
-  const fs::path& dir() const { return dir_; }
-  /// Hash of the manifest's bytes as they are now: what columns record as their input.
-  const std::string& hash() const { return hash_; }
-  /// False when the manifest is no longer the one that was imported.
-  bool as_imported() const { return as_imported_; }
-  /// corpus.json: name, licence, attribution, source, format, tool_version, manifest_hash, import {…}.
-  const nlohmann::json& about() const { return about_; }
-  std::string name() const;
+/// Ids seen so far, as 64-bit hashes: 16 bytes an id, so that a million fit beside a streaming pass.
+class IdSet {
+ public:
+  /// False when it was there before.
+  bool insert(std::string_view id);
+  bool contains(std::string_view id) const;
 
  private:
-  fs::path dir_;
-  std::vector<Utterance> utterances_;
-  nlohmann::json about_;
-  std::string hash_;
-  bool as_imported_ = true;
-  mutable std::unordered_map<std::string_view, std::int64_t> index_;
-};
-
-/// Writes a corpus folder: lines stream into a temporary neighbour "<dir>.importing", finish() makes it real by one
-/// rename. Without finish() nothing appears at `dir`; what an interrupted writer left is removed by the next one.
-class CorpusWriter {
- public:
-  /// Throws UsageError when `dir` exists and is not an empty folder, SystemError when another process is writing it.
-  explicit CorpusWriter(const fs::path& dir);
-  ~CorpusWriter();
-  CorpusWriter(const CorpusWriter&) = delete;
-  CorpusWriter& operator=(const CorpusWriter&) = delete;
-
-  /// Where files of the corpus (audio/…) go before finish().
-  const fs::path& staging() const { return staging_; }
-  /// Appends a line. Throws DataError for an unusable or repeated id.
-  void add(const Utterance& utterance);
-  /// False when an utterance of that id was added.
-  bool is_new(std::string_view id) const;
-  /// A line of rejected.jsonl.
-  void reject(const nlohmann::json& line);
-  std::int64_t count() const { return count_; }
-  /// Writes corpus.json = `about` + manifest_hash + utterances + seconds, fsyncs everything and renames.
-  void finish(nlohmann::json about);
-
- private:
-  struct Files;
-  fs::path dir_, staging_;
-  std::unique_ptr<Files> files_;
-  std::int64_t count_ = 0;
+  std::unordered_set<std::uint64_t> hashes_;
 };
 
 }  // namespace timbre::corpus
