@@ -32,7 +32,13 @@ struct Verb {
   bool writes = false;                ///< has --dry-run
   config::Fields fields;
   Run run;
+  /// Called with the verb's words before they are parsed: adds the options that depend on one of them (an importer's,
+  /// a model's; find it with config::peek_flag) or reads a run file whose values the flags then override. May be empty; must bear that the word is not there (--help).
+  std::function<void(config::Fields& fields, const std::vector<std::string>& words)> extend;
 };
+
+/// The headings of `timbre --help`, in order. A summary says its own: "Data: what is wrong with a corpus".
+inline constexpr const char* kGroups[] = {"Data", "Training", "Speaking", "Models", "Tools"};
 
 /// All verbs; each registers a function that makes it (options are heap-held by the Verb's run).
 class Verbs {
@@ -40,7 +46,11 @@ class Verbs {
   void add(const std::string& name, const std::string& summary, std::function<Verb()> make);
   /// A verb that only timbre-torch has.
   void add_elsewhere(const std::string& name, const std::string& summary);
-  struct Entry { std::string summary; std::function<Verb()> make; };  ///< make is empty for add_elsewhere
+  struct Entry {
+    std::string group;  ///< one of kGroups
+    std::string summary;
+    std::function<Verb()> make;  ///< empty for add_elsewhere
+  };
   const std::map<std::string, Entry>& all() const { return verbs_; }
 
  private:
@@ -58,6 +68,20 @@ void add_verb(Verbs& verbs, Verb head, config::Fields (*fields)(O&), int (*run)(
     Verb verb = head;
     verb.fields = fields(*options);
     verb.run = [options, run](Context& context) { return run(*options, context); };
+    return verb;
+  });
+}
+
+/// The same for a verb whose options grow with its words (see Verb::extend).
+template <class O>
+void add_verb(Verbs& verbs, Verb head, config::Fields (*fields)(O&), int (*run)(const O&, Context&),
+              void (*extend)(O&, config::Fields&, const std::vector<std::string>&)) {
+  verbs.add(head.name, head.summary, [head, fields, run, extend] {
+    auto options = std::make_shared<O>();
+    Verb verb = head;
+    verb.fields = fields(*options);
+    verb.run = [options, run](Context& context) { return run(*options, context); };
+    verb.extend = [options, extend](config::Fields& f, const std::vector<std::string>& words) { extend(*options, f, words); };
     return verb;
   });
 }
