@@ -54,7 +54,7 @@ class EntrySink {
 /// Options of every import.
 struct ImportOptions {
   std::string audio = "auto";
-  std::string speaker, language, name, licence, attribution;
+  std::string speaker, language, name, licence, attribution;  ///< "" = what the source says
   double min_duration_s = 0.02;
 };
 config::Fields fields(ImportOptions& options);
@@ -88,6 +88,7 @@ struct ImportRequest {
   fs::path out;
   ImportOptions options;
   bool dry_run = false;  ///< reads and probes everything, writes nothing
+  std::string tool_version;  ///< for corpus.json
 };
 
 struct ImportResult {

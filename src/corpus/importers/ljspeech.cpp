@@ -1,0 +1,98 @@
+#include <fstream>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "corpus/archive.h"
+#include "corpus/importer.h"
+
+/// LJSpeech: metadata.csv of `id|text|normalised text` without header or quoting, clips in wavs/.
+namespace timbre::corpus {
+
+namespace {
+
+struct Options {
+  std::string text = "normalized";
+};
+
+constexpr const char* kLayout = "a folder with metadata.csv (id|text|normalised text) and wavs/<id>.wav";
+
+/// wavs/<id>.<any usual ending>, or the same beside metadata.csv.
+fs::path find_clip(const fs::path& root, const std::string& id) {
+  std::error_code missing;
+  for (const fs::path& folder : {root / "wavs", root / "wav", root})
+    for (const char* ending : {".wav", "", ".flac", ".ogg", ".mp3"})
+      if (fs::path clip = folder / (id + ending); fs::is_regular_file(clip, missing)) return clip;
+  return root / "wavs" / (id + ".wav");
+}
+
+/// "LJ001-0001": the clips of Linda Johnson's own data set.
+bool is_linda(std::string_view id) {
+  if (id.size() != 10 || !id.starts_with("LJ") || id[5] != '-') return false;
+  for (std::size_t i : {2, 3, 4, 6, 7, 8, 9})
+    if (id[i] < '0' || id[i] > '9') return false;
+  return true;
+}
+
+void read(const fs::path& source, const Options& options, EntrySink& sink) {
+  fs::path root = fs::is_directory(source) ? source : source.parent_path();
+  fs::path table = fs::is_directory(source) ? source / "metadata.csv" : source;
+  if (!fs::is_regular_file(table))
+    throw DataError(fmt::format("{}: no metadata.csv in it; expected {}", source.string(), kLayout),
+                    "for other tables of file and text: timbre import table");
+  std::string text = read_text(table);
+  std::int64_t number = 0, linda = 0, lines = 0;
+  for (const std::string& raw : split(text, '\n')) {
+    ++number;
+    std::string_view line = trim(raw);
+    if (line.empty()) continue;
+    ++lines;
+    std::vector<std::string> cells = split(line, '|');
+    std::string file = table.string();
+    if (cells.size() < 2 || cells.size() > 3) {
+      sink.reject({file, number, "not 2 or 3 columns", fmt::format("{} columns; expected id|text|normalised text", cells.size()), std::string(line)});
+      continue;
+    }
+    Entry entry;
+    entry.id = std::string(trim(cells[0]));
+    // An id that is a path or carries its ending is common in home-made copies.
+    if (ascii_lower(entry.id).ends_with(".wav")) entry.id.resize(entry.id.size() - 4);
+    if (entry.id.starts_with("wavs/")) entry.id.erase(0, 5);
+    linda += is_linda(entry.id);
+    entry.audio = find_clip(root, entry.id);
+    std::string written(trim(cells[1])), normalized(cells.size() > 2 ? trim(cells[2]) : "");
+    entry.text = options.text == "normalized" && !normalized.empty() ? normalized : written;
+    if (entry.text != written) entry.extra = {{"raw_text", written}};
+    entry.file = file;
+    entry.line = number;
+    if (is_linda(entry.id)) entry.speaker = "LJSpeech", entry.language = "en";
+    sink.add(std::move(entry));
+  }
+  if (linda > 0 && linda * 10 > lines * 9) {
+    sink.about("name", "LJSpeech");
+    sink.about("licence", "public domain");
+    sink.about("attribution", "The LJ Speech Dataset, Keith Ito and Linda Johnson, read for LibriVox");
+  }
+}
+
+config::Fields fields(Options& o) {
+  config::Fields f;
+  f.add("text", o.text, "the third column, or the second where that is empty; or always the second").choices({"normalized", "raw"});
+  return f;
+}
+
+}  // namespace
+
+void register_importer_ljspeech(Importers& importers) {
+  importers.add("ljspeech", [] {
+    auto options = std::make_shared<Options>();
+    return Importer{.name = "ljspeech",
+                    .summary = "LJSpeech and data sets laid out like it: metadata.csv and wavs/",
+                    .layout = kLayout,
+                    .fields = fields(*options),
+                    .read = [options](const std::vector<fs::path>& sources, const ImportOptions&, EntrySink& sink) {
+                      for (const fs::path& source : sources) read(source, *options, sink);
+                    }};
+  });
+}
+
+}  // namespace timbre::corpus

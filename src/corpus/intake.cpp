@@ -1,0 +1,331 @@
+#include "corpus/intake.h"
+
+#include <cerrno>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <system_error>
+
+#include "audio/decode.h"
+#include "audio/write.h"
+#include "base/error.h"
+#include "base/files.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "base/threads.h"
+
+namespace timbre::corpus {
+
+using nlohmann::json;
+
+ScratchFolder::~ScratchFolder() {
+  std::error_code ignored;
+  if (!path_.empty()) fs::remove_all(path_, ignored);
+}
+
+const fs::path& ScratchFolder::path() {
+  if (path_.empty()) {
+    std::string name = (fs::temp_directory_path() / "timbre-import-XXXXXX").string();
+    if (!::mkdtemp(name.data())) throw SystemError(fmt::format("{}: cannot be made: {}", name, std::strerror(errno)), "set TMPDIR");
+    path_ = name;
+  }
+  return path_;
+}
+
+bool ScratchFolder::holds(const fs::path& file) const {
+  return !path_.empty() && file.string().starts_with(path_.string() + "/");
+}
+
+std::string ScratchFolder::stable_name(const fs::path& file) const {
+  return holds(file) ? file.string().substr(path_.string().size()) : file.string();
+}
+
+namespace {
+
+/// Hashes entries and rejects as the importer hands them over, without opening a clip.
+class Listing {
+ public:
+  explicit Listing(const ScratchFolder& scratch) : scratch_(scratch) {}
+  void add(const Entry& e) {
+    std::error_code missing;
+    auto size = fs::file_size(e.audio, missing);
+    take(fmt::format("+{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", e.id, scratch_.stable_name(e.audio), missing ? -1 : std::int64_t(size),
+                     e.text, e.speaker, e.language, e.split, e.start_s.value_or(-1), e.end_s.value_or(-1),
+                     e.extra.dump(-1, ' ', false, json::error_handler_t::replace)));
+  }
+  void reject(const Reject& r) { take(fmt::format("-{}\n{}\n{}\n{}", r.line, r.reason, r.detail, r.text)); }
+  std::string hash() const { return hash_hex(waiting_); }
+
+ private:
+  void take(const std::string& text) {
+    waiting_ += text;
+    if (waiting_.size() > (1u << 20)) waiting_ = hash_hex(waiting_);
+  }
+  const ScratchFolder& scratch_;
+  std::string waiting_;
+};
+
+class ListingSink : public EntrySink {
+ public:
+  void add(Entry e) override { listing_.add(e); }
+  void reject(Reject r) override { listing_.reject(r); }
+  void about(const std::string&, json) override {}
+  void note(const std::string&) override {}
+  fs::path scratch() override { return scratch_.path(); }
+  std::string hash() const { return listing_.hash(); }
+
+ private:
+  ScratchFolder scratch_;
+  Listing listing_{scratch_};
+};
+
+/// What became of one entry.
+struct Outcome {
+  Utterance utterance;
+  std::string reason, detail;  ///< reason not empty = rejected
+  enum class Way { linked, copied, decoded } way = Way::linked;
+  bool mixed = false;
+};
+
+/// Formats that later steps read as quickly as WAV and with a known length.
+bool is_quick(const audio::AudioInfo& info) {
+  return !info.estimated && (info.format.starts_with("wav") || info.format.starts_with("flac") || info.format.starts_with("ogg") ||
+                             info.format.starts_with("aiff"));
+}
+
+std::string short_reason(const std::string& what) { return what.size() > 300 ? what.substr(0, 300) + "…" : what; }
+
+/// Probes, decodes and writes in batches; keeps the order of the source.
+class Intake : public EntrySink {
+ public:
+  Intake(const ImportRequest& request, CorpusWriter* writer, const EventSink& events)
+      : request_(request), writer_(writer), events_(events) {}
+
+  void add(Entry e) override {
+    listing_.add(e);
+    e.id = make_id(e.id);
+    e.text = std::string(trim(e.text));
+    if (!request_.options.speaker.empty()) e.speaker = request_.options.speaker;
+    if (!request_.options.language.empty()) e.language = request_.options.language;
+    Reject r{e.file, e.line, {}, {}, e.text};
+    if (std::string fault = id_fault(e.id); !fault.empty()) r.reason = "unusable id", r.detail = fmt::format("'{}' {}", e.id, fault);
+    else if (!is_valid_utf8(e.text) || !is_valid_utf8(e.speaker)) r.reason = "text is not UTF-8";
+    else if (e.text.empty()) r.reason = "no text", r.detail = e.id;
+    else if (!ids_.insert(e.id)) r.reason = "id came before", r.detail = e.id;
+    if (!r.reason.empty()) return record_reject(r);
+    batch_.push_back(std::move(e));
+    if (batch_.size() >= kBatch) work();
+  }
+
+  void reject(Reject r) override {
+    listing_.reject(r);
+    record_reject(r);
+  }
+
+  void about(const std::string& key, json value) override { about_[key] = std::move(value); }
+  void note(const std::string& text) override { result.notes.push_back(text); }
+  fs::path scratch() override { return scratch_.path(); }
+
+  void finish() {
+    work();
+    result.about = about_;
+  }
+  std::string listing_hash() const { return listing_.hash(); }
+
+  ImportResult result;
+
+ private:
+  static constexpr std::size_t kBatch = 512;
+
+  void record_reject(const Reject& r) {
+    ++result.rejected;
+    ++result.reasons[r.reason];
+    if (!writer_) return;
+    json line = {{"file", scratch_.stable_name(r.file)}, {"line", r.line}, {"reason", r.reason}};
+    if (!r.detail.empty()) line["detail"] = r.detail;
+    if (!r.text.empty()) line["text"] = r.text;
+    writer_->reject(line);
+  }
+
+  void work() {
+    std::vector<Outcome> outcomes(batch_.size());
+    parallel_for(batch_.size(), [&](std::size_t i) { outcomes[i] = take(batch_[i]); });
+    for (std::size_t i = 0; i < batch_.size(); ++i) record(batch_[i], std::move(outcomes[i]));
+    batch_.clear();
+    emit_progress(events_, "import", static_cast<double>(result.utterances), 0, "clips");
+  }
+
+  void record(const Entry& e, Outcome&& o) {
+    if (!o.reason.empty()) return record_reject({e.file, e.line, o.reason, o.detail, e.text});
+    ++result.utterances;
+    result.duration_s += o.utterance.duration_s;
+    ++result.rates_hz[std::to_string(o.utterance.rate_hz)];
+    ++result.speakers[o.utterance.speaker];
+    result.mixed_to_mono += o.mixed;
+    result.stereo_left += o.utterance.channels > 1;
+    (o.way == Outcome::Way::linked ? result.linked : o.way == Outcome::Way::copied ? result.copied : result.decoded) += 1;
+    if (writer_) writer_->add(o.utterance);
+  }
+
+  /// One clip; runs on many threads.
+  Outcome take(const Entry& e) {
+    Outcome o;
+    Utterance& u = o.utterance;
+    u.id = e.id, u.text = e.text, u.speaker = e.speaker, u.language = e.language, u.split = e.split, u.extra = e.extra;
+    std::error_code missing;
+    if (!fs::is_regular_file(e.audio, missing)) {
+      o.reason = "no audio file";
+      o.detail = scratch_.stable_name(e.audio);
+      return o;
+    }
+    try {
+      place(e, audio::probe_audio(e.audio), o);
+    } catch (const DataError& error) {
+      o.reason = "audio cannot be read";
+      o.detail = short_reason(error.what());
+    }
+    if (o.reason.empty() && u.duration_s < request_.options.min_duration_s) {
+      o.reason = "audio is too short";
+      o.detail = fmt::format("{:.3f} s", u.duration_s);
+      if (u.audio.front() != '/' && writer_) fs::remove(writer_->staging() / u.audio, missing);
+    }
+    return o;
+  }
+
+  void place(const Entry& e, const audio::AudioInfo& info, Outcome& o) {
+    const std::string& mode = request_.options.audio;
+    Utterance& u = o.utterance;
+    bool packed = scratch_.holds(e.audio), piece = e.start_s || e.end_s;
+    bool decode = piece || mode == "wav16" || (mode == "auto" && !is_quick(info));
+    u.rate_hz = info.rate_hz, u.channels = info.channels, u.duration_s = info.duration_s;
+    if (decode) return write_decoded(e, o);
+    if (mode == "copy" || packed) {
+      o.way = Outcome::Way::copied;
+      u.audio = "audio/" + u.id + e.audio.extension().string();
+      if (writer_) {
+        make_folders(writer_->staging() / "audio");
+        std::error_code failed;
+        fs::copy_file(e.audio, writer_->staging() / u.audio, fs::copy_options::overwrite_existing, failed);
+        if (failed) throw SystemError(fmt::format("{}: cannot be copied: {}", e.audio.string(), failed.message()), "free some space");
+      }
+    } else {
+      u.audio = fs::absolute(e.audio).lexically_normal().string();
+    }
+    u.audio_bytes = static_cast<std::int64_t>(fs::file_size(e.audio));
+  }
+
+  void write_decoded(const Entry& e, Outcome& o) {
+    Utterance& u = o.utterance;
+    o.way = Outcome::Way::decoded;
+    u.audio = "audio/" + u.id + ".wav";
+    if (!writer_ && !e.start_s && !e.end_s) {  // dry run: the probe has told enough
+      o.mixed = u.channels > 1;
+      u.channels = 1;
+      return;
+    }
+    audio::Clip clip = audio::decode_audio(e.audio);
+    std::size_t first = 0, last = clip.samples_N.size();
+    double rate = static_cast<double>(clip.rate_hz);
+    if (e.start_s) first = std::min(last, static_cast<std::size_t>(std::llround(std::max(0.0, *e.start_s) * rate)));
+    if (e.end_s) last = std::min(last, static_cast<std::size_t>(std::llround(std::max(0.0, *e.end_s) * rate)));
+    if (last < first) last = first;
+    u.rate_hz = clip.rate_hz;
+    u.channels = 1;
+    u.duration_s = static_cast<double>(last - first) / rate;
+    o.mixed = clip.source_channels > 1;
+    if (o.mixed) {
+      if (!u.extra.is_object()) u.extra = json::object();
+      u.extra["source_channels"] = clip.source_channels;
+    }
+    if (!writer_ || last == first) return;
+    make_folders(writer_->staging() / "audio");
+    audio::write_audio(writer_->staging() / u.audio, std::span(clip.samples_N).subspan(first, last - first), clip.rate_hz, "wav");
+    u.audio_bytes = static_cast<std::int64_t>(fs::file_size(writer_->staging() / u.audio));
+  }
+
+  const ImportRequest& request_;
+  CorpusWriter* writer_;
+  const EventSink& events_;
+  ScratchFolder scratch_;
+  Listing listing_{scratch_};
+  IdSet ids_;
+  std::vector<Entry> batch_;
+  json about_ = json::object();
+};
+
+/// What decides whether two imports are the same one.
+json request_json(const Importer& importer, const ImportRequest& request) {
+  ImportOptions options = request.options;
+  json sources = json::array();
+  for (const fs::path& source : request.sources) sources.push_back(fs::absolute(source).lexically_normal().string());
+  return {{"format", importer.name}, {"sources", sources}, {"options", config::to_json(fields(options))},
+          {"format_options", config::to_json(importer.fields)}};
+}
+
+/// The finished import at `out`, when it is this one.
+std::optional<ImportResult> finished_before(const Importer& importer, const ImportRequest& request, const json& wanted) {
+  std::error_code missing;
+  if (!fs::exists(request.out / "corpus.json", missing)) return std::nullopt;
+  json about = json::parse(read_file(request.out / "corpus.json"), nullptr, false);
+  if (about.is_discarded() || !about.is_object() || about.value("import", json()) != wanted) return std::nullopt;
+  if (about.value("listing_hash", "") != listing_hash(importer, request)) {
+    throw UsageError(fmt::format("{}: holds this import, but the source has changed since; a corpus is never changed", request.out.string()),
+                     "give another --out, or remove that folder first");
+  }
+  ImportResult result;
+  result.already_there = true;
+  result.utterances = about.value("utterances", 0);
+  result.rejected = about.value("rejected", 0);
+  result.duration_s = about.value("duration_s", 0.0);
+  result.about = about;
+  return result;
+}
+
+}  // namespace
+
+std::string listing_hash(const Importer& importer, const ImportRequest& request) {
+  ListingSink sink;
+  importer.read(request.sources, request.options, sink);
+  return sink.hash();
+}
+
+ImportResult import_corpus(const Importer& importer, const ImportRequest& request, const EventSink& events) {
+  if (request.sources.empty()) throw UsageError("nothing to import", fmt::format("timbre import {} SOURCE --out CORPUS", importer.name));
+  for (const fs::path& source : request.sources)
+    if (!fs::exists(source))
+      throw DataError(fmt::format("{}: no such file or folder; expected {}", source.string(), importer.layout),
+                      "check the path, or quote it when it holds spaces");
+  json import = request_json(importer, request);
+  if (!request.dry_run)
+    if (auto before = finished_before(importer, request, import)) return *before;
+
+  std::unique_ptr<CorpusWriter> writer;
+  if (!request.dry_run) writer = std::make_unique<CorpusWriter>(request.out);
+  Intake intake(request, writer.get(), events);
+  importer.read(request.sources, request.options, intake);
+  intake.finish();
+  ImportResult result = std::move(intake.result);
+  if (result.utterances == 0) {
+    std::string why;
+    for (const auto& [reason, count] : result.reasons) why += fmt::format("{}{} ({})", why.empty() ? "" : ", ", reason, count);
+    throw DataError(fmt::format("{}: nothing usable in it{}; expected {}", request.sources[0].string(), why.empty() ? "" : ": " + why,
+                                importer.layout),
+                    fmt::format("timbre import {} --help", importer.name));
+  }
+  json about = {{"name", fs::absolute(request.sources[0]).lexically_normal().stem().string()}, {"licence", ""}, {"attribution", ""}, {"source", request.sources[0].string()}};
+  about.update(result.about);
+  for (auto [key, value] : {std::pair("name", request.options.name), {"licence", request.options.licence}, {"attribution", request.options.attribution}})
+    if (!value.empty()) about[key] = value;
+  about["format"] = importer.name;
+  about["tool_version"] = request.tool_version;
+  about["import"] = import;
+  result.about = about;
+  if (writer) {
+    about["listing_hash"] = intake.listing_hash();
+    writer->finish(about);
+  }
+  return result;
+}
+
+}  // namespace timbre::corpus
