@@ -24,14 +24,14 @@ std::vector<std::string> names_of(const Map& map) {
   return names;
 }
 
-/// The network kind that voice.json names, for a table of makers.
+/// The maker of about[section]["kind"]; `fallback` when the voice names none.
 template <class Map>
-const typename Map::mapped_type& maker_for(const Map& makers, const VoiceFiles& voice, const char* role) {
-  const auto model = voice.about.find("model");
-  const std::string kind = model != voice.about.end() && model->is_object() ? model->value("kind", "") : "";
+const typename Map::mapped_type& maker_for(const Map& makers, const VoiceFiles& voice, const char* section, const char* fallback) {
+  const auto part = voice.about.find(section);
+  const std::string kind = part != voice.about.end() && part->is_object() ? part->value("kind", fallback) : fallback;
   const auto found = makers.find(kind);
   if (found != makers.end()) return found->second;
-  throw DataError(fmt::format("{}: model.kind is '{}', which is no {} of this program", (voice.dir / "voice.json").string(), kind, role),
+  throw DataError(fmt::format("{}: {}.kind is '{}', which this program does not have", (voice.dir / "voice.json").string(), section, kind),
                   fmt::format("known kinds: {}", join(names_of(makers), ", ")));
 }
 
@@ -46,7 +46,7 @@ void Registry::add_synthesizer(const std::string& model, SynthesizerMaker make) 
   add_new(synthesizers_, model, std::move(make), "synthesizers");
 }
 
-void Registry::add_vocoder(const std::string& model, VocoderMaker make) { add_new(vocoders_, model, std::move(make), "vocoders"); }
+void Registry::add_vocoder(const std::string& kind, VocoderMaker make) { add_new(vocoders_, kind, std::move(make), "vocoders"); }
 
 void Registry::add_parity(const std::string& set, ParityRunner run) { add_new(parity_, set, std::move(run), "parity runners"); }
 
@@ -80,11 +80,11 @@ const Converter& Registry::converter(const std::string& format) const {
 }
 
 std::unique_ptr<Synthesizer> Registry::make_synthesizer(const VoiceFiles& voice) const {
-  return maker_for(synthesizers_, voice, "synthesizer")(voice);
+  return maker_for(synthesizers_, voice, "model", "")(voice);
 }
 
 std::unique_ptr<Vocoder> Registry::make_vocoder(const VoiceFiles& voice) const {
-  return maker_for(vocoders_, voice, "vocoder")(voice);
+  return maker_for(vocoders_, voice, "vocoder", "griffin-lim")(voice);
 }
 
 }  // namespace timbre::roles

@@ -32,7 +32,7 @@ class Registry {
   /// Throws std::logic_error for a name that is taken.
   void add(ModelSpec spec);
   void add_synthesizer(const std::string& model, SynthesizerMaker make);
-  void add_vocoder(const std::string& model, VocoderMaker make);
+  void add_vocoder(const std::string& kind, VocoderMaker make);
   /// `set` is the "set" of golden/<set>/set.json.
   void add_parity(const std::string& set, ParityRunner run);
 
@@ -47,6 +47,7 @@ class Registry {
 
   /// Opens the network of a voice by about["model"]["kind"]. Throws DataError when this program has none of that kind.
   std::unique_ptr<Synthesizer> make_synthesizer(const VoiceFiles& voice) const;
+  /// By about["vocoder"]["kind"]; "griffin-lim" when the voice names none.
   std::unique_ptr<Vocoder> make_vocoder(const VoiceFiles& voice) const;
 
  private:

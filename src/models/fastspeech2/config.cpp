@@ -31,6 +31,8 @@ config::Fields fields_of(VarianceOptions& o) {
   f.add("embedding", o.embedding, "how a value enters the network: a table of bins, or a convolution").choices({"bins", "conv"});
   f.add("bins", o.bins, "rows of the tables").range(2, 65536);
   f.add("embedding_kernel", o.embedding_kernel, "taps of the conv embedding").range(1, 99);
+  f.add("rounding", o.rounding, "predicted durations to frames: each alone, or carried over so that the whole keeps its length")
+      .choices({"each", "carried"});
   f.add("normalise", o.normalise, "subtract the corpus mean, divide by its deviation");
   f.add("energy_obeys_pitch_control", o.energy_obeys_pitch_control,
         "ming024's bug: energy is scaled by the pitch control; set on voices imported from it");
@@ -73,6 +75,7 @@ config::Fields Config::fields() {
   f.group("loss", fields_of(loss), "losses");
   f.add("postnet_layers", postnet_layers, "convolutions after the decoder; 0 = none").range(0, 32);
   f.add("postnet_filter", postnet_filter, "channels of the post-net").range(1, 8192);
+  f.add("postnet_dropout", postnet_dropout, "dropout probability of the post-net").range(0, 0.95);
   f.add("max_frames", max_frames, "rows of the position tables").alias("max_seq_len").range(1, 1 << 20);
   f.add("phase", phase, "tell the decoder where in its phoneme each frame lies");
   f.add("cut_long", cut_long, "training cuts utterances beyond max_frames, as ming024 does");
@@ -111,7 +114,7 @@ void apply_small(Config& config) {
   config.block = "separable";
   config.encoder = {.layers = 4, .width = 192, .heads = 2, .filter = 384, .kernel = 9, .dropout = 0.1};
   config.decoder = {.layers = 4, .width = 192, .heads = 2, .filter = 512, .kernel = 9, .dropout = 0.1};
-  config.variance = {.filter = 192, .kernel = 3, .dropout = 0.3, .embedding = "conv"};
+  config.variance = {.filter = 192, .kernel = 3, .dropout = 0.3, .embedding = "conv", .rounding = "carried"};
   config.loss = {.mel = 1, .postnet = 0, .duration = 0.3, .pitch = 0.1, .energy = 0.1};
   config.postnet_layers = 0;
   config.phase = true;

@@ -35,6 +35,7 @@ struct VarianceOptions {
   std::string embedding = "bins";        ///< bins: quantised to `bins` rows of a table (§2.3); conv: a convolution over the value
   std::int64_t bins = 256;
   std::int64_t embedding_kernel = 3;     ///< taps of the conv embedding
+  std::string rounding = "each";         ///< of predicted durations: each alone (ming024), or carried over from phone to phone
   bool normalise = true;                 ///< (x − mean) / deviation of the corpus before anything else
   bool energy_obeys_pitch_control = false;  ///< ming024's bug: the energy control is ignored, the pitch control used twice
 };
@@ -54,6 +55,7 @@ struct Config final : roles::ModelConfig {
   LossOptions loss;
   std::int64_t postnet_layers = 5;  ///< 0 = no post-net
   std::int64_t postnet_filter = 512;
+  double postnet_dropout = 0.5;
   std::int64_t max_frames = 1000;   ///< rows of the position tables; training cuts longer utterances (ming024's max_seq_len)
   bool phase = false;               ///< tell the decoder where in its phoneme each frame lies
   bool cut_long = false;            ///< cut utterances beyond max_frames in training as ming024 does, instead of leaving them whole
