@@ -1,0 +1,71 @@
+#include "audio/fft.h"
+
+#include <cmath>
+#include <numbers>
+
+#include "audio/cpu_levels.h"
+#include "audio/fft_passes-inl.h"
+#include "base/error.h"
+
+namespace timbre::audio {
+
+TIMBRE_FOR_EACH_CPU(void, forward, (const RealFft::Plan& plan, const float* x, float* re, float* im, float* scratch), (plan, x, re, im, scratch))
+TIMBRE_FOR_EACH_CPU(void, inverse, (const RealFft::Plan& plan, const float* re, const float* im, float* x, float* scratch), (plan, re, im, x, scratch))
+
+namespace {
+
+/// 8 first, then 4 and 2, then odd primes.
+std::vector<std::int64_t> factors(std::int64_t n) {
+  std::vector<std::int64_t> out;
+  for (std::int64_t r : {8, 4, 2}) {
+    while (n % r == 0) {
+      out.push_back(r);
+      n /= r;
+    }
+  }
+  for (std::int64_t r = 3; n > 1; r += 2) {
+    while (n % r == 0) {
+      out.push_back(r);
+      n /= r;
+    }
+  }
+  return out;
+}
+
+void push_root(std::vector<float>& to, std::int64_t k, std::int64_t n) {
+  const double angle = 2 * std::numbers::pi * static_cast<double>(k % n) / static_cast<double>(n);
+  to.push_back(static_cast<float>(std::cos(angle)));
+  to.push_back(static_cast<float>(std::sin(angle)));
+}
+
+}  // namespace
+
+RealFft::RealFft(std::int64_t size) : size_(size) {
+  if (size < 2 || size % 2 != 0) throw UsageError(fmt::format("an FFT of {} samples is not supported", size), "use an even size, best a power of two");
+  auto plan = std::make_shared<Plan>();
+  plan->half = size / 2;
+  std::int64_t length = plan->half, stride = 1;
+  for (std::int64_t radix : factors(plan->half)) {
+    plan->passes.push_back({radix, length / radix, stride, plan->twiddles.size()});
+    for (std::int64_t p = 0; p < length / radix; ++p) {
+      for (std::int64_t j = 1; j < radix; ++j) push_root(plan->twiddles, p * j, length);
+    }
+    if (radix > 8 || radix % 2 == 1) {
+      for (std::int64_t k = 0; k < radix; ++k) push_root(plan->roots, k, radix);
+    }
+    length /= radix;
+    stride *= radix;
+  }
+  for (std::int64_t k = 0; k <= plan->half; ++k) push_root(plan->split, k, size);
+  plan_ = std::move(plan);
+}
+
+void RealFft::forward(const float* x_NL, float* re_BL, float* im_BL, float* scratch) const {
+  timbre::audio::forward(*plan_, x_NL, re_BL, im_BL, scratch);
+}
+
+void RealFft::inverse(const float* re_BL, const float* im_BL, float* x_NL, float* scratch) const {
+  timbre::audio::inverse(*plan_, re_BL, im_BL, x_NL, scratch);
+}
+
+}  // namespace timbre::audio

@@ -1,0 +1,62 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <vector>
+
+namespace timbre::audio {
+
+/// Memory aligned for vector loads.
+template <class T>
+struct AlignedAllocator {
+  using value_type = T;
+  AlignedAllocator() = default;
+  template <class U>
+  AlignedAllocator(const AlignedAllocator<U>&) {}
+  static constexpr std::align_val_t kAlign{64};
+  T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), kAlign)); }
+  void deallocate(T* p, std::size_t) { ::operator delete(p, kAlign); }
+  bool operator==(const AlignedAllocator&) const { return true; }
+};
+using AlignedFloats = std::vector<float, AlignedAllocator<float>>;
+
+/// Real FFTs of eight signals at once: element i of signal l lies at [i · kLanes + l], so every butterfly is one vector
+/// operation and nothing is ever shuffled. Stockham's self-sorting algorithm, radix 4 with 2, 3, 5 and any odd prime for the
+/// rest; AVX2/AVX-512 text is chosen at run time (TIMBRE_CPU=scalar turns it off).
+class RealFft {
+ public:
+  static constexpr std::int64_t kLanes = 8;
+
+  /// Even sizes ≥ 2. Throws UsageError for others.
+  explicit RealFft(std::int64_t size);
+
+  std::int64_t size() const { return size_; }
+  std::int64_t bins() const { return size_ / 2 + 1; }
+  /// Floats that `scratch` of the transforms must hold.
+  std::size_t scratch_floats() const { return static_cast<std::size_t>(size_ * 2 * kLanes); }
+
+  /// x_NL: size × lanes → re_BL, im_BL: bins × lanes. No scaling. All pointers 32-byte aligned; x may not overlap the rest.
+  void forward(const float* x_NL, float* re_BL, float* im_BL, float* scratch) const;
+  /// The inverse, scaled by 1/size. Imaginary parts of the first and last bin are ignored.
+  void inverse(const float* re_BL, const float* im_BL, float* x_NL, float* scratch) const;
+
+  /// One pass of the complex transform, for the vector text in fft_passes-inl.h.
+  struct Pass {
+    std::int64_t radix, blocks, stride;  ///< length/radix, and the number of interleaved transforms
+    std::size_t twiddles;                ///< index of the first; (radix − 1) complex numbers a block
+  };
+  struct Plan {
+    std::int64_t half;                   ///< complex length
+    std::vector<Pass> passes;
+    std::vector<float> twiddles;
+    std::vector<float> split;            ///< cos, sin of 2πk/size, k = 0 … half
+    std::vector<float> roots;            ///< cos, sin of 2πk/radix of every odd radix, by pass
+  };
+
+ private:
+  std::int64_t size_;
+  std::shared_ptr<const Plan> plan_;
+};
+
+}  // namespace timbre::audio

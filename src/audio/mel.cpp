@@ -1,0 +1,178 @@
+#include "audio/mel.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "audio/cpu_levels.h"
+#include "audio/lanes.h"
+#include "audio/stft.h"
+#include "base/error.h"
+#include "base/strings.h"
+
+namespace timbre::audio {
+namespace {
+
+constexpr std::int64_t kL = RealFft::kLanes;
+
+/// The nonzero part of one filter.
+struct Filter {
+  std::int64_t first, count;
+  std::size_t weights;
+};
+
+/// re, im → magnitudes (in re) and their L2 norm by lane.
+TIMBRE_INLINE void magnitudes_body(float* re_BL, const float* im_BL, std::int64_t bins, float under_root, float* energy_L) {
+  V8 energy{};
+  for (std::int64_t b = 0; b < bins; ++b) {
+    V8 re, im;
+    load(re, re_BL + b * kL);
+    load(im, im_BL + b * kL);
+    V8 power = re * re + im * im + under_root;
+    energy += power;
+    square_root(power);
+    store(re_BL + b * kL, power);
+  }
+  square_root(energy);
+  store(energy_L, energy);
+}
+
+/// Magnitudes → mels × lanes, floored, and their natural logarithm when asked for.
+TIMBRE_INLINE void filter_body(const float* magnitude_BL, const Filter* filters, std::int64_t mels, const float* weights, float floor, bool ln, float* mel_ML) {
+  for (std::int64_t m = 0; m < mels; ++m) {
+    V8 sum{};
+    const float* w = weights + filters[m].weights;
+    for (std::int64_t i = 0; i < filters[m].count; ++i) {
+      V8 x;
+      load(x, magnitude_BL + (filters[m].first + i) * kL);
+      sum += x * w[i];
+    }
+    sum = sum > floor ? sum : V8{} + floor;
+    if (ln) natural_log(sum);
+    store(mel_ML + m * kL, sum);
+  }
+}
+
+TIMBRE_FOR_EACH_CPU(void, magnitudes, (float* re_BL, const float* im_BL, std::int64_t bins, float under_root, float* energy_L),
+                    (re_BL, im_BL, bins, under_root, energy_L))
+TIMBRE_FOR_EACH_CPU(void, filter,
+                    (const float* magnitude_BL, const Filter* filters, std::int64_t mels, const float* weights, float floor, bool ln, float* mel_ML),
+                    (magnitude_BL, filters, mels, weights, floor, ln, mel_ML))
+
+Padding padding_of(const MelOptions& o) { return o.padding == "same" ? Padding::same : Padding::center; }
+
+const MelOptions& checked(const MelOptions& options) {
+  const auto problems = validate(options);
+  if (!problems.empty()) throw UsageError("mel settings cannot be used: " + join(problems, "; "));
+  return options;
+}
+
+}  // namespace
+
+config::Fields fields(MelOptions& o) {
+  config::Fields f;
+  f.add("rate_hz", o.rate_hz, "sampling rate of the audio").range(1, 768000);
+  f.add("fft_samples", o.fft_samples, "length of the Fourier transform (even)").range(2, 1 << 20);
+  f.add("window_samples", o.window_samples, "length of the Hann window").range(1, 1 << 20);
+  f.add("hop_samples", o.hop_samples, "samples from one frame to the next").range(1, 1 << 20);
+  f.add("mels", o.mels, "mel bins").range(1, 4096);
+  f.add("f_min_hz", o.f_min_hz, "lower edge of the lowest filter").range(0, 384000);
+  f.add("f_max_hz", o.f_max_hz, "upper edge of the highest filter; 0 = half the rate").range(0, 384000);
+  f.add("log", o.log, "logarithm of the mel").choices({"ln", "log10", "none"});
+  f.add("floor", o.floor, "smallest value before the logarithm").range(1e-30, 1);
+  f.add("padding", o.padding, "ends: center (1 + N/hop frames) or same (N/hop frames)").choices({"center", "same"});
+  f.add("convention", o.convention, "details of magnitude and scale").choices({"tacotron", "hifigan", "vocos"});
+  return f;
+}
+
+std::vector<std::string> validate(const MelOptions& o) {
+  std::vector<std::string> problems;
+  auto need = [&](bool holds, const std::string& text) {
+    if (!holds) problems.push_back(text);
+  };
+  need(o.rate_hz > 0, fmt::format("rate_hz is {}, must be positive", o.rate_hz));
+  need(o.fft_samples >= 2 && o.fft_samples % 2 == 0, fmt::format("fft_samples is {}, must be even", o.fft_samples));
+  need(o.window_samples >= 1 && o.window_samples <= o.fft_samples, fmt::format("window_samples is {}, must be 1 … fft_samples ({})", o.window_samples, o.fft_samples));
+  need(o.hop_samples >= 1 && o.hop_samples <= o.fft_samples, fmt::format("hop_samples is {}, must be 1 … fft_samples ({})", o.hop_samples, o.fft_samples));
+  need(o.mels >= 1, fmt::format("mels is {}, must be at least 1", o.mels));
+  const double top = o.f_max_hz > 0 ? o.f_max_hz : static_cast<double>(o.rate_hz) / 2;
+  need(o.f_min_hz >= 0 && o.f_min_hz < top, fmt::format("f_min_hz is {}, must be below f_max_hz ({})", o.f_min_hz, top));
+  need(top <= static_cast<double>(o.rate_hz) / 2, fmt::format("f_max_hz is {}, above half the rate ({})", top, o.rate_hz / 2));
+  need(o.log == "ln" || o.log == "log10" || o.log == "none", fmt::format("log is '{}', must be ln, log10 or none", o.log));
+  need(o.floor > 1e-37, fmt::format("floor is {}, must be positive", o.floor));
+  need(o.padding == "center" || o.padding == "same", fmt::format("padding is '{}', must be center or same", o.padding));
+  need(o.convention == "tacotron" || o.convention == "hifigan" || o.convention == "vocos",
+       fmt::format("convention is '{}', must be tacotron, hifigan or vocos", o.convention));
+  return problems;
+}
+
+struct MelMaker::Tables {
+  MelOptions options;
+  Stft stft;
+  std::vector<Filter> filters;
+  std::vector<float> weights;
+  float under_root;
+
+  explicit Tables(const MelOptions& o)
+      : options(checked(o)),
+        stft(o.fft_samples, o.window_samples, o.hop_samples, padding_of(o)),
+        under_root(o.convention == "hifigan" ? 1e-9f : 0.0f) {
+    const bool htk = o.convention == "vocos";
+    const auto matrix = mel_filters(o.rate_hz, o.fft_samples, o.mels, o.f_min_hz, o.f_max_hz, htk ? MelScale::htk : MelScale::slaney,
+                                    htk ? MelNorm::none : MelNorm::slaney_area);
+    const auto bins = static_cast<std::size_t>(stft.bins());
+    for (std::size_t m = 0; m < static_cast<std::size_t>(o.mels); ++m) {
+      const auto row = matrix.begin() + static_cast<std::ptrdiff_t>(m * bins);
+      std::size_t first = 0, end = bins;
+      while (first < end && row[static_cast<std::ptrdiff_t>(first)] == 0) ++first;
+      while (end > first && row[static_cast<std::ptrdiff_t>(end - 1)] == 0) --end;
+      filters.push_back({static_cast<std::int64_t>(first), static_cast<std::int64_t>(end - first), weights.size()});
+      weights.insert(weights.end(), row + static_cast<std::ptrdiff_t>(first), row + static_cast<std::ptrdiff_t>(end));
+    }
+  }
+};
+
+MelMaker::MelMaker(const MelOptions& options) : tables_(std::make_unique<Tables>(options)) {}
+MelMaker::~MelMaker() = default;
+const MelOptions& MelMaker::options() const { return tables_->options; }
+
+Mel MelMaker::operator()(std::span<const float> wave_N) const {
+  const Tables& t = *tables_;
+  for (std::size_t i = 0; i < wave_N.size(); ++i) {
+    if (!std::isfinite(wave_N[i])) throw DataError(fmt::format("sample {} of the recording is not a finite number", i));
+  }
+  std::vector<float> padded = t.stft.padded(wave_N);
+  // TacotronSTFT's callers clip first; resampled audio can overshoot.
+  if (t.options.convention == "tacotron") {
+    for (float& x : padded) x = std::clamp(x, -1.0f, 1.0f);
+  }
+  Mel mel;
+  mel.frames = t.stft.frames(static_cast<std::int64_t>(wave_N.size()));
+  mel.bins = t.options.mels;
+  mel.values_FM.resize(static_cast<std::size_t>(mel.frames * mel.bins));
+  mel.energy_F.resize(static_cast<std::size_t>(mel.frames));
+  Stft::Scratch scratch = t.stft.scratch();
+  AlignedFloats re(static_cast<std::size_t>(t.stft.bins() * kL)), im(re.size()), mel_ML(static_cast<std::size_t>(mel.bins * kL)), energy(kL);
+  const bool ln = t.options.log == "ln", log10 = t.options.log == "log10";
+  for (std::int64_t first = 0; first < mel.frames; first += kL) {
+    t.stft.block(padded, first, re.data(), im.data(), scratch);
+    magnitudes(re.data(), im.data(), t.stft.bins(), t.under_root, energy.data());
+    filter(re.data(), t.filters.data(), mel.bins, t.weights.data(), static_cast<float>(t.options.floor), ln, mel_ML.data());
+    if (log10) std::transform(mel_ML.begin(), mel_ML.end(), mel_ML.begin(), [](float x) { return std::log10(x); });
+    const std::int64_t count = std::min(kL, mel.frames - first);
+    for (std::int64_t l = 0; l < count; ++l) {
+      float* row = mel.values_FM.data() + (first + l) * mel.bins;
+      for (std::int64_t m = 0; m < mel.bins; ++m) row[m] = mel_ML[static_cast<std::size_t>(m * kL + l)];
+      mel.energy_F[static_cast<std::size_t>(first + l)] = energy[static_cast<std::size_t>(l)];
+    }
+  }
+  return mel;
+}
+
+std::int64_t mel_frames(std::int64_t samples, const MelOptions& o) {
+  return Stft(checked(o).fft_samples, o.window_samples, o.hop_samples, padding_of(o)).frames(samples);
+}
+
+Mel mel_spectrogram(std::span<const float> wave_N, const MelOptions& options) { return MelMaker(options)(wave_N); }
+
+}  // namespace timbre::audio

@@ -1,0 +1,56 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "audio/fft.h"
+
+namespace timbre::audio {
+
+/// How the ends are filled. center: reflect fft/2 on both sides, 1 + N/hop frames; same: reflect (fft − hop)/2, N/hop frames.
+enum class Padding { center, same };
+
+/// Short-time Fourier transform of a real signal, eight frames at a time, and its least-squares inverse.
+class Stft {
+ public:
+  /// Periodic Hann window. Throws UsageError for sizes that do not fit together.
+  Stft(std::int64_t fft_samples, std::int64_t window_samples, std::int64_t hop_samples, Padding padding);
+
+  std::int64_t bins() const { return fft_.bins(); }
+  /// Samples of padding on each side.
+  std::int64_t pad() const { return pad_; }
+  /// Frames of a signal of that many samples; 0 when it is too short to be reflected.
+  std::int64_t frames(std::int64_t samples) const;
+  /// Samples of the signal made of that many frames.
+  std::int64_t samples(std::int64_t frames) const;
+  /// The signal with both ends filled by reflection. Throws DataError when it is too short.
+  std::vector<float> padded(std::span<const float> wave_N) const;
+
+  /// Working memory of one thread.
+  struct Scratch {
+    AlignedFloats hops, frames, fft;
+  };
+  Scratch scratch() const;
+
+  /// Spectra of frames first … first + 7 of a padded signal; frames beyond its end are made of zeros.
+  /// re_BL, im_BL: bins × 8, 32-byte aligned.
+  void block(std::span<const float> padded_N, std::int64_t first, float* re_BL, float* im_BL, Scratch& scratch) const;
+
+  /// Adds the windowed inverse of `count` ≤ 8 frames to a padded signal (overlap-add, not yet divided).
+  void add_block(const float* re_BL, const float* im_BL, std::int64_t first, std::int64_t count, std::span<float> padded_N, Scratch& scratch) const;
+  /// 1 / Σ window² of every padded sample for that many frames: what overlap-add must be multiplied with.
+  std::vector<float> overlap_weights(std::int64_t frames) const;
+  /// Length of the padded signal that exactly holds that many frames.
+  std::int64_t padded_samples(std::int64_t frames) const { return (frames - 1) * hop_ + fft_.size(); }
+
+ private:
+  RealFft fft_;
+  std::int64_t hop_, pad_;
+  Padding padding_;
+  AlignedFloats window_;
+  std::int64_t window_first_, window_end_;  ///< where the window is not zero
+};
+
+}  // namespace timbre::audio
