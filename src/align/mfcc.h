@@ -9,12 +9,12 @@ namespace timbre::align {
 struct MfccOptions {
   double rate_hz = 16000;
   double window_s = 0.020;   ///< Hamming
-  double hop_s = 0.005;      ///< frame f is centred on (f + ½)·hop
+  double hop_s = 0.010;      ///< frame f is centred on (f + ½)·hop
   std::int64_t mels = 26;
-  std::int64_t coefficients = 13;  ///< c0 … c12; c0 is replaced by the log energy of the frame
+  std::int64_t coefficients = 13;  ///< c0 … c12
   double low_hz = 80, high_hz = 7600;  ///< clipped to half the rate
   double preemphasis = 0.97;
-  std::int64_t delta_frames = 4;   ///< half width of the regression for Δ; ΔΔ is Δ of Δ
+  std::int64_t delta_frames = 2;   ///< half width of the regression for Δ; ΔΔ is Δ of Δ
 };
 
 /// F frames × D = 3·coefficients values (statics, Δ, ΔΔ), row-major, not normalised.
