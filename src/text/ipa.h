@@ -16,6 +16,10 @@ namespace timbre::text {
 /// not IPA.
 std::vector<std::string> split_ipa(std::string_view ipa);
 
+/// Phones of what espeak-ng calls one phoneme ("aɪɚ" → "aɪ" "ɚ"): the rule above, with every pair inside it belonging
+/// together. Never throws: an unknown letter is a phone of its own.
+std::vector<std::string> split_espeak_phoneme(std::string_view phoneme);
+
 /// True for a vowel (with or without stress, length, nasal mark).
 bool is_ipa_vowel(std::string_view phone);
 /// True where the phone carries primary stress.

@@ -1,0 +1,35 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace timbre::text {
+
+/// A sorted map of bytes to bytes embedded in the program (tools/text_data/make_tables.py); nothing is copied or parsed.
+class DataTable {
+ public:
+  explicit DataTable(const unsigned char* data);
+  std::uint32_t size() const { return count_; }
+  std::optional<std::string_view> find(std::string_view key) const;
+
+ private:
+  std::string_view key(std::uint32_t index) const;
+  std::string_view value(std::uint32_t index) const;
+
+  const unsigned char* data_;
+  std::uint32_t count_;
+  const char *keys_, *values_;
+};
+
+/// The tables by name: a character or word (UTF-8) → …
+const DataTable& decompose_table();          ///< canonical decomposition, one step
+const DataTable& compose_table();            ///< two characters → the one they compose to
+const DataTable& combining_table();          ///< combining class of a mark, one byte
+const DataTable& lower_table();              ///< full lower case of a character outside ASCII
+const DataTable& unidecode_table();          ///< ASCII transliteration of a character
+const DataTable& cmudict_table();            ///< word → first pronunciation, phones joined by blanks
+const DataTable& pinyin_character_table();   ///< character → syllable with tone number
+const DataTable& pinyin_phrase_table();      ///< phrase → syllables joined by blanks
+const DataTable& pinyin_prefix_table();      ///< beginnings of phrases
+
+}  // namespace timbre::text

@@ -1,0 +1,50 @@
+#pragma once
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "text/clauses.h"
+#include "text/espeak.h"
+#include "text/phonemes.h"
+
+namespace timbre::text {
+
+/// "espeak:VOICE": text cleaned and normalised, cut into clauses, each read by espeak-ng, phones split by the rule of ipa.h.
+/// `sil` at both ends, `sp` between clauses. For voices of English a few allophones that a small corpus cannot teach apart
+/// are merged: ɐ → ə, ᵻ → ɪ, oː and ɔ → ɔː, ʔ → t, stressed i → iː.
+class EspeakFrontEnd : public FrontEnd {
+ public:
+  EspeakFrontEnd(std::string_view voice, FrontEndOptions options);
+  std::string name() const override { return "espeak:" + voice_.code; }
+  std::string language() const override { return language_; }
+  Phonemized phonemize(std::string_view text, std::span<const Spoken> spoken) override;
+  std::string plainer(std::string_view phone) const override;
+
+ private:
+  using Phones = std::vector<std::string>;
+  /// A text that is ready to be cut: words given by hand stand in it as they are.
+  struct Ready {
+    std::string text;
+    std::vector<Spoken> spoken;
+  };
+  Ready prepare(std::string_view text, std::span<const Spoken> spoken, std::vector<std::string>& warnings) const;
+  void check_script(const Ready& ready) const;
+  void read_clause(const Ready& ready, const Clause& clause, Phonemized& out);
+  /// One phone list for each espeak word.
+  std::vector<Phones> groups(std::string_view clause) const;
+  /// The phones of each of `words`, from the phones of the whole clause.
+  std::vector<Phones> by_word(const std::vector<Phones>& groups, const std::vector<std::string>& words);
+  Phones given(std::string_view phones) const;
+  void merge_allophones(Phones& phones) const;
+
+  EspeakVoice voice_;
+  std::string language_;
+  UserLexicon user_;
+  std::unordered_map<std::string, Phones> alone_;  // words read one by one, to find word borders
+};
+
+/// For each phone of `spoken`, the index of the item of `parts` that it most likely comes from: a monotonic alignment by
+/// edit distance of the concatenated parts. Used to find words where espeak joined or split them.
+std::vector<std::size_t> align_to_parts(const std::vector<std::string>& spoken, const std::vector<std::vector<std::string>>& parts);
+
+}  // namespace timbre::text

@@ -1,0 +1,24 @@
+#include "base/error.h"
+#include "base/strings.h"
+#include "text/espeak_front_end.h"
+#include "text/phonemes.h"
+
+namespace timbre::text {
+
+std::string FrontEnd::plainer(std::string_view phone) const {
+  // ARPAbet: "AA1" → "AA0" → "AA"; pinyin has nothing plainer.
+  if (phone.size() < 2 || phone.size() > 3 || phone[0] < 'A' || phone[0] > 'Z') return "";
+  std::string base(phone.substr(0, phone.size() - 1));
+  if (phone.back() == '1' || phone.back() == '2') return base + "0";
+  return phone.back() == '0' ? base : "";
+}
+
+std::unique_ptr<FrontEnd> make_front_end(const std::string& name, FrontEndOptions options) {
+  if (name.starts_with("espeak:")) return std::make_unique<EspeakFrontEnd>(name.substr(7), std::move(options));
+  const std::vector<std::string> known = {"espeak:en-us", "ming024:english", "ming024:mandarin", "arpabet:en"};
+  std::string near = did_you_mean(name, known);
+  throw UsageError(fmt::format("there is no text front end '{}'{}", name, near.empty() ? "" : "; " + near),
+                   "one of: espeak:VOICE (for example espeak:en-us), ming024:english, ming024:mandarin, arpabet:en");
+}
+
+}  // namespace timbre::text

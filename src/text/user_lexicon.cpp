@@ -1,0 +1,51 @@
+#include "text/user_lexicon.h"
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/strings.h"
+#include "text/letters.h"
+
+namespace timbre::text {
+namespace {
+
+std::string_view without_slashes(std::string_view phones) {
+  phones = trim(phones);
+  if (phones.size() >= 2 && phones.front() == '/' && phones.back() == '/') phones = trim(phones.substr(1, phones.size() - 2));
+  return phones;
+}
+
+}  // namespace
+
+void UserLexicon::add(std::string_view word, std::string phones) { phones_[to_lower(word)] = std::string(without_slashes(phones)); }
+
+const std::string* UserLexicon::find(std::string_view word) const {
+  if (phones_.empty()) return nullptr;
+  auto it = phones_.find(to_lower(word));
+  return it == phones_.end() ? nullptr : &it->second;
+}
+
+UserLexicon UserLexicon::read(const std::filesystem::path& file) {
+  UserLexicon lexicon;
+  std::string text = read_file(file);
+  if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
+  std::size_t number = 0;
+  const std::string expected = "write word<TAB>/ipa/ on each line, for example: tomato<TAB>/təˈmeɪtoʊ/";
+  for (const std::string& raw : split(text, '\n')) {
+    ++number;
+    std::string_view line = trim(raw);
+    if (line.empty() || line.front() == '#') continue;
+    auto fail = [&](const std::string& what) { return DataError(fmt::format("{}:{}: {}: '{}'", file.string(), number, what, line), expected); };
+    auto tab = line.find('\t');
+    if (!is_valid_utf8(line)) throw DataError(fmt::format("{}:{}: not UTF-8", file.string(), number), "save the lexicon as UTF-8");
+    if (tab == line.npos) throw fail("no tab between word and phones");
+    std::string_view word = trim(line.substr(0, tab)), phones = without_slashes(line.substr(tab + 1));
+    if (word.empty()) throw fail("no word before the tab");
+    if (word.find(' ') != word.npos) throw fail("an entry is one word, without blanks");
+    if (phones.empty()) throw fail("no phones behind the tab");
+    if (lexicon.find(word)) throw fail("this word stands in the lexicon twice");
+    lexicon.add(word, std::string(phones));
+  }
+  return lexicon;
+}
+
+}  // namespace timbre::text
