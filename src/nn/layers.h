@@ -65,16 +65,21 @@ class Embedding : public Module {
   std::int64_t padding_row;
 };
 
+/// Shape of a recurrent stack.
+struct RecurrentOptions {
+  std::int64_t layers = 1;
+  bool bidirectional = false;
+};
+
 /// Long short-term memory, torch's gate order and names (weight_ih_l0, …, _reverse).
 class Lstm : public Module {
  public:
-  struct Options { std::int64_t layers = 1; bool bidirectional = false; };
-  Lstm(std::int64_t in, std::int64_t hidden, Options options = {});
+  Lstm(std::int64_t in, std::int64_t hidden, RecurrentOptions options = {});
   struct Result { Tensor out_BTD; Tensor h_LBD; Tensor c_LBD; };
   /// x_BTC → outputs and last states; h_LBD, c_LBD may be undefined (zeros).
   Result forward(const Tensor& x_BTC, const Tensor& h_LBD = {}, const Tensor& c_LBD = {}) const;
   std::int64_t hidden;
-  Options options;
+  RecurrentOptions options;
 
  private:
   std::vector<Tensor> weights_;
@@ -83,12 +88,11 @@ class Lstm : public Module {
 /// Gated recurrent unit, torch's gate order and names.
 class Gru : public Module {
  public:
-  struct Options { std::int64_t layers = 1; bool bidirectional = false; };
-  Gru(std::int64_t in, std::int64_t hidden, Options options = {});
+  Gru(std::int64_t in, std::int64_t hidden, RecurrentOptions options = {});
   struct Result { Tensor out_BTD; Tensor h_LBD; };
   Result forward(const Tensor& x_BTC, const Tensor& h_LBD = {}) const;
   std::int64_t hidden;
-  Options options;
+  RecurrentOptions options;
 
  private:
   std::vector<Tensor> weights_;
