@@ -52,16 +52,13 @@ std::vector<std::map<std::string, std::string>> read_paragraphs(std::string_view
 
 std::string first_line(std::string_view text) { return std::string(trim(text.substr(0, text.find('\n')))); }
 
-/// The line after "Recorded by:" (or "Provided by: NAME").
-std::string credited(std::string_view comment) {
-  for (const char* key : {"Recorded by:", "Provided by:"}) {
-    auto at = comment.find(key);
-    if (at == std::string_view::npos) continue;
-    std::string_view rest = comment.substr(at + std::string_view(key).size());
-    std::string line = first_line(rest);
-    return line.empty() ? first_line(rest.substr(std::min(rest.size(), rest.find('\n') + 1))) : line;
-  }
-  return {};
+/// What stands after `key`, on its line or the next one.
+std::string credited(std::string_view comment, std::string_view key) {
+  auto at = comment.find(key);
+  if (at == std::string_view::npos) return {};
+  std::string_view rest = comment.substr(at + key.size());
+  std::string line = first_line(rest);
+  return line.empty() ? first_line(rest.substr(std::min(rest.size(), rest.find('\n') + 1))) : line;
 }
 
 }  // namespace
@@ -107,10 +104,11 @@ Credits read_credits(std::string_view copyright, std::string_view language) {
     return it == chosen->end() ? std::string() : it->second;
   };
   credits.licence = first_line(value("License"));
-  std::string by = credited(value("Comment"));
+  std::string by = credited(value("Comment"), "Recorded by:"), giver = credited(value("Comment"), "Provided by:");
   credits.recorded_by = std::string(trim(std::string_view(by).substr(0, by.find_first_of("(<"))));
   credits.attribution = "© " + first_line(value("Copyright"));
   if (!by.empty()) credits.attribution += "; recorded by " + by;
+  if (!giver.empty()) credits.attribution += "; provided by " + giver;
   if (!credits.source.empty()) credits.attribution += "; " + credits.source;
   return credits;
 }

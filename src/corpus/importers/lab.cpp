@@ -1,0 +1,168 @@
+#include <algorithm>
+#include <memory>
+
+#include "align/textgrid.h"
+#include "base/error.h"
+#include "base/strings.h"
+#include "corpus/archive.h"
+#include "corpus/clip_finder.h"
+#include "corpus/importer.h"
+#include "corpus/table_text.h"
+
+/// One folder a speaker, a text beside each clip: <speaker>/<utt>.wav with <utt>.lab, .txt or .TextGrid (Montreal Forced
+/// Aligner, ming024's raw_path, fish-speech).
+namespace timbre::corpus {
+
+namespace {
+
+struct Options {
+  std::string text = "auto", textgrids;
+};
+
+constexpr const char* kLayout = "a folder of <speaker>/<utt>.wav with <utt>.lab, <utt>.txt or <utt>.TextGrid beside each";
+
+const std::vector<std::pair<std::string, std::string>> kTexts = {
+    {"lab", ".lab"}, {"txt", ".txt"}, {"txt", ".normalized.txt"}, {"textgrid", ".TextGrid"}, {"textgrid", ".textgrid"}};
+
+bool is_silence(std::string_view label) {
+  std::string word = ascii_lower(trim(label));
+  for (const char* silence : {"", "sil", "sp", "spn", "<eps>", "<unk>", "<sil>"})
+    if (word == silence) return true;
+  return false;
+}
+
+/// The words of a tier in order.
+std::string words_of(const align::Tier& tier) {
+  std::string text;
+  for (const align::Interval& interval : tier.intervals)
+    if (!is_silence(interval.label)) text += (text.empty() ? "" : " ") + std::string(trim(interval.label));
+  return text;
+}
+
+class LabReader {
+ public:
+  LabReader(fs::path root, const Options& options, EntrySink& sink) : root_(std::move(root)), options_(options), sink_(sink) {}
+
+  void read() {
+    visit(root_);
+    if (clips_ == 0) throw DataError(fmt::format("{}: no clips in it; expected {}", root_.string(), kLayout));
+  }
+
+ private:
+  /// Sorted, one folder at a time, so that the order is the same everywhere and memory stays small.
+  void visit(const fs::path& folder) {
+    std::vector<fs::path> clips, folders;
+    for (const auto& entry : fs::directory_iterator(folder)) {
+      if (entry.is_directory()) folders.push_back(entry.path());
+      else if (entry.is_regular_file() && is_clip(entry.path())) clips.push_back(entry.path());
+      else if (entry.is_regular_file() && entry.path().extension() == ".lab") check_clip(entry.path());
+    }
+    std::sort(clips.begin(), clips.end());
+    std::sort(folders.begin(), folders.end());
+    for (const fs::path& clip : clips) take(clip);
+    for (const fs::path& below : folders) visit(below);
+  }
+
+  void check_clip(const fs::path& text) {
+    std::error_code missing;
+    for (const std::string& ending : clip_endings()) {
+      fs::path clip = fs::path(text).replace_extension(ending);
+      if (fs::exists(clip, missing)) return;
+    }
+    sink_.reject({text.string(), 0, "no audio file", {}, {}});
+  }
+
+  void take(const fs::path& clip) {
+    ++clips_;
+    fs::path relative = clip.lexically_relative(root_);
+    Entry entry;
+    entry.audio = clip;
+    entry.id = fs::path(relative).replace_extension().generic_string();
+    if (std::distance(relative.begin(), relative.end()) > 1) entry.speaker = relative.begin()->string();
+    entry.file = clip.string();
+    fs::path grid = find_grid(relative);
+    if (!grid.empty()) entry.extra = {{"textgrid", fs::absolute(grid).lexically_normal().string()}};
+    for (const auto& [kind, ending] : kTexts) {
+      if (options_.text != "auto" && options_.text != kind) continue;
+      fs::path text = fs::path(clip).replace_extension();
+      text += ending;
+      std::error_code missing;
+      if (!fs::is_regular_file(text, missing)) continue;
+      entry.file = text.string();
+      if (kind == "textgrid") return take_grid(text, std::move(entry));
+      entry.text = join(split_whitespace(from_utf16(read_text(text, 1 << 20))), " ");
+      return sink_.add(std::move(entry));
+    }
+    sink_.reject({clip.string(), 0, "no text", "no .lab, .txt or .TextGrid beside it", {}});
+  }
+
+  fs::path find_grid(const fs::path& relative) const {
+    fs::path base = fs::path(options_.textgrids.empty() ? root_ : fs::path(options_.textgrids)) / relative;
+    std::error_code missing;
+    for (const char* ending : {".TextGrid", ".textgrid"})
+      if (fs::path grid = fs::path(base).replace_extension(ending); fs::is_regular_file(grid, missing)) return grid;
+    return {};
+  }
+
+  /// A "words" tier is a finished alignment of one utterance. Other tiers are what an aligner is given: a tier a speaker,
+  /// an interval an utterance.
+  void take_grid(const fs::path& file, Entry entry) {
+    align::TextGrid grid;
+    try {
+      grid = align::read_textgrid(file);
+    } catch (const DataError& error) {
+      return sink_.reject({file.string(), 0, "TextGrid cannot be read", error.what(), {}});
+    }
+    if (const align::Tier* words = grid.find("words")) {
+      entry.text = words_of(*words);
+      return sink_.add(std::move(entry));
+    }
+    std::int64_t pieces = 0;
+    for (const align::Tier& tier : grid.tiers) {
+      if (tier.of_points) continue;
+      for (const align::Interval& interval : tier.intervals) {
+        if (is_silence(interval.label)) continue;
+        Entry piece = entry;
+        piece.id += fmt::format("_{:04}", ++pieces);
+        piece.text = std::string(trim(interval.label));
+        if (grid.tiers.size() > 1 || piece.speaker.empty()) piece.speaker = tier.name;
+        piece.start_s = interval.start_s;
+        piece.end_s = interval.end_s;
+        sink_.add(std::move(piece));
+      }
+    }
+    if (pieces == 0) sink_.reject({file.string(), 0, "no text", "no interval with a label", {}});
+  }
+
+  fs::path root_;
+  const Options& options_;
+  EntrySink& sink_;
+  std::int64_t clips_ = 0;
+};
+
+config::Fields fields(Options& o) {
+  config::Fields f;
+  f.add("text", o.text, "what to read beside each clip; auto takes the first there is, in this order").choices({"auto", "lab", "txt", "textgrid"});
+  f.add("textgrids", o.textgrids, "folder of <speaker>/<utt>.TextGrid, where they are apart; noted in the manifest").metavar("DIR");
+  return f;
+}
+
+}  // namespace
+
+void register_importer_lab(Importers& importers) {
+  importers.add("lab", [] {
+    auto options = std::make_shared<Options>();
+    return Importer{.name = "lab",
+                    .summary = "a folder a speaker with a .lab, .txt or TextGrid beside each clip (MFA)",
+                    .layout = kLayout,
+                    .fields = fields(*options),
+                    .read = [options](const std::vector<fs::path>& sources, const ImportOptions&, EntrySink& sink) {
+                      for (const fs::path& source : sources) {
+                        if (!fs::is_directory(source)) throw DataError(fmt::format("{}: not a folder; expected {}", source.string(), kLayout));
+                        LabReader(source, *options, sink).read();
+                      }
+                    }};
+  });
+}
+
+}  // namespace timbre::corpus
