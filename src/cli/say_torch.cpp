@@ -1,0 +1,147 @@
+// Speaking: speak a text with a voice: to a file, to a pipe, line by line
+#include <unistd.h>
+
+#include <iostream>
+#include <iterator>
+
+#include "audio/write.h"
+#include "base/error.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "cli/networks.h"
+#include "cli/verb.h"
+#include "voice/speech.h"
+#include "voice/timestamps.h"
+
+namespace timbre::cli {
+namespace {
+
+struct SayVerb {
+  std::vector<std::string> text;
+  std::string voice, out = "out.wav", format, file, lines, timestamps;
+  voice::SayOptions say;
+};
+
+config::Fields fields(SayVerb& o) {
+  config::Fields f;
+  f.add("text", o.text, "what to say; '-' or nothing reads standard input").positional().metavar("TEXT");
+  f.add("voice", o.voice, "voice folder, or a run folder (its voice)").required().metavar("VOICE");
+  f.add("out", o.out, "sound file (.wav .flac .ogg .mp3 .raw), '-' for standard output; a folder with --lines").letter('o').metavar("FILE");
+  f.add("format", o.format, "wav, flac, ogg, mp3 or raw (16-bit little endian); default: by the file's ending, wav for '-'");
+  f.add("file", o.file, "read the text from a file").metavar("FILE");
+  f.add("lines", o.lines, "one sound file for each line of a file, 'id|text' or 'text'; -o names the folder").metavar("FILE");
+  f.add("timestamps", o.timestamps, "also write when each word was said: .json, .srt or .TextGrid").metavar("FILE");
+  f.group("", voice::fields(o.say));
+  return f;
+}
+
+std::string text_of(const SayVerb& o) {
+  if (!o.file.empty() && !o.text.empty()) throw UsageError("both a text and --file were given", "give one of them");
+  if (!o.file.empty()) return read_file(o.file);
+  const std::string words = join(o.text, " ");
+  if (!words.empty() && words != "-") return words;
+  if (words.empty() && ::isatty(STDIN_FILENO)) {
+    throw UsageError("there is nothing to say: no text was given", "timbre say \"Hello there.\" --voice VOICE -o hello.wav");
+  }
+  return {std::istreambuf_iterator<char>(std::cin), {}};
+}
+
+/// Warnings of all pieces, each once.
+void warn_once(const std::vector<std::string>& warnings, std::vector<std::string>& seen) {
+  for (const auto& text : warnings) {
+    if (std::find(seen.begin(), seen.end(), text) != seen.end()) continue;
+    log::warn(text);
+    seen.push_back(text);
+  }
+}
+
+/// Says one text into one writer, piece by piece; returns the pieces without their samples.
+std::vector<voice::SpokenPiece> say_into(voice::Speaker& speaker, const std::string& text, const SayVerb& o, audio::AudioWriter& writer) {
+  std::vector<voice::SpokenPiece> pieces;
+  std::vector<std::string> seen;
+  speaker.say(text, o.say, [&](voice::SpokenPiece&& piece) {
+    writer.write(piece.wave_N);
+    warn_once(piece.warnings, seen);
+    piece.wave_N.clear();
+    piece.mel_FM.clear();
+    pieces.push_back(std::move(piece));
+  });
+  writer.close();
+  if (writer.clipped() > 0) log::warn(fmt::format("{} samples were louder than full scale and were clipped", writer.clipped()));
+  if (!o.timestamps.empty()) write_file_atomic(o.timestamps, voice::format_timestamps(pieces, voice::timestamp_format(o.timestamps)));
+  return pieces;
+}
+
+void report(const SayVerb& o, const std::string& out, double seconds, Context& context) {
+  if (context.json) {
+    const std::string text = nlohmann::json{{"out", out}, {"seconds", seconds}, {"timestamps", o.timestamps}}.dump() + "\n";
+    std::fwrite(text.data(), 1, text.size(), context.out);
+  } else {
+    log::note(fmt::format("{}: {:.2f} s of speech", out, seconds));
+  }
+}
+
+int say_lines(voice::Speaker& speaker, const SayVerb& o, Context& context) {
+  const fs::path folder = o.out;
+  make_folders(folder);
+  const auto lines = split(read_file(o.lines), '\n');
+  const std::string ending = o.format.empty() ? "wav" : o.format;
+  std::int64_t number = 0, said = 0;
+  for (const auto& line : lines) {
+    ++number;
+    if (trim(line).empty()) continue;
+    const auto bar = line.find('|');
+    const std::string id = bar == std::string::npos ? fmt::format("{:04}", number) : std::string(trim(line.substr(0, bar)));
+    if (!is_safe_relative(id)) throw DataError(fmt::format("{}:{}: '{}' cannot be a file name", o.lines, number, id), "use letters, digits, - and _");
+    const fs::path path = folder / (id + "." + ending);
+    auto writer = audio::AudioWriter::open(path, speaker.rate_hz(), ending);
+    say_into(speaker, bar == std::string::npos ? line : line.substr(bar + 1), o, *writer);
+    emit_progress(context.events, "say", static_cast<double>(number), static_cast<double>(lines.size()), "lines");
+    ++said;
+  }
+  if (said == 0) throw UsageError(fmt::format("{} has no line to say", o.lines));
+  if (context.json) fmt::print(context.out, "{}\n", nlohmann::json{{"out", o.out}, {"files", said}}.dump());
+  else log::note(fmt::format("{} files in {}", said, o.out));
+  return 0;
+}
+
+int run(const SayVerb& o, Context& context) {
+  if (!o.timestamps.empty()) voice::timestamp_format(o.timestamps);  // a bad ending is said before minutes of work
+  voice::speed_factor(o.say.speed);
+  if (!o.lines.empty() && !o.timestamps.empty()) throw UsageError("--timestamps goes with one text, not with --lines");
+  const auto voice = voice::Voice::open(o.voice);
+  const std::string text = o.lines.empty() ? text_of(o) : std::string();
+  if (o.lines.empty() && trim(text).empty()) {
+    throw UsageError("there is nothing to say: the text is empty", "timbre say \"Hello there.\" --voice VOICE -o hello.wav");
+  }
+  roles::Registry registry;
+  register_networks(registry);
+  voice::Speaker speaker(voice, registry, o.say.accept_text_changes);
+  if (!o.lines.empty()) return say_lines(speaker, o, context);
+
+  const bool to_pipe = o.out == "-";
+  if (to_pipe && ::isatty(STDOUT_FILENO)) throw UsageError("sound is not written to a terminal", "timbre say … -o - | aplay, or -o FILE");
+  if (to_pipe && context.json) throw UsageError("--json and -o - both want standard output", "give -o FILE");
+  auto writer = to_pipe ? audio::AudioWriter::open(stdout, speaker.rate_hz(), o.format.empty() ? "wav" : o.format)
+                        : audio::AudioWriter::open(fs::path(o.out), speaker.rate_hz(), o.format);
+  say_into(speaker, text, o, *writer);
+  report(o, o.out, static_cast<double>(writer->samples()) / static_cast<double>(speaker.rate_hz()), context);
+  return 0;
+}
+
+}  // namespace
+
+void register_say(Verbs& verbs) {
+  add_verb<SayVerb>(verbs,
+                    {.name = "say",
+                     .summary = "Speaking: speak a text with a voice: to a file, to a pipe, line by line",
+                     .usage = "say TEXT --voice VOICE -o out.wav",
+                     .examples = {"timbre say \"Hello there.\" --voice runs/first/voice -o hello.wav",
+                                  "timbre say \"Slowly, [pause:1s] please.\" --voice V --speed slow -o slow.mp3 --timestamps slow.srt",
+                                  "timbre say \"I say [tomato](/təˈmɑːtoʊ/).\" --voice V -o tomato.wav",
+                                  "timbre say --file book.txt --voice V -o - --format raw | aplay -r 16000 -f S16_LE"}},
+                    fields, run);
+}
+
+}  // namespace timbre::cli

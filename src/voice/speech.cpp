@@ -1,0 +1,162 @@
+#include "voice/speech.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "text/markup.h"
+
+namespace timbre::voice {
+namespace {
+
+/// Throws when the two front ends differ, naming the first field: a mel made with other settings would come out as noise.
+void expect_same_mel(const audio::MelOptions& voice, const audio::MelOptions& vocoder, const std::string& vocoder_name) {
+  audio::MelOptions a = voice, b = vocoder;
+  const auto mine = audio::fields(a), other = audio::fields(b);
+  for (std::size_t i = 0; i < mine.list().size(); ++i) {
+    if (mine.list()[i].value() != other.list()[i].value()) {
+      throw DataError(fmt::format("the vocoder {} wants mel.{} = {}, the voice makes {}", vocoder_name, mine.list()[i].name(),
+                                  other.list()[i].value().dump(), mine.list()[i].value().dump()),
+                      "choose a vocoder that was trained with this voice's mel settings");
+    }
+  }
+}
+
+/// Phones and words of the piece on the time axis, from the frames of each phone.
+void place_in_time(SpokenPiece& piece, const text::Phonemized& phonemized, const roles::MelUtterance& mel, double frame_s) {
+  double at_s = piece.start_s;
+  std::int64_t word = -1;
+  for (std::size_t p = 0; p < phonemized.phones.size(); ++p) {
+    const double end_s = at_s + static_cast<double>(mel.durations_P[p]) * frame_s;
+    piece.phones.push_back({phonemized.phones[p], at_s, end_s});
+    const std::int64_t owner = phonemized.word_of_phone[p];
+    if (owner >= 0 && owner != word) piece.words.push_back({phonemized.words[static_cast<std::size_t>(owner)], at_s, end_s});
+    if (owner >= 0) {
+      piece.words.back().end_s = end_s;
+      word = owner;
+    }
+    at_s = end_s;
+  }
+}
+
+}  // namespace
+
+config::Fields fields(SayOptions& o) {
+  config::Fields f;
+  f.add("speed", o.speed, "slow, medium, fast or a factor from 0.25 to 4 (2 = twice as fast)").metavar("SPEED");
+  f.add("pitch", o.pitch, "factor on the voice's pitch").range(0.1, 4);
+  f.add("energy", o.energy, "factor on the voice's loudness contour").range(0.1, 4);
+  f.add("seed", o.seed, "seed of whatever is random").range(0, 9e15);
+  f.add("speaker", o.speaker, "speaker of a voice with several; the first when not given").metavar("NAME");
+  f.add("sentence_pause_s", o.sentence_pause_s, "silence between sentences, in seconds").range(0, 10);
+  f.add("paragraph_pause_s", o.paragraph_pause_s, "silence between paragraphs, in seconds").range(0, 10);
+  f.add("accept_text_changes", o.accept_text_changes,
+        "speak although this machine's text path reads some probe sentences otherwise than the one the voice was trained with");
+  return f;
+}
+
+double speed_factor(const std::string& speed) {
+  if (speed == "slow") return 0.8;
+  if (speed == "medium" || speed == "normal") return 1;
+  if (speed == "fast") return 1.25;
+  const auto number = parse_double(speed);
+  if (!number || *number < 0.25 || *number > 4) {
+    throw UsageError(fmt::format("--speed '{}': expected slow, medium, fast or a factor from 0.25 to 4", speed));
+  }
+  return *number;
+}
+
+Speaker::Speaker(const Voice& voice, const roles::Registry& registry, bool accept_text_changes)
+    : language_(voice.language()), front_end_(voice.make_front_end()), synthesizer_(registry.make_synthesizer(voice.files())),
+      vocoder_(registry.make_vocoder(voice.files())) {
+  expect_same_mel(synthesizer_->mel(), vocoder_->mel(), vocoder_->name());
+  if (accept_text_changes) return;
+  const auto changed = voice.changed_sentences(*front_end_);
+  if (!changed.empty()) {
+    throw DataError(fmt::format("{} of the probe sentences are read otherwise here than when '{}' was trained, for example: \"{}\"",
+                                changed.size(), voice.name(), changed.front()),
+                    "install the library version the voice was trained with, or accept it: --accept-text-changes");
+  }
+}
+
+void Speaker::fit_to_symbols(text::Phonemized& phonemized) const {
+  const auto& symbols = synthesizer_->symbols();
+  const std::set<std::string, std::less<>> known(symbols.begin(), symbols.end());
+  std::set<std::string> dropped, replaced;
+  text::Phonemized fitted;
+  fitted.words = phonemized.words;
+  fitted.warnings = phonemized.warnings;
+  for (std::size_t p = 0; p < phonemized.phones.size(); ++p) {
+    std::string phone = phonemized.phones[p];
+    while (!phone.empty() && !known.contains(phone)) phone = front_end_->plainer(phone);
+    if (phone.empty()) {
+      dropped.insert(phonemized.phones[p]);
+      continue;
+    }
+    if (phone != phonemized.phones[p]) replaced.insert(fmt::format("{} by {}", phonemized.phones[p], phone));
+    fitted.phones.push_back(phone);
+    fitted.word_of_phone.push_back(phonemized.word_of_phone[p]);
+  }
+  if (!replaced.empty()) {
+    fitted.warnings.push_back("the voice never heard these phones; replaced " + join({replaced.begin(), replaced.end()}, ", "));
+  }
+  if (!dropped.empty()) fitted.warnings.push_back("the voice has nothing like these phones; left out " + join({dropped.begin(), dropped.end()}, " "));
+  phonemized = std::move(fitted);
+}
+
+void Speaker::say(const std::string& text, const SayOptions& options, const std::function<void(SpokenPiece&&)>& each) {
+  roles::Controls controls{.speed = speed_factor(options.speed), .pitch = options.pitch, .energy = options.energy,
+                           .seed = static_cast<std::uint64_t>(options.seed), .speaker = options.speaker};
+  const auto& mel_options = synthesizer_->mel();
+  const double rate = static_cast<double>(mel_options.rate_hz), frame_s = static_cast<double>(mel_options.hop_samples) / rate;
+  const auto plan = text::plan_speech(text, {.language = language_});
+  double now_s = 0;
+  bool spoke = false;
+  for (std::size_t i = 0; i < plan.size(); ++i) {
+    const auto& part = plan[i];
+    SpokenPiece piece{.text = part.text, .start_s = now_s, .end_s = now_s};
+    if (!part.text.empty()) {
+      auto phonemized = front_end_->phonemize(part.text, part.spoken);
+      fit_to_symbols(phonemized);
+      piece.warnings = phonemized.warnings;
+      const bool speakable = std::any_of(phonemized.word_of_phone.begin(), phonemized.word_of_phone.end(), [](auto w) { return w >= 0; });
+      if (speakable) {
+        auto mel = synthesizer_->synthesize(phonemized.phones, controls);
+        piece.wave_N = vocoder_->synthesize(mel.mel_FM, mel.frames);
+        place_in_time(piece, phonemized, mel, frame_s);
+        piece.end_s = now_s + static_cast<double>(piece.wave_N.size()) / rate;
+        piece.mel_FM = std::move(mel.mel_FM);
+        piece.frames = mel.frames;
+        spoke = true;
+      }
+    }
+    const bool last = i + 1 == plan.size();
+    double pause_s = part.pause_after_s;
+    if (!last && spoke && pause_s == 0 && part.ends_sentence) pause_s = part.ends_paragraph ? options.paragraph_pause_s : options.sentence_pause_s;
+    piece.wave_N.resize(piece.wave_N.size() + static_cast<std::size_t>(pause_s * rate), 0.0f);
+    now_s += static_cast<double>(piece.wave_N.size()) / rate;
+    each(std::move(piece));
+  }
+  if (!spoke) {
+    throw UsageError(text.empty() ? "there is nothing to say: the text is empty" : "there is nothing to say: no letter or digit that can be spoken",
+                     "timbre say \"Hello there.\" --voice VOICE -o hello.wav");
+  }
+}
+
+SpokenPiece join_pieces(std::vector<SpokenPiece> pieces) {
+  SpokenPiece all;
+  for (auto& piece : pieces) {
+    if (!piece.text.empty()) all.text += (all.text.empty() ? "" : " ") + piece.text;
+    all.wave_N.insert(all.wave_N.end(), piece.wave_N.begin(), piece.wave_N.end());
+    all.mel_FM.insert(all.mel_FM.end(), piece.mel_FM.begin(), piece.mel_FM.end());
+    all.frames += piece.frames;
+    all.words.insert(all.words.end(), piece.words.begin(), piece.words.end());
+    all.phones.insert(all.phones.end(), piece.phones.begin(), piece.phones.end());
+    all.warnings.insert(all.warnings.end(), piece.warnings.begin(), piece.warnings.end());
+    all.end_s = piece.end_s;
+  }
+  return all;
+}
+
+}  // namespace timbre::voice

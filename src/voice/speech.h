@@ -1,0 +1,77 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/fields.h"
+#include "roles/synthesizer.h"
+#include "roles/vocoder.h"
+#include "voice/voice.h"
+
+/// Text to waveform with a voice: sentences → phones → mel → samples, one piece after the other, so that speech can be
+/// heard while the rest is still being made.
+namespace timbre::voice {
+
+/// What a listener may ask for; `timbre say` shows these.
+struct SayOptions {
+  std::string speed = "medium";      ///< slow, medium, fast or a factor
+  double pitch = 1, energy = 1;
+  std::int64_t seed = 0;
+  std::string speaker;
+  double sentence_pause_s = 0.15;    ///< between sentences, beyond the silence the voice itself speaks
+  double paragraph_pause_s = 0.5;
+  bool accept_text_changes = false;  ///< speak although the text path reads probe sentences otherwise than in training
+};
+config::Fields fields(SayOptions& options);
+
+/// "slow" 0.8, "medium" 1, "fast" 1.25, or the number itself (0.25 … 4). Throws UsageError otherwise.
+double speed_factor(const std::string& speed);
+
+struct Timed {
+  std::string label;
+  double start_s = 0, end_s = 0;
+};
+
+/// A stretch that was synthesised in one go. Times count from the start of the whole speech.
+struct SpokenPiece {
+  std::string text;
+  std::vector<float> wave_N;       ///< with the pause after it
+  double start_s = 0, end_s = 0;   ///< of the speech, without the pause
+  std::vector<Timed> words, phones;
+  std::vector<float> mel_FM;
+  std::int64_t frames = 0;
+  std::vector<std::string> warnings;
+};
+
+/// A voice ready to speak. Not thread-safe: one object a thread.
+class Speaker {
+ public:
+  /// Opens network and vocoder. Throws DataError when the vocoder does not take this voice's mels (naming the field), or
+  /// when the text path has changed since training (naming sentences), unless `accept_text_changes`.
+  Speaker(const Voice& voice, const roles::Registry& registry, bool accept_text_changes = false);
+
+  /// Calls `each` for every piece in order. Throws UsageError when there is nothing to say, for unknown speakers and for a
+  /// script the voice cannot read.
+  void say(const std::string& text, const SayOptions& options, const std::function<void(SpokenPiece&&)>& each);
+
+  std::int64_t rate_hz() const { return synthesizer_->mel().rate_hz; }
+  roles::Synthesizer& synthesizer() { return *synthesizer_; }
+  roles::Vocoder& vocoder() { return *vocoder_; }
+  text::FrontEnd& front_end() { return *front_end_; }
+
+ private:
+  /// Phones the voice has never seen become plainer ones it has, or are dropped with a warning.
+  void fit_to_symbols(text::Phonemized& phonemized) const;
+
+  std::string language_;
+  std::unique_ptr<text::FrontEnd> front_end_;
+  std::unique_ptr<roles::Synthesizer> synthesizer_;
+  std::unique_ptr<roles::Vocoder> vocoder_;
+};
+
+/// All pieces joined.
+SpokenPiece join_pieces(std::vector<SpokenPiece> pieces);
+
+}  // namespace timbre::voice

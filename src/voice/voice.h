@@ -1,0 +1,58 @@
+#pragma once
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "audio/mel.h"
+#include "roles/registry.h"
+#include "text/phonemes.h"
+
+/// A voice folder: voice.json and the weights it names. Everything a program needs to speak with it.
+///
+/// voice.json:
+///   format       "timbre voice 1"
+///   name         for people
+///   model        {kind, config {option: value}, weights "model.safetensors"}
+///   front_end    name for text::make_front_end; language: short code
+///   symbols      phones, index = embedding row; speakers: names, index = row
+///   mel          audio::MelOptions; stats {pitch, energy: [min, max, mean, standard deviation]}
+///   vocoder      {kind, …its options}
+///   lexicon      optional file beside it: the voice's own words (text/user_lexicon.h)
+///   fingerprint  {sentences: [hash …]}: what the front end made of the probe sentences (text/probe.h)
+///   licence, attribution, provenance {corpus, corpus_hash, base_voice, seed, steps, tool_version}, scores
+namespace timbre::voice {
+
+namespace fs = std::filesystem;
+
+class Voice {
+ public:
+  /// `path`: a voice folder, a run folder (its voice/ is taken) or a voice.json. Throws UsageError when it is none of
+  /// them, DataError naming file and field when voice.json is broken or of a newer format.
+  static Voice open(const fs::path& path);
+
+  const fs::path& dir() const { return files_.dir; }
+  const nlohmann::json& about() const { return files_.about; }
+  const roles::VoiceFiles& files() const { return files_; }
+  std::string name() const;
+  std::string front_end_name() const;
+  std::string language() const;
+  audio::MelOptions mel() const;
+
+  /// The front end with the voice's own words.
+  std::unique_ptr<text::FrontEnd> make_front_end() const;
+  /// Probe sentences that this machine's text path reads otherwise than the one the voice was trained with; empty = same,
+  /// or no fingerprint in the voice.
+  std::vector<std::string> changed_sentences(text::FrontEnd& front_end) const;
+
+ private:
+  roles::VoiceFiles files_;
+};
+
+/// Writes voice.json atomically, with the format line first and, when `front_end` is given, its fingerprint.
+/// The weights file must lie in `dir` already. Throws DataError naming what `about` lacks.
+void write_voice(const fs::path& dir, nlohmann::json about, text::FrontEnd* front_end = nullptr);
+
+}  // namespace timbre::voice
