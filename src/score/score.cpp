@@ -1,0 +1,234 @@
+#include "score/score.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+
+#include "audio/cepstrum.h"
+#include "audio/decode.h"
+#include "audio/resample.h"
+#include "audio/write.h"
+#include "base/error.h"
+#include "base/files.h"
+#include "score/espeak_reader.h"
+#include "score/prompts.h"
+
+namespace timbre::score {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// One prompt with everything the rows are compared against.
+struct Target {
+  const corpus::Utterance* utterance;
+  std::string sentence;
+  audio::Clip recording;             ///< at the voice's rate
+  std::vector<float> mel_FM;
+  std::int64_t phones = 0;           ///< spoken ones, pauses left out
+};
+
+/// What a row makes of a target.
+using Make = std::function<audio::Clip(const Target&)>;
+
+std::vector<std::string> heldout_ids(const voice::Voice& voice, const ScoreOptions& options) {
+  if (!options.ids.empty()) return options.ids;
+  const auto provenance = voice.about().value("provenance", nlohmann::json::object());
+  auto ids = provenance.value("test_ids", std::vector<std::string>());
+  if (ids.empty()) {
+    throw UsageError(fmt::format("the voice '{}' names no held-out prompts", voice.name()),
+                     "train with --split.test-list FILE (timbre heldout makes one), or name prompts: --ids a,b,c");
+  }
+  return ids;
+}
+
+class Scorer {
+ public:
+  Scorer(const voice::Voice& voice, const roles::Registry& registry, const corpus::Corpus& corpus, const ScoreOptions& options,
+         const EventSink& events)
+      : speaker_(voice, registry), corpus_(corpus), options_(options), events_(events), mel_maker_(speaker_.synthesizer().mel()),
+        language_(voice.front_end_name()) {
+    const auto prompts = closed_grammar(corpus, recognizer_, options.min_words);
+    std::vector<std::string> sentences;
+    for (const auto& p : prompts) sentences.push_back(p.sentence);
+    recognizer_.set_sentences(sentences);
+    grammar_ = static_cast<std::int64_t>(prompts.size());
+    std::map<std::string, std::string> sentence_of;
+    for (const auto& p : prompts) sentence_of[p.id] = p.sentence;
+    for (const auto& id : heldout_ids(voice, options)) add_target(id, sentence_of);
+  }
+
+  Row row(const std::string& name, const Make& make, bool synthesised) {
+    Row row{.name = name, .clips = {}};
+    for (std::size_t i = 0; i < targets_.size(); ++i) {
+      const auto start = Clock::now();
+      const audio::Clip audio = make(targets_[i]);
+      if (synthesised) row.synthesis_s += std::chrono::duration<double>(Clock::now() - start).count();
+      row.clips.push_back(measure(name, targets_[i], audio));
+      emit_progress(events_, "score " + name, static_cast<double>(i + 1), static_cast<double>(targets_.size()), "prompts");
+    }
+    return row;
+  }
+
+  Row recordings() {
+    return row("recordings", [](const Target& t) { return t.recording; }, false);
+  }
+  Row vocoded() {
+    return row("recordings, vocoded", [this](const Target& t) {
+      const auto frames = static_cast<std::int64_t>(t.mel_FM.size()) / speaker_.synthesizer().mel().mels;
+      return clip_of(speaker_.vocoder().synthesize(t.mel_FM, frames));
+    }, true);
+  }
+  Row espeak() {
+    const std::string voice = language_.starts_with("espeak:") ? language_.substr(7) : "en-us";
+    return row("espeak-ng", [voice](const Target& t) { return read_with_espeak(t.utterance->text, voice); }, true);
+  }
+  Row spoken(const std::string& name) {
+    voice::SayOptions say;
+    say.seed = options_.seed;
+    return row(name, [this, say](const Target& t) {
+      std::vector<voice::SpokenPiece> pieces;
+      speaker_.say(t.utterance->text, say, [&](voice::SpokenPiece&& p) { pieces.push_back(std::move(p)); });
+      return clip_of(voice::join_pieces(std::move(pieces)).wave_N);
+    }, true);
+  }
+  std::int64_t grammar() const { return grammar_; }
+
+ private:
+  audio::Clip clip_of(std::vector<float> wave_N) const {
+    audio::Clip clip;
+    clip.rate_hz = speaker_.rate_hz();
+    clip.samples_N = std::move(wave_N);
+    return clip;
+  }
+
+  void add_target(const std::string& id, const std::map<std::string, std::string>& sentence_of) {
+    const auto at = corpus_.find(id);
+    if (at < 0) throw DataError(fmt::format("the held-out prompt '{}' is not in the corpus {}", id, corpus_.dir().string()));
+    const auto sentence = sentence_of.find(id);
+    if (sentence == sentence_of.end()) {
+      throw DataError(fmt::format("the prompt '{}' is not one the recogniser can be asked about", id),
+                      "choose prompts with: timbre heldout CORPUS --count 40 -o heldout.txt");
+    }
+    Target target{.utterance = &corpus_.utterances()[static_cast<std::size_t>(at)], .sentence = sentence->second, .recording = {}, .mel_FM = {}};
+    target.recording = audio::decode_audio(corpus_.audio_path(*target.utterance), speaker_.rate_hz());
+    target.mel_FM = mel_maker_(target.recording.samples_N).values_FM;
+    const auto phonemized = speaker_.front_end().phonemize(target.utterance->text);
+    target.phones = std::count_if(phonemized.word_of_phone.begin(), phonemized.word_of_phone.end(), [](auto w) { return w >= 0; });
+    targets_.push_back(std::move(target));
+  }
+
+  Clip measure(const std::string& row, const Target& target, const audio::Clip& made) {
+    const std::int64_t rate_hz = speaker_.rate_hz();
+    const auto wave_N = made.rate_hz == rate_hz ? made.samples_N : audio::resample(made.samples_N, made.rate_hz, rate_hz);
+    const auto heard_N = rate_hz == Recognizer::kRateHz ? wave_N : audio::resample(wave_N, rate_hz, Recognizer::kRateHz);
+    Clip clip{.id = target.utterance->id, .sentence = target.sentence};
+    clip.heard = recognizer_.recognize(heard_N);
+    clip.understood = clip.heard == target.sentence;
+    const auto mel = mel_maker_(wave_N);
+    clip.mcd_db = audio::mel_cepstral_distortion(target.mel_FM, mel.values_FM, mel.bins).db;
+    clip.rate = speaking_rate(wave_N, rate_hz, target.phones);
+    const auto pitch = pitch_range(wave_N, rate_hz);
+    clip.pitch_median_hz = pitch.median_hz;
+    clip.pitch_range_semitones = pitch.range_semitones;
+    clip.duration_s = static_cast<double>(wave_N.size()) / static_cast<double>(rate_hz);
+    if (!options_.keep.empty()) {
+      std::string folder = row;
+      for (char& c : folder) c = (c == ' ' || c == ',' || c == '/') ? '-' : c;
+      make_folders(fs::path(options_.keep) / folder);
+      clip.file = folder + "/" + clip.id + ".wav";
+      audio::write_audio(fs::path(options_.keep) / clip.file, wave_N, rate_hz);
+    }
+    return clip;
+  }
+
+  voice::Speaker speaker_;
+  const corpus::Corpus& corpus_;
+  const ScoreOptions& options_;
+  const EventSink& events_;
+  Recognizer recognizer_;
+  audio::MelMaker mel_maker_;
+  std::string language_;
+  std::int64_t grammar_ = 0;
+  std::vector<Target> targets_;
+};
+
+/// The mean of one measure over a row.
+Mean mean_over(const Row& row, double Clip::* measure) {
+  std::vector<double> values;
+  for (const auto& clip : row.clips) values.push_back(clip.*measure);
+  return mean_of(values);
+}
+
+}  // namespace
+
+config::Fields fields(ScoreOptions& o) {
+  config::Fields f;
+  f.add("ids", o.ids, "prompts to score; default: the ones the voice was not trained on").metavar("ID,ID");
+  f.add("vocoded", o.vocoded, "also the recordings through the voice's vocoder");
+  f.add("espeak", o.espeak, "also espeak-ng reading the same prompts");
+  f.add("keep", o.keep, "folder that gets every clip as WAV").metavar("DIR");
+  f.add("min_words", o.min_words, "shortest sentence of the recogniser's grammar").range(1, 20);
+  f.add("seed", o.seed, "seed of whatever is random in the voice");
+  return f;
+}
+
+std::int64_t Row::understood() const {
+  return std::count_if(clips.begin(), clips.end(), [](const Clip& c) { return c.understood; });
+}
+
+double Row::real_time_factor() const {
+  double seconds = 0;
+  for (const auto& clip : clips) seconds += clip.duration_s;
+  return seconds > 0 ? synthesis_s / seconds : 0;
+}
+
+ScoreTable score_voice(const voice::Voice& voice, const roles::Registry& registry, const corpus::Corpus& corpus,
+                       const ScoreOptions& options, const EventSink& events) {
+  Scorer scorer(voice, registry, corpus, options, events);
+  ScoreTable table{.voice = voice.name(), .corpus = corpus.name(), .grammar = scorer.grammar()};
+  table.rows.push_back(scorer.recordings());
+  if (options.vocoded) table.rows.push_back(scorer.vocoded());
+  if (options.espeak) table.rows.push_back(scorer.espeak());
+  table.rows.push_back(scorer.spoken(voice.name()));
+  return table;
+}
+
+nlohmann::json to_json(const ScoreTable& table) {
+  auto rows = nlohmann::json::array();
+  for (const auto& row : table.rows) {
+    const auto n = static_cast<std::int64_t>(row.clips.size());
+    const auto interval = wilson_interval(row.understood(), n);
+    auto clips = nlohmann::json::array();
+    for (const auto& c : row.clips) {
+      clips.push_back({{"id", c.id}, {"sentence", c.sentence}, {"heard", c.heard}, {"understood", c.understood}, {"mcd_db", c.mcd_db},
+                       {"phones_per_s", c.rate}, {"pitch_median_hz", c.pitch_median_hz}, {"pitch_range_semitones", c.pitch_range_semitones},
+                       {"duration_s", c.duration_s}, {"file", c.file}});
+    }
+    const auto mcd = mean_over(row, &Clip::mcd_db);
+    rows.push_back({{"name", row.name}, {"understood", row.understood()}, {"prompts", n}, {"share_95", {interval.low, interval.high}},
+                    {"mcd_db", mcd.value}, {"mcd_db_95", mcd.half_width}, {"phones_per_s", mean_over(row, &Clip::rate).value},
+                    {"pitch_median_hz", mean_over(row, &Clip::pitch_median_hz).value},
+                    {"pitch_range_semitones", mean_over(row, &Clip::pitch_range_semitones).value},
+                    {"real_time_factor", row.real_time_factor()}, {"clips", clips}});
+  }
+  return {{"voice", table.voice}, {"corpus", table.corpus}, {"grammar_sentences", table.grammar}, {"rows", rows}};
+}
+
+std::string to_text(const ScoreTable& table) {
+  std::string out = fmt::format("{:<22} {:>10} {:>13} {:>13} {:>9} {:>9} {:>10} {:>6}\n", "", "understood", "95 % interval", "MCD dB", "phones/s",
+                                "pitch Hz", "range st", "RTF");
+  for (const auto& row : table.rows) {
+    const auto n = static_cast<std::int64_t>(row.clips.size());
+    const auto interval = wilson_interval(row.understood(), n);
+    const auto mcd = mean_over(row, &Clip::mcd_db);
+    out += fmt::format("{:<22} {:>10} {:>13} {:>13} {:>9.1f} {:>9.0f} {:>10.1f} {:>6}\n", row.name, fmt::format("{}/{}", row.understood(), n),
+                       fmt::format("{:.0f}-{:.0f} %", interval.low * 100, interval.high * 100),
+                       row.name == "recordings" ? "0" : fmt::format("{:.2f} ± {:.2f}", mcd.value, mcd.half_width),
+                       mean_over(row, &Clip::rate).value, mean_over(row, &Clip::pitch_median_hz).value,
+                       mean_over(row, &Clip::pitch_range_semitones).value,
+                       row.synthesis_s > 0 ? fmt::format("{:.3f}", row.real_time_factor()) : "-");
+  }
+  return out + fmt::format("Understood: exact match by a recogniser with a closed grammar of {} sentences.\n", table.grammar);
+}
+
+}  // namespace timbre::score

@@ -1,0 +1,63 @@
+#pragma once
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/event.h"
+#include "corpus/corpus.h"
+#include "score/measures.h"
+#include "score/recognizer.h"
+#include "voice/speech.h"
+
+/// Scores a voice on prompts it was not trained on, beside the real recordings of the same prompts.
+///
+/// Rows: the recordings; the recordings through the voice's own vocoder (what the vocoder costs); espeak-ng (a floor);
+/// the voice. Measures: prompts understood by the closed-grammar recogniser, mel-cepstral distortion to the recording,
+/// speaking rate, pitch, real-time factor.
+namespace timbre::score {
+
+namespace fs = std::filesystem;
+
+struct ScoreOptions {
+  std::vector<std::string> ids;       ///< prompts to score; empty = the voice's held-out ones
+  bool vocoded = true, espeak = true; ///< the two rows for comparison
+  std::string keep;                   ///< folder that gets every clip as WAV; empty = none
+  std::int64_t min_words = 3;         ///< of the grammar's sentences
+  std::int64_t seed = 0;
+};
+config::Fields fields(ScoreOptions& options);
+
+struct Clip {
+  std::string id, sentence;
+  std::string heard;           ///< what the recogniser understood
+  bool understood = false;
+  double mcd_db = 0, rate = 0, pitch_median_hz = 0, pitch_range_semitones = 0, duration_s = 0;
+  std::string file;            ///< where it was kept
+};
+
+struct Row {
+  std::string name;            ///< "recordings", "vocoded", "espeak-ng", or the voice's name
+  std::vector<Clip> clips;
+  double synthesis_s = 0;      ///< wall time of making the clips; 0 for recordings
+  std::int64_t understood() const;
+  double real_time_factor() const;
+};
+
+struct ScoreTable {
+  std::string voice, corpus;
+  std::int64_t grammar = 0;    ///< sentences the recogniser chose among
+  std::vector<Row> rows;
+};
+
+/// Throws UsageError when there are no held-out prompts, DataError when one of them is not in the corpus or the grammar.
+ScoreTable score_voice(const voice::Voice& voice, const roles::Registry& registry, const corpus::Corpus& corpus,
+                       const ScoreOptions& options, const EventSink& events);
+
+nlohmann::json to_json(const ScoreTable& table);
+/// For a terminal.
+std::string to_text(const ScoreTable& table);
+
+}  // namespace timbre::score
