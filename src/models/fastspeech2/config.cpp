@@ -1,8 +1,10 @@
 #include "models/fastspeech2/config.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "text/ipa.h"
 
 namespace timbre::fastspeech2 {
 namespace {
@@ -68,6 +70,7 @@ config::Fields Config::fields() {
   config::Fields f;
   f.add("front_end", front_end, "what turns text into phones: espeak:VOICE, ming024:english, ming024:mandarin");
   f.group("mel", audio::fields(mel), "mel spectrogram");
+  f.group("split", corpus::fields(split), "training, validation and test sides");
   f.add("block", block, "conv: the paper's block; separable: depthwise + pointwise convolutions, far cheaper").choices({"conv", "separable"});
   f.group("encoder", fields_of(encoder), "encoder");
   f.group("decoder", fields_of(decoder), "decoder");
@@ -79,6 +82,7 @@ config::Fields Config::fields() {
   f.add("max_frames", max_frames, "rows of the position tables").alias("max_seq_len").range(1, 1 << 20);
   f.add("phase", phase, "tell the decoder where in its phoneme each frame lies");
   f.add("cut_long", cut_long, "training cuts utterances beyond max_frames, as ming024 does");
+  f.add("ming024_symbols", ming024_symbols, "the fixed table of ming024 (361 rows) instead of the corpus' own phones");
   f.add("speaker_table", speaker_table, "a speaker embedding even for a single speaker");
   return f;
 }
@@ -107,6 +111,7 @@ void apply_ming024(Config& config) {
   config.front_end = kept == plain.front_end ? "ming024:english" : kept;
   config.decoder.layers = 6;
   config.cut_long = true;
+  config.ming024_symbols = true;
 }
 
 void apply_small(Config& config) {
@@ -128,9 +133,34 @@ void apply_debug(Config& config) {
   config.variance.filter = 64;
 }
 
+std::vector<roles::ColumnNeed> columns_of(const Config& config) {
+  // energy is made together with mel; durations count mel's frames, so they share rate and hop.
+  Config copy = config;
+  const nlohmann::json mel = config::to_json(audio::fields(copy.mel));
+  return {{"aligned_phonemes", {{"front_end", config.front_end}}},
+          {"durations", nlohmann::json::object()},
+          {"mel", mel},
+          {"pitch", {{"level", config.variance.pitch_level}}},
+          {"energy", {{"level", config.variance.energy_level}}},
+          {"statistics", {{"normalise", config.variance.normalise}}}};
+}
+
 std::int64_t Vocabulary::row(const std::string& phone) const {
   const auto found = std::find(symbols.begin(), symbols.end(), phone);
   return found == symbols.end() ? -1 : found - symbols.begin();
+}
+
+std::int64_t Vocabulary::nearest_row(const std::string& phone) const {
+  for (std::string spelling = phone; !spelling.empty(); spelling = text::plainer_ipa(spelling)) {
+    if (const std::int64_t found = row(spelling); found >= 0) return found;
+    const char last = spelling.back();
+    if (last < '0' || last > '2' || spelling[0] < 'A' || spelling[0] > 'Z') continue;
+    for (const char* stress : {"0", "1", "2", ""}) {  // ARPAbet: the same vowel with another stress
+      if (const std::int64_t found = row(spelling.substr(0, spelling.size() - 1) + stress); found >= 0) return found;
+    }
+    break;
+  }
+  return -1;
 }
 
 std::int64_t Vocabulary::speaker_row(const std::string& name) const {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "audio/mel.h"
+#include "corpus/split.h"
 #include "roles/spec.h"
 
 /// FastSpeech 2 (Ren et al. 2021, arXiv 2006.04558): phonemes → encoder → duration, pitch, energy → decoder → mel.
@@ -49,6 +50,7 @@ struct LossOptions {
 struct Config final : roles::ModelConfig {
   std::string front_end = "espeak:en-us";  ///< makes the phones; kept in the voice
   audio::MelOptions mel;
+  corpus::SplitOptions split;              ///< what is trained on, what is watched, what is left alone
   std::string block = "conv";  ///< conv: the paper's FFT block, norm after; separable: depthwise + pointwise, norm before
   StackOptions encoder, decoder;
   VarianceOptions variance;
@@ -60,11 +62,15 @@ struct Config final : roles::ModelConfig {
   bool phase = false;               ///< tell the decoder where in its phoneme each frame lies
   bool cut_long = false;            ///< cut utterances beyond max_frames in training as ming024 does, instead of leaving them whole
   bool speaker_table = false;       ///< a speaker embedding even for a single speaker
+  bool ming024_symbols = false;     ///< the fixed table of ming024 instead of the corpus' own phones
 
   config::Fields fields() override;
   std::vector<std::string> problems() const override;
   std::unique_ptr<roles::ModelConfig> clone() const override { return std::make_unique<Config>(*this); }
 };
+
+/// The columns this configuration trains on, with the settings that matter.
+std::vector<roles::ColumnNeed> columns_of(const Config& config);
 
 /// The network of ming024's config/LJSpeech: 35,159,361 numbers with its tables.
 void apply_ming024(Config& config);
@@ -79,6 +85,8 @@ struct Vocabulary {
   std::vector<std::string> speakers;
   /// Row of a phone; -1 when the voice has none.
   std::int64_t row(const std::string& phone) const;
+  /// Row of the phone, else of its next plainer spelling that is here ("ˈɑː" → "ɑː" → "ɑ", "AH2" → "AH0"); -1 when there is none.
+  std::int64_t nearest_row(const std::string& phone) const;
   std::int64_t speaker_row(const std::string& name) const;
 };
 

@@ -1,0 +1,28 @@
+#include "models/fastspeech2/config.h"
+#include "models/fastspeech2/names.h"
+#include "roles/registry.h"
+
+namespace timbre::models {
+
+void register_fastspeech2(roles::Registry& registry) {
+  using fastspeech2::Config;
+  const auto preset = [](const char* name, const char* summary, void (*apply)(Config&)) {
+    return roles::Preset{name, summary, [apply](roles::ModelConfig& config) { apply(dynamic_cast<Config&>(config)); }};
+  };
+  registry.add({
+      .name = "fastspeech2",
+      .summary = "phonemes to mel in parallel, with durations, pitch and energy (arXiv 2006.04558)",
+      .make_config = [] { return std::make_unique<Config>(); },
+      .presets = {preset("small", "under 5 M parameters, depthwise-separable convolutions: trains on a CPU", fastspeech2::apply_small),
+                  preset("ming024", "the 35 M network of ming024/FastSpeech2, checkpoint for checkpoint", fastspeech2::apply_ming024),
+                  preset("debug", "two layers of width 64, for trying things out", fastspeech2::apply_debug)},
+      .columns = [](const roles::ModelConfig& config) { return fastspeech2::columns_of(dynamic_cast<const Config&>(config)); },
+      .converters = {{.format = "ming024",
+                      .summary = "ming024/FastSpeech2: <step>.pth.tar beside stats.json, speakers.json and its YAML files",
+                      .recognises = fastspeech2::looks_like_ming024,
+                      .to_voice = fastspeech2::ming024_to_voice,
+                      .from_voice = fastspeech2::voice_to_ming024}},
+  });
+}
+
+}  // namespace timbre::models
