@@ -9,10 +9,15 @@
 
 namespace timbre::audio {
 
-TIMBRE_FOR_EACH_CPU(void, forward, (const RealFft::Plan& plan, const float* x, float* re, float* im, float* scratch), (plan, x, re, im, scratch))
-TIMBRE_FOR_EACH_CPU(void, inverse, (const RealFft::Plan& plan, const float* re, const float* im, float* x, float* scratch), (plan, re, im, x, scratch))
-
 namespace {
+
+using Plan32 = RealFft<float>::Plan;
+using Plan64 = RealFft<double>::Plan;
+
+TIMBRE_FOR_EACH_CPU(void, forward32, (const Plan32& plan, const float* x, float* re, float* im, float* scratch), (plan, x, re, im, scratch))
+TIMBRE_FOR_EACH_CPU(void, forward64, (const Plan64& plan, const double* x, double* re, double* im, double* scratch), (plan, x, re, im, scratch))
+TIMBRE_FOR_EACH_CPU(void, inverse32, (const Plan32& plan, const float* re, const float* im, float* x, float* scratch), (plan, re, im, x, scratch))
+TIMBRE_FOR_EACH_CPU(void, inverse64, (const Plan64& plan, const double* re, const double* im, double* x, double* scratch), (plan, re, im, x, scratch))
 
 /// 8 first, then 4 and 2, then odd primes.
 std::vector<std::int64_t> factors(std::int64_t n) {
@@ -32,15 +37,17 @@ std::vector<std::int64_t> factors(std::int64_t n) {
   return out;
 }
 
-void push_root(std::vector<float>& to, std::int64_t k, std::int64_t n) {
+template <class T>
+void push_root(std::vector<T>& to, std::int64_t k, std::int64_t n) {
   const double angle = 2 * std::numbers::pi * static_cast<double>(k % n) / static_cast<double>(n);
-  to.push_back(static_cast<float>(std::cos(angle)));
-  to.push_back(static_cast<float>(std::sin(angle)));
+  to.push_back(static_cast<T>(std::cos(angle)));
+  to.push_back(static_cast<T>(std::sin(angle)));
 }
 
 }  // namespace
 
-RealFft::RealFft(std::int64_t size) : size_(size) {
+template <class T>
+RealFft<T>::RealFft(std::int64_t size) : size_(size) {
   if (size < 2 || size % 2 != 0) throw UsageError(fmt::format("an FFT of {} samples is not supported", size), "use an even size, best a power of two");
   auto plan = std::make_shared<Plan>();
   plan->half = size / 2;
@@ -60,12 +67,19 @@ RealFft::RealFft(std::int64_t size) : size_(size) {
   plan_ = std::move(plan);
 }
 
-void RealFft::forward(const float* x_NL, float* re_BL, float* im_BL, float* scratch) const {
-  timbre::audio::forward(*plan_, x_NL, re_BL, im_BL, scratch);
+template <class T>
+void RealFft<T>::forward(const T* x_NL, T* re_BL, T* im_BL, T* scratch) const {
+  if constexpr (sizeof(T) == 4) forward32(*plan_, x_NL, re_BL, im_BL, scratch);
+  else forward64(*plan_, x_NL, re_BL, im_BL, scratch);
 }
 
-void RealFft::inverse(const float* re_BL, const float* im_BL, float* x_NL, float* scratch) const {
-  timbre::audio::inverse(*plan_, re_BL, im_BL, x_NL, scratch);
+template <class T>
+void RealFft<T>::inverse(const T* re_BL, const T* im_BL, T* x_NL, T* scratch) const {
+  if constexpr (sizeof(T) == 4) inverse32(*plan_, re_BL, im_BL, x_NL, scratch);
+  else inverse64(*plan_, re_BL, im_BL, x_NL, scratch);
 }
+
+template class RealFft<float>;
+template class RealFft<double>;
 
 }  // namespace timbre::audio

@@ -19,27 +19,29 @@ struct AlignedAllocator {
   void deallocate(T* p, std::size_t) { ::operator delete(p, kAlign); }
   bool operator==(const AlignedAllocator&) const { return true; }
 };
-using AlignedFloats = std::vector<float, AlignedAllocator<float>>;
+template <class T>
+using Aligned = std::vector<T, AlignedAllocator<T>>;
 
-/// Real FFTs of eight signals at once: element i of signal l lies at [i · kLanes + l], so every butterfly is one vector
-/// operation and nothing is ever shuffled. Stockham's self-sorting algorithm, radix 4 with 2, 3, 5 and any odd prime for the
-/// rest; AVX2/AVX-512 text is chosen at run time (TIMBRE_CPU=scalar turns it off).
+/// Real FFTs of several signals at once, 8 in float and 4 in double: element i of signal l lies at [i · kLanes + l], so every
+/// butterfly is one vector operation and nothing is ever shuffled. Stockham's self-sorting algorithm, radix 8 with 4, 2 and any
+/// odd prime for the rest; AVX2/AVX-512 text is chosen at run time (TIMBRE_CPU=scalar turns it off).
+template <class T>
 class RealFft {
  public:
-  static constexpr std::int64_t kLanes = 8;
+  static constexpr std::int64_t kLanes = 32 / sizeof(T);
 
   /// Even sizes ≥ 2. Throws UsageError for others.
   explicit RealFft(std::int64_t size);
 
   std::int64_t size() const { return size_; }
   std::int64_t bins() const { return size_ / 2 + 1; }
-  /// Floats that `scratch` of the transforms must hold.
-  std::size_t scratch_floats() const { return static_cast<std::size_t>(size_ * 2 * kLanes); }
+  /// Numbers that `scratch` of the transforms must hold.
+  std::size_t scratch_size() const { return static_cast<std::size_t>(size_ * 2 * kLanes); }
 
   /// x_NL: size × lanes → re_BL, im_BL: bins × lanes. No scaling. All pointers 32-byte aligned; x may not overlap the rest.
-  void forward(const float* x_NL, float* re_BL, float* im_BL, float* scratch) const;
+  void forward(const T* x_NL, T* re_BL, T* im_BL, T* scratch) const;
   /// The inverse, scaled by 1/size. Imaginary parts of the first and last bin are ignored.
-  void inverse(const float* re_BL, const float* im_BL, float* x_NL, float* scratch) const;
+  void inverse(const T* re_BL, const T* im_BL, T* x_NL, T* scratch) const;
 
   /// One pass of the complex transform, for the vector text in fft_passes-inl.h.
   struct Pass {
@@ -49,9 +51,9 @@ class RealFft {
   struct Plan {
     std::int64_t half;                   ///< complex length
     std::vector<Pass> passes;
-    std::vector<float> twiddles;
-    std::vector<float> split;            ///< cos, sin of 2πk/size, k = 0 … half
-    std::vector<float> roots;            ///< cos, sin of 2πk/radix of every odd radix, by pass
+    std::vector<T> twiddles;
+    std::vector<T> split;            ///< cos, sin of 2πk/size, k = 0 … half
+    std::vector<T> roots;            ///< cos, sin of 2πk/radix of every odd radix, by pass
   };
 
  private:

@@ -2,18 +2,31 @@
 #include <cstdint>
 #include <cstring>
 
-/// Eight floats as one value. GCC and Clang turn it into whatever the surrounding function's target has: one AVX register,
-/// two of SSE or NEON. Everything here is inlined into its caller, so no copy compiled for one CPU can be linked for another.
+/// Eight floats or four doubles as one value. GCC and Clang turn it into whatever the surrounding function's target has: one AVX
+/// register, two of SSE or NEON. Everything here is inlined into its caller, so no copy compiled for one CPU can be linked for another.
 namespace timbre::audio {
 
 #define TIMBRE_INLINE inline __attribute__((always_inline))
 
 typedef float V8 __attribute__((vector_size(32)));
+typedef double D4 __attribute__((vector_size(32)));
 typedef std::int32_t I8 __attribute__((vector_size(32)));
 
-TIMBRE_INLINE void load(V8& out, const float* from) { std::memcpy(&out, __builtin_assume_aligned(from, 32), sizeof out); }
-TIMBRE_INLINE void load_any(V8& out, const float* from) { std::memcpy(&out, from, sizeof out); }
-TIMBRE_INLINE void store(float* to, const V8& v) { std::memcpy(__builtin_assume_aligned(to, 32), &v, sizeof v); }
+template <class T>
+struct LanesOf;
+template <>
+struct LanesOf<float> { typedef V8 Vector; };
+template <>
+struct LanesOf<double> { typedef D4 Vector; };
+template <class T>
+using Lanes = typename LanesOf<T>::Vector;
+
+template <class T>
+TIMBRE_INLINE void load(Lanes<T>& out, const T* from) { std::memcpy(&out, __builtin_assume_aligned(from, 32), sizeof out); }
+template <class T>
+TIMBRE_INLINE void load_any(Lanes<T>& out, const T* from) { std::memcpy(&out, from, sizeof out); }
+template <class T>
+TIMBRE_INLINE void store(T* to, const Lanes<T>& v) { std::memcpy(__builtin_assume_aligned(to, 32), &v, sizeof v); }
 
 TIMBRE_INLINE void square_root(V8& v) {
   for (int i = 0; i < 8; ++i) v[i] = __builtin_sqrtf(v[i]);

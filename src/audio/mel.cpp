@@ -13,7 +13,8 @@
 namespace timbre::audio {
 namespace {
 
-constexpr std::int64_t kL = RealFft::kLanes;
+constexpr std::int64_t kL = 8;                       // frames of one step
+constexpr std::int64_t kHalf = Stft<double>::kLanes;  // frames of one transform
 
 /// The nonzero part of one filter.
 struct Filter {
@@ -21,20 +22,18 @@ struct Filter {
   std::size_t weights;
 };
 
-/// re, im → magnitudes (in re) and their L2 norm by lane.
-TIMBRE_INLINE void magnitudes_body(float* re_BL, const float* im_BL, std::int64_t bins, float under_root, float* energy_L) {
-  V8 energy{};
+/// Spectra of four frames → magnitudes at every other half of a row of eight, and the frames' L2 norms.
+TIMBRE_INLINE void magnitudes_body(const double* re_BH, const double* im_BH, std::int64_t bins, double under_root, float* magnitude_BL, float* energy_L) {
+  D4 energy{};
   for (std::int64_t b = 0; b < bins; ++b) {
-    V8 re, im;
-    load(re, re_BL + b * kL);
-    load(im, im_BL + b * kL);
-    V8 power = re * re + im * im + under_root;
+    D4 re, im;
+    load<double>(re, re_BH + b * kHalf);
+    load<double>(im, im_BH + b * kHalf);
+    const D4 power = re * re + im * im + under_root;
     energy += power;
-    square_root(power);
-    store(re_BL + b * kL, power);
+    for (int l = 0; l < kHalf; ++l) magnitude_BL[b * kL + l] = __builtin_sqrtf(static_cast<float>(power[l]));
   }
-  square_root(energy);
-  store(energy_L, energy);
+  for (int l = 0; l < kHalf; ++l) energy_L[l] = static_cast<float>(__builtin_sqrt(energy[l]));
 }
 
 /// Magnitudes → mels × lanes, floored, and their natural logarithm when asked for.
@@ -44,17 +43,17 @@ TIMBRE_INLINE void filter_body(const float* magnitude_BL, const Filter* filters,
     const float* w = weights + filters[m].weights;
     for (std::int64_t i = 0; i < filters[m].count; ++i) {
       V8 x;
-      load(x, magnitude_BL + (filters[m].first + i) * kL);
+      load<float>(x, magnitude_BL + (filters[m].first + i) * kL);
       sum += x * w[i];
     }
     sum = sum > floor ? sum : V8{} + floor;
     if (ln) natural_log(sum);
-    store(mel_ML + m * kL, sum);
+    store<float>(mel_ML + m * kL, sum);
   }
 }
 
-TIMBRE_FOR_EACH_CPU(void, magnitudes, (float* re_BL, const float* im_BL, std::int64_t bins, float under_root, float* energy_L),
-                    (re_BL, im_BL, bins, under_root, energy_L))
+TIMBRE_FOR_EACH_CPU(void, magnitudes, (const double* re_BH, const double* im_BH, std::int64_t bins, double under_root, float* magnitude_BL, float* energy_L),
+                    (re_BH, im_BH, bins, under_root, magnitude_BL, energy_L))
 TIMBRE_FOR_EACH_CPU(void, filter,
                     (const float* magnitude_BL, const Filter* filters, std::int64_t mels, const float* weights, float floor, bool ln, float* mel_ML),
                     (magnitude_BL, filters, mels, weights, floor, ln, mel_ML))
@@ -108,15 +107,15 @@ std::vector<std::string> validate(const MelOptions& o) {
 
 struct MelMaker::Tables {
   MelOptions options;
-  Stft stft;
+  Stft<double> stft;
   std::vector<Filter> filters;
   std::vector<float> weights;
-  float under_root;
+  double under_root;
 
   explicit Tables(const MelOptions& o)
       : options(checked(o)),
         stft(o.fft_samples, o.window_samples, o.hop_samples, padding_of(o)),
-        under_root(o.convention == "hifigan" ? 1e-9f : 0.0f) {
+        under_root(o.convention == "hifigan" ? 1e-9 : 0.0) {
     const bool htk = o.convention == "vocos";
     const auto matrix = mel_filters(o.rate_hz, o.fft_samples, o.mels, o.f_min_hz, o.f_max_hz, htk ? MelScale::htk : MelScale::slaney,
                                     htk ? MelNorm::none : MelNorm::slaney_area);
@@ -141,23 +140,26 @@ Mel MelMaker::operator()(std::span<const float> wave_N) const {
   for (std::size_t i = 0; i < wave_N.size(); ++i) {
     if (!std::isfinite(wave_N[i])) throw DataError(fmt::format("sample {} of the recording is not a finite number", i));
   }
-  std::vector<float> padded = t.stft.padded(wave_N);
+  std::vector<double> padded = t.stft.padded(wave_N);
   // TacotronSTFT's callers clip first; resampled audio can overshoot.
   if (t.options.convention == "tacotron") {
-    for (float& x : padded) x = std::clamp(x, -1.0f, 1.0f);
+    for (double& x : padded) x = std::clamp(x, -1.0, 1.0);
   }
   Mel mel;
   mel.frames = t.stft.frames(static_cast<std::int64_t>(wave_N.size()));
   mel.bins = t.options.mels;
   mel.values_FM.resize(static_cast<std::size_t>(mel.frames * mel.bins));
   mel.energy_F.resize(static_cast<std::size_t>(mel.frames));
-  Stft::Scratch scratch = t.stft.scratch();
-  AlignedFloats re(static_cast<std::size_t>(t.stft.bins() * kL)), im(re.size()), mel_ML(static_cast<std::size_t>(mel.bins * kL)), energy(kL);
+  Stft<double>::Scratch scratch = t.stft.scratch();
+  Aligned<double> re(static_cast<std::size_t>(t.stft.bins() * kHalf)), im(re.size());
+  Aligned<float> magnitude(static_cast<std::size_t>(t.stft.bins() * kL)), mel_ML(static_cast<std::size_t>(mel.bins * kL)), energy(kL);
   const bool ln = t.options.log == "ln", log10 = t.options.log == "log10";
   for (std::int64_t first = 0; first < mel.frames; first += kL) {
-    t.stft.block(padded, first, re.data(), im.data(), scratch);
-    magnitudes(re.data(), im.data(), t.stft.bins(), t.under_root, energy.data());
-    filter(re.data(), t.filters.data(), mel.bins, t.weights.data(), static_cast<float>(t.options.floor), ln, mel_ML.data());
+    for (std::int64_t half = 0; half < kL; half += kHalf) {
+      t.stft.block(padded, first + half, re.data(), im.data(), scratch);
+      magnitudes(re.data(), im.data(), t.stft.bins(), t.under_root, magnitude.data() + half, energy.data() + half);
+    }
+    filter(magnitude.data(), t.filters.data(), mel.bins, t.weights.data(), static_cast<float>(t.options.floor), ln, mel_ML.data());
     if (log10) std::transform(mel_ML.begin(), mel_ML.end(), mel_ML.begin(), [](float x) { return std::log10(x); });
     const std::int64_t count = std::min(kL, mel.frames - first);
     for (std::int64_t l = 0; l < count; ++l) {
@@ -170,7 +172,7 @@ Mel MelMaker::operator()(std::span<const float> wave_N) const {
 }
 
 std::int64_t mel_frames(std::int64_t samples, const MelOptions& o) {
-  return Stft(checked(o).fft_samples, o.window_samples, o.hop_samples, padding_of(o)).frames(samples);
+  return Stft<double>(checked(o).fft_samples, o.window_samples, o.hop_samples, padding_of(o)).frames(samples);
 }
 
 Mel mel_spectrogram(std::span<const float> wave_N, const MelOptions& options) { return MelMaker(options)(wave_N); }

@@ -5,14 +5,13 @@
 /// Frames, seconds and samples: the only place where one becomes the other.
 ///
 /// Rounding. `round_half_even` is Python's and NumPy's round, which the FastSpeech2 preparations use on both
-/// edges of a phone separately, so that durations of neighbouring phones add up exactly. At 22,050 Hz, hop 256:
+/// edges of a phone separately, so that durations of neighbouring phones add up exactly.
 ///
-///   edge (s)        frames exact   frame   |   samples exact   whole samples (cut)
-///   0.0             0.0            0       |   0.0             0
-///   0.1             8.6133         9       |   2205.0          2205
-///   0.8649 (149/2 frames: 74.5)    74      |   19072.0         19072      ← ties go to the even frame
-///   0.8765 (151/2 frames: 75.5)    76      |   19328.0         19328
-///   2.28            196.3867       196     |   50274.0 − ε     50273      ← floor of the double product, as int() in Python
+///   rate, hop       edge (s)   frames, exact     frame   samples, exact       whole samples (cut)
+///   22050, 256      0.1        8.6133            9       2205                 2205
+///   22050, 256      2.28       196.3828          196     50273.99…            50273   floor of the double product, as int() in Python
+///   16000, 256      0.008      0.5               0       128                  128     ties go to the even frame
+///   16000, 256      0.024      1.5               2       384                  384
 ///
 /// A phone from 0.1 s to 2.28 s therefore lasts 196 − 9 = 187 frames, not round(187.77) = 188.
 namespace timbre::audio {

@@ -1,0 +1,73 @@
+#include "audio/pitch.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "world/dio.h"
+#include "world/stonemask.h"
+
+namespace timbre::audio {
+namespace {
+
+/// DIO's frame times and values.
+struct Track {
+  std::vector<double> times_F, f0_F;
+};
+
+Track dio(std::span<const double> wave_N, std::int64_t rate_hz, std::int64_t hop_samples, const PitchOptions& options) {
+  if (wave_N.empty()) throw DataError("pitch of an empty recording");
+  if (rate_hz < 1 || hop_samples < 1) throw UsageError(fmt::format("pitch at {} Hz with a hop of {} samples", rate_hz, hop_samples));
+  DioOption dio_options;
+  InitializeDioOption(&dio_options);
+  dio_options.f0_floor = options.floor_hz;
+  dio_options.f0_ceil = options.ceil_hz;
+  dio_options.frame_period = static_cast<double>(hop_samples) / static_cast<double>(rate_hz) * 1000.0;
+  const int samples = static_cast<int>(wave_N.size()), rate = static_cast<int>(rate_hz);
+  Track track;
+  track.f0_F.resize(static_cast<std::size_t>(GetSamplesForDIO(rate, samples, dio_options.frame_period)));
+  track.times_F.resize(track.f0_F.size());
+  Dio(wave_N.data(), samples, rate, &dio_options, track.times_F.data(), track.f0_F.data());
+  return track;
+}
+
+}  // namespace
+
+std::vector<double> pitch_dio(std::span<const double> wave_N, std::int64_t rate_hz, std::int64_t hop_samples, const PitchOptions& options) {
+  return dio(wave_N, rate_hz, hop_samples, options).f0_F;
+}
+
+std::vector<double> pitch_dio_stonemask(std::span<const double> wave_N, std::int64_t rate_hz, std::int64_t hop_samples, const PitchOptions& options) {
+  const Track track = dio(wave_N, rate_hz, hop_samples, options);
+  std::vector<double> refined(track.f0_F.size());
+  StoneMask(wave_N.data(), static_cast<int>(wave_N.size()), static_cast<int>(rate_hz), track.times_F.data(), track.f0_F.data(),
+            static_cast<int>(track.f0_F.size()), refined.data());
+  return refined;
+}
+
+std::vector<double> pitch_dio_stonemask(std::span<const float> wave_N, std::int64_t rate_hz, std::int64_t hop_samples, const PitchOptions& options) {
+  const std::vector<double> wide(wave_N.begin(), wave_N.end());
+  return pitch_dio_stonemask(std::span<const double>(wide), rate_hz, hop_samples, options);
+}
+
+std::vector<double> interpolate_unvoiced(std::span<const double> pitch_F) {
+  std::vector<double> out(pitch_F.begin(), pitch_F.end());
+  std::size_t last = out.size();  // the last voiced frame; none yet
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    if (out[i] == 0) continue;
+    if (last == out.size()) {
+      std::fill(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(i), out[i]);
+    } else {
+      const double slope = (out[i] - out[last]) / static_cast<double>(i - last);
+      for (std::size_t k = last + 1; k < i; ++k) out[k] = slope * static_cast<double>(k - last) + out[last];
+    }
+    last = i;
+  }
+  if (last != out.size()) std::fill(out.begin() + static_cast<std::ptrdiff_t>(last), out.end(), out[last]);
+  return out;
+}
+
+std::int64_t voiced_frames(std::span<const double> pitch_F) {
+  return std::count_if(pitch_F.begin(), pitch_F.end(), [](double f) { return f > 0; });
+}
+
+}  // namespace timbre::audio
