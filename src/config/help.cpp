@@ -104,11 +104,9 @@ std::string shown_name(const Field& field) {
 }
 
 std::string help_text(const Fields& fields) {
-  std::string out;
+  std::string places, out, section;
   for (const Field& field : fields.list())
-    if (field.is_positional()) out += wrapped(head_of(field), body_of(field));
-  if (!out.empty()) out += '\n';
-  std::string section;
+    if (field.is_positional()) places += wrapped(head_of(field), body_of(field));
   for (const Field& field : fields.list()) {
     if (field.is_positional()) continue;
     if (field.section() != section) {
@@ -117,7 +115,7 @@ std::string help_text(const Fields& fields) {
     }
     out += wrapped(head_of(field), body_of(field));
   }
-  return out;
+  return places + (places.empty() || out.empty() || out[0] == '\n' ? "" : "\n") + out;
 }
 
 }  // namespace timbre::config

@@ -3,9 +3,9 @@
 
     tests/cli/run.py --build build tests/cli/help.test
 
-A file is a list of cases, each in a folder of its own only if it says so; one temporary folder serves the whole file:
+A file is a list of cases that run one after the other in one temporary folder:
 
-    # a comment; "# needs: torch" leaves the file out of builds without timbre-torch
+    # a comment (before the first case or a case's first command); "# needs: torch" leaves the file out of builds without timbre-torch
     == a title
     $ timbre --help | head -n 1
     timbre: from a folder of recordings to a voice that speaks
@@ -51,7 +51,7 @@ def parse(path):
                 case.code = int(line[2:])
             elif line == "!" or line.startswith("! "):
                 case.err.append(line[2:])
-            elif not line.startswith("# "):
+            elif case.script or not line.startswith("#"):
                 case.out.append(line)
     for case in cases:
         while case.out and case.out[-1] == "":  # the blank line between cases
