@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -18,17 +19,17 @@ namespace timbre::corpus {
 
 struct CheckOptions {
   bool audio = true;
-  std::string language;
-  double clipped_run_samples = 4, clipped_fraction = 1e-4;
   double min_rate_hz = 16000;
+  double clipped_share = 1e-4;
   double silent_db = -55, quiet_db = -35;
   double dc_offset = 0.01;
-  double edge_silence_s = 0.6;
+  double edge_silence_s = 0.8, inner_silence_s = 2;
   double min_duration_s = 0.3, max_duration_s = 20;
+  double outlier_deviations = 5;
   double min_total_s = 600;
-  std::int64_t min_speaker_utterances = 20;
-  double outlier_deviations = 4;
+  std::int64_t min_speaker_clips = 20;
   std::int64_t examples = 5;
+  std::vector<std::string> skip;
 };
 config::Fields fields(CheckOptions& options);
 
@@ -54,11 +55,13 @@ class Hits {
  public:
   explicit Hits(std::int64_t keep) : keep_(keep) {}
   void add(const Utterance& utterance, std::string detail, double badness = 0);
-  void add_corpus(std::string detail);  ///< about the whole corpus rather than one clip
+  void add_corpus(std::string detail, double badness = 0);  ///< about the whole corpus rather than one clip
   std::int64_t count() const { return count_; }
-  std::vector<Example> worst() const;
+  /// Worst first; equal ones in the order of the corpus.
+  const std::vector<Example>& worst() const { return kept_; }
 
  private:
+  void keep(Example example);
   std::int64_t keep_, count_ = 0;
   std::vector<Example> kept_;
 };
@@ -72,9 +75,10 @@ struct Rule {
   std::string remedy;   ///< what to do
   std::function<void(const Examined&, Hits&)> run;
 };
-std::vector<Rule> audio_rules();
-std::vector<Rule> text_rules();
-std::vector<Rule> set_rules();
+std::vector<Rule> file_rules();   ///< rules_file.cpp: can the clip be read
+std::vector<Rule> sound_rules();  ///< rules_sound.cpp: does it sound right
+std::vector<Rule> text_rules();   ///< rules_text.cpp
+std::vector<Rule> set_rules();    ///< rules_set.cpp: the corpus as a whole
 /// All of them, in the order of reports.
 std::vector<Rule> all_rules();
 
@@ -86,8 +90,10 @@ struct Finding {
 };
 
 struct CheckReport {
+  std::string corpus;
   std::int64_t utterances = 0, rules_run = 0;
-  double duration_s = 0;
+  double duration_s = 0, seconds = 0;  ///< of audio; the check took
+  bool audio = true;
   std::vector<Finding> findings;  ///< most severe first; only rules with hits
   bool fatal() const;
 };

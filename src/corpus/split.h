@@ -19,7 +19,7 @@ struct SplitOptions {
   double valid = 0.05;  ///< below 1: share of utterances; otherwise a number of them
   double test = 0;
   std::vector<std::string> valid_ids, test_ids;  ///< exactly these, instead of the numbers; same texts elsewhere become unused
-  std::string use_source = "yes";                ///< "yes": an utterance's own split wins; "no": drawn anew
+  bool use_source = true;  ///< an utterance's own split (train, valid, test in the source) wins
 };
 config::Fields fields(SplitOptions& options);
 

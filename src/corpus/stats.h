@@ -39,8 +39,7 @@ nlohmann::json to_json(const CorpusStats& stats);
 /// For people: the duration table, then speakers (longest first, at most `speakers` of them), rates, text.
 std::string to_text(const CorpusStats& stats, std::int64_t speakers = 20);
 
-/// The table alone, drawn as lhotse draws it (box characters). Rows for recordings/features/supervisions are issue-wide:
-/// a negative count leaves the row out.
+/// The table alone, drawn as lhotse draws it (tabulate's "fancy_grid"). A negative count leaves its row out.
 std::string describe_table(const Distribution& durations, std::int64_t recordings, std::int64_t features, std::int64_t supervisions);
 
 }  // namespace timbre::corpus

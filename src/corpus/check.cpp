@@ -1,0 +1,156 @@
+#include "corpus/check.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "base/threads.h"
+
+namespace timbre::corpus {
+
+using nlohmann::json;
+
+config::Fields fields(CheckOptions& o) {
+  config::Fields f;
+  f.add("audio", o.audio, "look at the sound; --no-audio checks manifest and texts alone");
+  f.add("min_rate_hz", o.min_rate_hz, "lower sampling rates are reported").range(0, 1e6);
+  f.add("clipped_share", o.clipped_share, "share of samples at the ceiling that counts as overdriven").range(0, 1);
+  f.add("silent_db", o.silent_db, "speech level below which a clip is silent, dB of full scale").range(-200, 0);
+  f.add("quiet_db", o.quiet_db, "speech level below which a clip is quiet").range(-200, 0);
+  f.add("dc_offset", o.dc_offset, "mean sample that counts as offset").range(0, 1);
+  f.add("edge_silence_s", o.edge_silence_s, "longest silence at either end").range(0, 1e6);
+  f.add("inner_silence_s", o.inner_silence_s, "longest silence inside").range(0, 1e6);
+  f.add("min_duration_s", o.min_duration_s, "shorter clips are reported").range(0, 1e6);
+  f.add("max_duration_s", o.max_duration_s, "longer clips are reported").range(0, 1e6);
+  f.add("outlier_deviations", o.outlier_deviations, "robust deviations of pace that make an outlier").range(1, 100);
+  f.add("min_total_s", o.min_total_s, "less speech than this is reported").range(0, 1e9);
+  f.add("min_speaker_clips", o.min_speaker_clips, "fewer clips of a speaker are reported").range(0, 1e9);
+  f.add("examples", o.examples, "worst examples shown for each rule").range(0, 10000);
+  f.add("skip", o.skip, "rules to leave out").metavar("RULE,…");
+  return f;
+}
+
+std::string_view to_string(Severity severity) {
+  switch (severity) {
+    case Severity::info: return "info";
+    case Severity::warning: return "warning";
+    case Severity::fatal: return "fatal";
+  }
+  return "";
+}
+
+void Hits::keep(Example example) {
+  auto worse = [](const Example& a, const Example& b) { return a.badness > b.badness; };
+  if (static_cast<std::int64_t>(kept_.size()) == keep_ && (kept_.empty() || !worse(example, kept_.back()))) return;
+  kept_.insert(std::upper_bound(kept_.begin(), kept_.end(), example, worse), std::move(example));
+  if (static_cast<std::int64_t>(kept_.size()) > keep_) kept_.pop_back();
+}
+
+void Hits::add(const Utterance& utterance, std::string detail, double badness) {
+  ++count_;
+  keep({utterance.id, std::move(detail), badness});
+}
+
+void Hits::add_corpus(std::string detail, double badness) {
+  ++count_;
+  keep({"", std::move(detail), badness});
+}
+
+std::vector<Rule> all_rules() {
+  std::vector<Rule> all;
+  for (auto part : {file_rules(), sound_rules(), text_rules(), set_rules()})
+    for (Rule& rule : part) all.push_back(std::move(rule));
+  return all;
+}
+
+bool CheckReport::fatal() const {
+  return std::any_of(findings.begin(), findings.end(), [](const Finding& f) { return f.severity == Severity::fatal; });
+}
+
+namespace {
+
+std::vector<Rule> chosen_rules(const CheckOptions& options) {
+  std::vector<Rule> rules = all_rules();
+  std::vector<std::string> names;
+  for (const Rule& rule : rules) names.push_back(rule.name);
+  for (const std::string& name : options.skip)
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      throw UsageError(fmt::format("--skip {}: no such rule; there are {}", name, join(names, ", ")), did_you_mean(name, names));
+  std::erase_if(rules, [&](const Rule& rule) {
+    return (rule.needs_audio && !options.audio) || std::find(options.skip.begin(), options.skip.end(), rule.name) != options.skip.end();
+  });
+  return rules;
+}
+
+std::vector<ClipFacts> measure_all(const Corpus& corpus, const EventSink& events) {
+  const auto& utterances = corpus.utterances();
+  std::vector<ClipFacts> facts(utterances.size());
+  // In portions, so that progress is told from one thread.
+  constexpr std::size_t kPortion = 256;
+  for (std::size_t from = 0; from < utterances.size(); from += kPortion) {
+    std::size_t count = std::min(kPortion, utterances.size() - from);
+    if (count == 1) facts[from] = measure_clip(corpus.audio_path(utterances[from]));
+    else parallel_for(count, [&](std::size_t i) { facts[from + i] = measure_clip(corpus.audio_path(utterances[from + i])); });
+    emit_progress(events, "check", double(from + count), double(utterances.size()), "clips");
+  }
+  return facts;
+}
+
+}  // namespace
+
+CheckReport check_corpus(const Corpus& corpus, const CheckOptions& options, const EventSink& events) {
+  auto start = std::chrono::steady_clock::now();
+  std::vector<Rule> rules = chosen_rules(options);
+  std::vector<ClipFacts> facts;
+  if (options.audio) facts = measure_all(corpus, events);
+  CheckReport report;
+  report.corpus = corpus.dir().string();
+  report.audio = options.audio;
+  report.utterances = static_cast<std::int64_t>(corpus.utterances().size());
+  report.rules_run = static_cast<std::int64_t>(rules.size());
+  for (std::size_t i = 0; i < corpus.utterances().size(); ++i)
+    report.duration_s += options.audio ? facts[i].duration_s() : corpus.utterances()[i].duration_s;
+  Examined examined{corpus, corpus.utterances(), facts, options};
+  for (const Rule& rule : rules) {
+    Hits hits(options.examples);
+    rule.run(examined, hits);
+    if (hits.count()) report.findings.push_back({rule.name, rule.what, rule.remedy, rule.severity, hits.count(), hits.worst()});
+  }
+  std::stable_sort(report.findings.begin(), report.findings.end(), [](const Finding& a, const Finding& b) { return a.severity > b.severity; });
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return report;
+}
+
+json to_json(const CheckReport& report) {
+  json findings = json::array();
+  for (const Finding& f : report.findings) {
+    json worst = json::array();
+    for (const Example& e : f.worst) {
+      json example = {{"detail", e.detail}};
+      if (!e.id.empty()) example["id"] = e.id;
+      worst.push_back(example);
+    }
+    findings.push_back({{"rule", f.rule}, {"severity", to_string(f.severity)}, {"count", f.count}, {"what", f.what}, {"remedy", f.remedy}, {"worst", worst}});
+  }
+  return {{"corpus", report.corpus}, {"utterances", report.utterances}, {"duration_s", report.duration_s}, {"rules", report.rules_run},
+          {"audio", report.audio},   {"seconds", report.seconds},       {"fatal", report.fatal()},         {"findings", findings}};
+}
+
+std::string to_text(const CheckReport& report) {
+  std::string text = fmt::format("{}: {} utterances, {}; {} rules in {:.1f} s\n", report.corpus, report.utterances, human_seconds(report.duration_s),
+                                 report.rules_run, report.seconds);
+  std::map<Severity, std::int64_t> counts;
+  for (const Finding& f : report.findings) {
+    ++counts[f.severity];
+    text += fmt::format("\n{:<8} {} ({}): {}\n", to_string(f.severity), f.rule, f.count, f.what);
+    for (const Example& e : f.worst) text += e.id.empty() ? fmt::format("           {}\n", e.detail) : fmt::format("           {}: {}\n", e.id, e.detail);
+    if (f.count > static_cast<std::int64_t>(f.worst.size()) && !f.worst.empty()) text += fmt::format("           … {} more\n", f.count - static_cast<std::int64_t>(f.worst.size()));
+    text += fmt::format("         → {}\n", f.remedy);
+  }
+  text += report.findings.empty() ? "\nnothing found: ready to prepare\n"
+                                  : fmt::format("\n{} fatal, {} warnings, {} remarks\n", counts[Severity::fatal], counts[Severity::warning], counts[Severity::info]);
+  return text;
+}
+
+}  // namespace timbre::corpus

@@ -1,0 +1,106 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+
+#include "base/strings.h"
+#include "corpus/check.h"
+#include "corpus/split.h"
+
+/// The corpus as a whole.
+namespace timbre::corpus {
+
+namespace {
+
+void mixed_rates(const Examined& e, Hits& hits) {
+  std::map<std::int64_t, std::int64_t> counts;
+  for (std::size_t i = 0; i < e.utterances.size(); ++i) {
+    std::int64_t rate = e.facts.empty() ? e.utterances[i].rate_hz : e.facts[i].rate_hz;
+    if (rate > 0) ++counts[rate];
+  }
+  if (counts.size() < 2) return;
+  for (const auto& [rate, count] : counts) hits.add_corpus(fmt::format("{} clips at {} Hz", count, rate), double(count));
+}
+
+/// Hash of a text as heard; equal keys are taken as equal texts.
+std::uint64_t key_hash(const Utterance& u) { return std::hash<std::string>{}(text_key(u.text)); }
+
+void duplicate_text(const Examined& e, Hits& hits) {
+  struct Seen {
+    std::size_t first, count;
+  };
+  std::unordered_map<std::uint64_t, Seen> seen;
+  for (std::size_t i = 0; i < e.utterances.size(); ++i) {
+    if (trim(e.utterances[i].text).empty()) continue;
+    auto [it, is_new] = seen.emplace(key_hash(e.utterances[i]), Seen{i, 1});
+    if (is_new) continue;
+    ++it->second.count;
+    const Utterance& first = e.utterances[it->second.first];
+    hits.add(e.utterances[i], fmt::format("'{}', also {}", e.utterances[i].text, first.id), double(it->second.count));
+  }
+}
+
+void split_leak(const Examined& e, Hits& hits) {
+  std::unordered_map<std::uint64_t, std::size_t> held_out;
+  for (std::size_t i = 0; i < e.utterances.size(); ++i)
+    if (e.utterances[i].split == "valid" || e.utterances[i].split == "test") held_out.emplace(key_hash(e.utterances[i]), i);
+  for (const Utterance& u : e.utterances) {
+    if (u.split != "train") continue;
+    if (auto it = held_out.find(key_hash(u)); it != held_out.end())
+      hits.add(u, fmt::format("'{}' is also in {} ({})", u.text, e.utterances[it->second].split, e.utterances[it->second].id));
+  }
+}
+
+void no_training_side(const Examined& e, Hits& hits) {
+  std::int64_t fixed = 0, train = 0;
+  for (const Utterance& u : e.utterances) {
+    fixed += !u.split.empty();
+    train += u.split == "train";
+  }
+  if (fixed == static_cast<std::int64_t>(e.utterances.size()) && train == 0) hits.add_corpus("every utterance is marked valid or test");
+}
+
+void little_data(const Examined& e, Hits& hits) {
+  double total_s = 0;
+  for (std::size_t i = 0; i < e.utterances.size(); ++i) total_s += e.facts.empty() ? e.utterances[i].duration_s : e.facts[i].duration_s();
+  if (total_s < e.options.min_total_s) hits.add_corpus(fmt::format("{} in {} clips", human_seconds(total_s), e.utterances.size()));
+}
+
+void little_of_a_speaker(const Examined& e, Hits& hits) {
+  std::map<std::string, std::int64_t> clips;
+  for (const Utterance& u : e.utterances) ++clips[u.speaker];
+  for (const auto& [speaker, count] : clips)
+    if (clips.size() > 1 && count < e.options.min_speaker_clips)
+      hits.add_corpus(fmt::format("{}: {} clips", speaker.empty() ? "(not named)" : speaker, count), -double(count));
+}
+
+void some_without_speaker(const Examined& e, Hits& hits) {
+  std::int64_t named = 0;
+  for (const Utterance& u : e.utterances) named += !u.speaker.empty();
+  if (named == 0 || named == static_cast<std::int64_t>(e.utterances.size())) return;
+  for (const Utterance& u : e.utterances)
+    if (u.speaker.empty()) hits.add(u, "no speaker");
+}
+
+void changed_manifest(const Examined& e, Hits& hits) {
+  if (!e.corpus.as_imported()) hits.add_corpus("manifest.jsonl is not the one that was imported; all columns will be made again");
+}
+
+}  // namespace
+
+std::vector<Rule> set_rules() {
+  using enum Severity;
+  return {
+      {"no-training-side", fatal, false, "nothing is left to train on", "mark some utterances 'train' in the source, or none at all", no_training_side},
+      {"split-leak", warning, false, "the same text on the training side and held out: scores will flatter", "leave one of them out, or import without the splits", split_leak},
+      {"mixed-rates", warning, false, "clips of several sampling rates; all are resampled to the model's", "low-rate clips sound dull: consider leaving them out", mixed_rates},
+      {"little-data", warning, false, "little data for a voice", "start from an existing voice (train --base VOICE) or record more; --min-total-s sets what is enough", little_data},
+      {"speaker-little-data", warning, false, "speakers with few clips", "leave them out, or record more of them", little_of_a_speaker},
+      {"speaker-missing", warning, false, "some clips have no speaker, others do", "name the speaker in the source", some_without_speaker},
+      {"changed-manifest", warning, false, "the manifest was edited after import", "import again into a new folder", changed_manifest},
+      {"duplicate-text", info, false, "texts that occur more than once", "fine for prompts; splits keep equal texts on one side", duplicate_text},
+  };
+}
+
+}  // namespace timbre::corpus
