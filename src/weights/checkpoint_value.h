@@ -1,6 +1,4 @@
 #pragma once
-#include <nlohmann/json_fwd.hpp>
-
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -23,6 +21,7 @@ class Value {
   using List = std::vector<Value>;
   using Dict = std::vector<std::pair<Value, Value>>;
   static constexpr int kMaxDepth = 200;
+  struct Node;  ///< checkpoint_node.h, for the readers
 
   /// An object of a class we know nothing about: never imported, never called.
   struct Opaque {
@@ -93,13 +92,13 @@ class Value {
 
   /// Attributes a dict object carries (state_dict()'s "_metadata"); null when none.
   const Value* attributes() const;
+  void set_attributes(Value attributes);
 
   /// Identity of shared contents: equal for two places that hold the same object. Null for numbers.
   const void* identity() const;
 
  private:
   friend class PickleReader;
-  struct Node;
   std::variant<std::monostate, bool, std::int64_t, double, std::shared_ptr<Node>> held_;
   explicit Value(std::shared_ptr<Node> node);
   const Node* node() const;
@@ -108,26 +107,5 @@ class Value {
 
 /// Same kinds, numbers, texts, keys in the same order and tensors of equal bytes. NaN equals NaN.
 bool same(const Value& a, const Value& b);
-
-/// Every tensor of the tree under its dotted path ("model.encoder.weight", "optimizer.state.0.exp_avg"), in order.
-/// Objects of unknown classes are searched too; the "_modules", "_parameters" and "_buffers" of a pickled module
-/// are left out of the path. Throws DataError when two get one name.
-TensorMap flatten_tensors(const Value& value);
-
-/// The tree as JSON for people: tensors as "f32 [2, 80]", opaque objects as {"class": …, "state": …}.
-nlohmann::ordered_json to_json(const Value& value);
-
-/// The tree as JSON that from_structure() turns back: tensors by flat name. Opaque objects lose their class:
-/// their state is kept (see plain_data()).
-nlohmann::ordered_json to_structure(const Value& value);
-/// Throws DataError when the JSON is not of that form or names a tensor that is not there.
-Value from_structure(const nlohmann::ordered_json& structure, const TensorMap& tensors);
-
-/// Class names of all opaque objects, each once, in order of appearance.
-std::vector<std::string> opaque_classes(const Value& value);
-
-/// The same tree with opaque objects replaced by plain data: an object with a state by that state, a path by its
-/// text, a class by its name. `replaced` gets one line each.
-Value plain_data(const Value& value, std::vector<std::string>& replaced);
 
 }  // namespace timbre::weights

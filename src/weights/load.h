@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "weights/checkpoint_tree.h"
 #include "weights/checkpoint_value.h"
 #include "weights/safetensors.h"
 #include "weights/tensor.h"
