@@ -1,0 +1,38 @@
+#pragma once
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// A page that is one file: pictures and sounds are inside, no network, no scripts needed to read it.
+namespace timbre::report {
+
+std::string escape_html(std::string_view text);
+/// "data:<type>;base64,…"
+std::string data_uri(std::string_view media_type, std::span<const unsigned char> bytes);
+
+/// Builds the page from top to bottom. Text given to it is escaped; `…_html` is taken as it is.
+class Page {
+ public:
+  explicit Page(std::string title, std::string subtitle = {});
+  void section(const std::string& heading, const std::string& explanation = {});
+  void paragraph(const std::string& text);
+  void picture(std::span<const unsigned char> png, const std::string& caption);
+  /// A player of a sound file (WAV, FLAC, OGG, MP3), carried inside the page.
+  void player(const std::filesystem::path& file, const std::string& caption);
+  /// Cells of the first column are row headings.
+  void table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows);
+  /// As above, cells being HTML.
+  void table_html(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows_html);
+  /// A block that is closed until it is clicked, for long lists.
+  void details(const std::string& summary, const std::string& text);
+  std::string html() const;
+
+  static std::string player_html(const std::filesystem::path& file);
+
+ private:
+  std::string title_, subtitle_, body_;
+};
+
+}  // namespace timbre::report
