@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/rng.h"
 #include "base/strings.h"
 #include "text/letters.h"
@@ -29,6 +30,8 @@ config::Fields fields(SplitOptions& o) {
   f.add("test", o.test, "test side: a share below 1, or a number of utterances").range(0, 1e9);
   f.add("valid_ids", o.valid_ids, "exactly these for validation").metavar("ID,…");
   f.add("test_ids", o.test_ids, "exactly these for testing").metavar("ID,…");
+  f.add("valid_list", o.valid_list, "file of ids for validation, one a line").metavar("FILE");
+  f.add("test_list", o.test_list, "file of ids for testing, one a line (timbre heldout writes one)").metavar("FILE");
   f.add("use_source", o.use_source, "keep the split that the source marks");
   return f;
 }
@@ -58,6 +61,15 @@ std::string text_key(std::string_view text) {
 
 namespace {
 
+/// The ids on a list and in its file, in order.
+std::vector<std::string> all_ids(std::vector<std::string> ids, const std::string& file) {
+  if (file.empty()) return ids;
+  for (const auto& line : split(read_file(file), '\n')) {
+    if (const auto id = trim(line); !id.empty()) ids.emplace_back(id);
+  }
+  return ids;
+}
+
 /// Utterances that must stay on one side: the same text, whoever says it.
 struct Group {
   std::vector<std::uint32_t> members;
@@ -82,11 +94,12 @@ class Splitter {
   Split run() {
     split_.side_of.assign(utterances_.size(), Side::train);
     exact_.assign(utterances_.size(), false);
-    hold_out(options_.test_ids, Side::test);
-    hold_out(options_.valid_ids, Side::valid);
+    const auto test_ids = all_ids(options_.test_ids, options_.test_list), valid_ids = all_ids(options_.valid_ids, options_.valid_list);
+    hold_out(test_ids, Side::test);
+    hold_out(valid_ids, Side::valid);
     if (options_.use_source) keep_source();
-    if (options_.test_ids.empty()) draw(Side::test, options_.test);
-    if (options_.valid_ids.empty()) draw(Side::valid, options_.valid);
+    if (test_ids.empty()) draw(Side::test, options_.test);
+    if (valid_ids.empty()) draw(Side::valid, options_.valid);
     settle();
     return std::move(split_);
   }
