@@ -11,21 +11,27 @@
 
 #include "base/error.h"
 #include "base/event.h"
+#include "config/fields.h"
 #include "corpus/columns.h"
 #include "corpus/corpus.h"
 #include "weights/tensor.h"
 
 /// A stage makes columns of a corpus from its audio, its text and other columns.
 ///
-/// The columns of the built-in stages, one tensor an utterance (P phonemes with pauses, F frames):
-///   phonemes          U8 text, joined by ' '   what the front end says, punctuation and pauses as it gives them
-///   phoneme_words     i64 [·]                  word number of each of `phonemes`
-///   durations         i64 [P]                  frames of each of aligned_phonemes; their sum is the frames of mel
-///   aligned_phonemes  U8 text, joined by ' '   what is spoken in time: phonemes with sil at the ends, sp for pauses
-///   alignment         f64 [P,3]                start_s, end_s, word number (-1 = silence)
-///   confidence        f64 [1]                  see align::Alignment
-///   mel               f32 [F,M]    energy  f32 [P] or [F]    pitch  f32 [P] or [F]   Hz, raw
-///   statistics        f64 [4] under the ids "pitch" and "energy": min, max (of normalised values), mean, std
+/// The columns of the built-in stages, one tensor an utterance (P phones in time with silences, F frames, M mel bins):
+///   phonemes          U8 text, joined by ' '   what the front end says: sil at both ends, sp for punctuation
+///   phoneme_words     i64 [·]                  word number of each of `phonemes`, -1 for pauses
+///   words             U8 text, joined by '\n'  the words these numbers count
+///   alignment         f64 [·,3]                start_s, end_s in the clip, word number (-1 = silence)
+///   alignment_phones  U8 text, joined by ' '   label of each interval: phones, sil at the ends, sp for real pauses
+///   confidence        f64 [1]                  see align::Alignment; 0 where a TextGrid was read
+///   mel               f32 [F,M]                log mel
+///   energy_frames     f32 [F]                  L2 norm of each frame's magnitudes
+///   durations         i64 [P]                  frames of each of aligned_phonemes; their sum is F
+///   aligned_phonemes  U8 text, joined by ' '   alignment_phones of what mel keeps; P phones
+///   pitch             f64 [P] or [F]           Hz; of phones interpolated over unvoiced frames, of frames 0 there
+///   energy            f32 [P] or [F]
+///   statistics        f64 [4] under the ids "pitch" and "energy": min, max (of normalised values), mean, deviation
 namespace timbre::prepare {
 
 /// Columns of one utterance, or why there are none.
@@ -36,7 +42,7 @@ using RowResult = std::variant<Row, Skipped>;
 struct StageJob {
   const corpus::Corpus& corpus;
   nlohmann::json settings;  ///< complete: every field with its value
-  /// A value of a column this stage needs; absent when that utterance was skipped there. Thread-safe.
+  /// A value of a column this stage needs; nothing where that utterance was skipped. Thread-safe.
   std::function<std::optional<weights::Tensor>(const std::string& column, const std::string& id)> read;
   /// The settings another column was made with.
   std::function<nlohmann::json(const std::string& column)> settings_of;
@@ -44,39 +50,65 @@ struct StageJob {
   const std::atomic<bool>* stop = nullptr;  ///< set on SIGINT: leave at the next safe point
 };
 
-/// Makes the row of one utterance; called from several threads. Errors of the data are returned or thrown, both skip it.
+/// Raised inside a stage when `stop` was seen.
+struct Stopped {};
+
+/// Makes the row of one utterance; called from several threads. A timbre::Error about this utterance becomes Skipped.
 using MakeRow = std::function<RowResult(const corpus::Utterance&)>;
 
 struct Stage {
   std::string name;
   std::string summary;
   std::vector<std::string> makes;
-  /// Fills in defaults and checks; throws UsageError for unknown keys and bad values.
-  std::function<nlohmann::json(const nlohmann::json& wanted)> resolve;
+  /// The settings with their defaults, bound to an object that lives as long as the result.
+  std::function<std::pair<std::shared_ptr<void>, config::Fields>()> settings;
   /// The columns needed with these settings.
   std::function<std::vector<std::string>(const nlohmann::json& settings)> needs;
-  /// One utterance at a time (parallel, resumable, shardable) …
+  /// One utterance at a time: parallel, resumable, shardable. Making the MakeRow may look at the whole corpus
+  /// (`whole_corpus`: its needs must then be complete), as the aligner does to train.
   std::function<MakeRow(const StageJob&)> rows;
-  /// … after an optional look at the whole corpus, done once per run of the stage and kept: how the aligner trains.
   bool whole_corpus = false;
-  /// For whole-corpus stages that make few rows of their own ids (statistics): all at once.
+  /// Instead of `rows`, for columns with ids of their own (statistics): id → row.
   std::function<std::map<std::string, Row>(const StageJob&)> all;
 };
 
 /// The stages by name; register_stage_<file> in prepare/stages/<file>.cpp adds one.
 class Stages {
  public:
+  /// Throws std::logic_error for a name or column that is taken.
   void add(Stage stage);
+  /// Throws UsageError with "did you mean".
   const Stage& at(const std::string& name) const;
   /// The stage that makes a column; null when none does.
   const Stage* maker(const std::string& column) const;
   const std::vector<std::unique_ptr<Stage>>& all() const { return stages_; }
+  /// All of prepare/stages/.
   static const Stages& built_in();
 
  private:
   std::vector<std::unique_ptr<Stage>> stages_;
 };
 
+/// Defaults, with `wanted` on top. Throws UsageError for unknown keys and bad values.
+nlohmann::json resolve_settings(const Stage& stage, const nlohmann::json& wanted);
+
+/// Generated from the files of prepare/stages/.
 void register_all_stages(Stages& stages);
+
+/// Fills a settings struct from complete settings.
+template <class Options>
+Options options_from(const nlohmann::json& settings, config::Fields (*list)(Options&), const std::string& stage) {
+  Options options;
+  config::Fields f = list(options);
+  config::from_json(f, settings, "settings of " + stage);
+  return options;
+}
+
+/// Stage::settings of a struct with a field list.
+template <class Options>
+std::pair<std::shared_ptr<void>, config::Fields> settings_of_struct(config::Fields (*list)(Options&)) {
+  auto options = std::make_shared<Options>();
+  return {options, list(*options)};
+}
 
 }  // namespace timbre::prepare

@@ -1,0 +1,49 @@
+#include "prepare/stage.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace timbre::prepare {
+
+void Stages::add(Stage stage) {
+  for (const auto& other : stages_) {
+    if (other->name == stage.name) throw std::logic_error("two stages named " + stage.name);
+    for (const auto& column : stage.makes)
+      if (std::find(other->makes.begin(), other->makes.end(), column) != other->makes.end()) throw std::logic_error("two stages make " + column);
+  }
+  stages_.push_back(std::make_unique<Stage>(std::move(stage)));
+}
+
+const Stage& Stages::at(const std::string& name) const {
+  std::vector<std::string> names;
+  for (const auto& stage : stages_) {
+    if (stage->name == name) return *stage;
+    names.push_back(stage->name);
+  }
+  throw UsageError(fmt::format("no stage is named '{}'; {}", name, did_you_mean(name, names)), fmt::format("stages: {}", fmt::join(names, ", ")));
+}
+
+const Stage* Stages::maker(const std::string& column) const {
+  for (const auto& stage : stages_)
+    if (std::find(stage->makes.begin(), stage->makes.end(), column) != stage->makes.end()) return stage.get();
+  return nullptr;
+}
+
+const Stages& Stages::built_in() {
+  static const Stages stages = [] {
+    Stages s;
+    register_all_stages(s);
+    return s;
+  }();
+  return stages;
+}
+
+nlohmann::json resolve_settings(const Stage& stage, const nlohmann::json& wanted) {
+  auto [owner, fields] = stage.settings();
+  config::from_json(fields, wanted, "settings of " + stage.name);
+  return config::to_json(fields);
+}
+
+}  // namespace timbre::prepare

@@ -1,0 +1,58 @@
+#include <mutex>
+
+#include "base/strings.h"
+#include "prepare/stage.h"
+#include "text/phonemes.h"
+
+namespace timbre::prepare {
+namespace {
+
+struct PhonemeSettings {
+  std::string front_end = "espeak:en-us";
+  std::string lexicon;
+};
+
+config::Fields fields(PhonemeSettings& s) {
+  config::Fields f;
+  f.add("front_end", s.front_end, "text to phones: espeak:VOICE, arpabet:en, ming024:english, ming024:mandarin").metavar("NAME");
+  f.add("lexicon", s.lexicon, "\"word  PH PH\" file looked up first (arpabet:*, ming024:*)").metavar("FILE");
+  return f;
+}
+
+MakeRow rows(const StageJob& job) {
+  const auto settings = options_from<PhonemeSettings>(job.settings, fields, "phonemes");
+  // Front ends are not thread-safe and fast: one for all threads.
+  struct Shared {
+    std::unique_ptr<text::FrontEnd> front_end;
+    std::mutex guard;
+  };
+  auto shared = std::make_shared<Shared>();
+  text::FrontEndOptions options;
+  options.lexicon = settings.lexicon;
+  shared->front_end = text::make_front_end(settings.front_end, std::move(options));
+  return [shared](const corpus::Utterance& utterance) -> RowResult {
+    const std::scoped_lock lock(shared->guard);
+    const text::Phonemized said = shared->front_end->phonemize(utterance.text);
+    bool speaks = false;
+    for (const auto word : said.word_of_phone) speaks = speaks || word >= 0;
+    if (!speaks) return Skipped{utterance.id, "no phones: nothing in \"" + utterance.text + "\" can be spoken"};
+    const auto count = static_cast<std::int64_t>(said.word_of_phone.size());
+    return Row{{"phonemes", corpus::list_tensor(said.phones)},
+               {"phoneme_words", weights::Tensor::of<std::int64_t>({count}, said.word_of_phone)},
+               {"words", corpus::text_tensor(join(said.words, "\n"))}};
+  };
+}
+
+}  // namespace
+
+void register_stage_phonemes(Stages& stages) {
+  stages.add({.name = "phonemes",
+              .summary = "text → phones, by the front end that the voice will use",
+              .makes = {"phonemes", "phoneme_words", "words"},
+              .settings = [] { return settings_of_struct<PhonemeSettings>(fields); },
+              .needs = [](const nlohmann::json&) { return std::vector<std::string>{}; },
+              .rows = rows,
+              .all = {}});
+}
+
+}  // namespace timbre::prepare
