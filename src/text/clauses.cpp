@@ -120,7 +120,8 @@ std::vector<Clause> split_clauses(std::string_view text, std::string_view langua
   std::size_t begin = 0;
   auto close = [&](std::size_t end) {
     std::vector<WordSpan> words = words_of(text, begin, end);
-    if (!words.empty()) clauses.push_back({words.front().begin, end, std::move(words)});
+    // Marks behind the last word are not kept: espeak-ng reads one character ahead and would carry it into the next call.
+    if (!words.empty()) clauses.push_back({words.front().begin, words.back().end, std::move(words)});
   };
   for (std::size_t at = 0; at < text.size();) {
     std::size_t start = at;

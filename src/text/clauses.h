@@ -13,7 +13,7 @@ struct WordSpan {
 
 /// A stretch of text that is read without a pause: a comma, a stop, a dash or a bracket follows it, or the text ends.
 struct Clause {
-  std::size_t begin = 0, end = 0;  ///< bytes, the closing mark not included
+  std::size_t begin = 0, end = 0;  ///< bytes from the first word to the end of the last
   std::vector<WordSpan> words;     ///< at least one
 };
 

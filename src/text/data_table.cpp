@@ -6,7 +6,7 @@
 extern "C" {
 extern const unsigned char timbre_text_decompose[], timbre_text_compose[], timbre_text_combining[], timbre_text_lower[],
     timbre_text_unidecode[], timbre_text_cmudict[], timbre_text_pinyin_characters[], timbre_text_pinyin_phrases[],
-    timbre_text_pinyin_prefixes[];
+    timbre_text_homographs[], timbre_text_g2p_network[];
 }
 
 namespace timbre::text {
@@ -36,15 +36,27 @@ std::string_view DataTable::value(std::uint32_t index) const {
   return {values_ + begin, end - begin};
 }
 
-std::optional<std::string_view> DataTable::find(std::string_view wanted) const {
+std::uint32_t DataTable::lower_bound(std::string_view wanted) const {
   std::uint32_t low = 0, high = count_;
   while (low < high) {
     std::uint32_t middle = low + (high - low) / 2;
-    int order = key(middle).compare(wanted);
-    if (order == 0) return value(middle);
-    (order < 0 ? low : high) = order < 0 ? middle + 1 : middle;
+    if (key(middle) < wanted)
+      low = middle + 1;
+    else
+      high = middle;
   }
-  return std::nullopt;
+  return low;
+}
+
+std::optional<std::string_view> DataTable::find(std::string_view wanted) const {
+  std::uint32_t at = lower_bound(wanted);
+  if (at == count_ || key(at) != wanted) return std::nullopt;
+  return value(at);
+}
+
+bool DataTable::has_prefix(std::string_view bytes) const {
+  std::uint32_t at = lower_bound(bytes);
+  return at < count_ && key(at).starts_with(bytes);
 }
 
 #define TIMBRE_TEXT_TABLE(function, symbol) \
@@ -60,7 +72,8 @@ TIMBRE_TEXT_TABLE(unidecode_table, timbre_text_unidecode)
 TIMBRE_TEXT_TABLE(cmudict_table, timbre_text_cmudict)
 TIMBRE_TEXT_TABLE(pinyin_character_table, timbre_text_pinyin_characters)
 TIMBRE_TEXT_TABLE(pinyin_phrase_table, timbre_text_pinyin_phrases)
-TIMBRE_TEXT_TABLE(pinyin_prefix_table, timbre_text_pinyin_prefixes)
+TIMBRE_TEXT_TABLE(homograph_table, timbre_text_homographs)
+TIMBRE_TEXT_TABLE(g2p_network_table, timbre_text_g2p_network)
 #undef TIMBRE_TEXT_TABLE
 
 }  // namespace timbre::text

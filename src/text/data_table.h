@@ -11,8 +11,11 @@ class DataTable {
   explicit DataTable(const unsigned char* data);
   std::uint32_t size() const { return count_; }
   std::optional<std::string_view> find(std::string_view key) const;
+  /// True when some key begins with these bytes.
+  bool has_prefix(std::string_view bytes) const;
 
  private:
+  std::uint32_t lower_bound(std::string_view wanted) const;
   std::string_view key(std::uint32_t index) const;
   std::string_view value(std::uint32_t index) const;
 
@@ -30,6 +33,7 @@ const DataTable& unidecode_table();          ///< ASCII transliteration of a cha
 const DataTable& cmudict_table();            ///< word → first pronunciation, phones joined by blanks
 const DataTable& pinyin_character_table();   ///< character → syllable with tone number
 const DataTable& pinyin_phrase_table();      ///< phrase → syllables joined by blanks
-const DataTable& pinyin_prefix_table();      ///< beginnings of phrases
+const DataTable& homograph_table();          ///< word → "PRON 1|PRON 2|part of speech of the first"
+const DataTable& g2p_network_table();        ///< parameter → float32 values
 
 }  // namespace timbre::text

@@ -5,13 +5,17 @@
 
 namespace timbre::text {
 
-/// What g2p_en 2.1.0 makes of a piece of text whose words CMUdict knows: number expansion, accents off, tokens, CMUdict's
-/// first entry, homographs by its default, punctuation kept as single characters. Words it does not know are returned in
-/// `unknown` and go to `spell_unknown` if given (g2p_en has a neural network there, which is not part of this program).
 struct EnglishPhones {
-  std::vector<std::string> phones;
-  std::vector<std::string> unknown;
+  std::vector<std::string> phones;   ///< ARPAbet with stress, and marks as they are
+  std::vector<std::string> guessed;  ///< words in no dictionary, read by the network
 };
+
+/// What g2p_en 2.1.0 makes of a piece of text without full stops (ming024 cuts at them before): numbers in words, accents
+/// off, tokens, then for each the homograph list, CMUdict's first entry, or g2p_en's own small network (a GRU encoder and
+/// decoder over letters). No part-of-speech tagger: a homograph takes its second reading, as for an unknown tag.
 EnglishPhones g2p_en(std::string_view text);
+
+/// The network alone: at most 20 phones for a word of letters.
+std::vector<std::string> predict_phones(std::string_view word);
 
 }  // namespace timbre::text

@@ -10,7 +10,6 @@
 #include "text/abbreviations.h"
 #include "text/ipa.h"
 #include "text/letters.h"
-#include "text/normalize.h"
 #include "text/scripts.h"
 
 namespace timbre::text {
@@ -150,30 +149,7 @@ std::vector<EspeakFrontEnd::Phones> EspeakFrontEnd::by_word(const std::vector<Ph
   return out;
 }
 
-EspeakFrontEnd::Ready EspeakFrontEnd::prepare(std::string_view text, std::span<const Spoken> spoken, std::vector<std::string>& warnings) const {
-  Ready ready;
-  std::size_t at = 0;
-  auto add = [&](std::string_view piece) {
-    std::string clean = normalize_for_speech(piece, language_, warnings);
-    if (clean.empty()) return;
-    if (!ready.text.empty()) ready.text += ' ';
-    ready.text += clean;
-  };
-  for (const Spoken& s : spoken) {
-    add(text.substr(at, s.begin - at));
-    std::vector<std::string> ignored;
-    std::string word = clean_unicode(text.substr(s.begin, s.end - s.begin), ignored);
-    std::replace(word.begin(), word.end(), '\n', ' ');
-    if (!ready.text.empty()) ready.text += ' ';
-    ready.spoken.push_back({ready.text.size(), ready.text.size() + word.size(), s.phones});
-    ready.text += word;
-    at = s.end;
-  }
-  add(text.substr(at));
-  return ready;
-}
-
-void EspeakFrontEnd::check_script(const Ready& ready) const {
+void EspeakFrontEnd::check_script(const ReadyText& ready) const {
   std::set<Script> known = scripts_of_language(language_);
   std::vector<std::string> strange;
   std::set<Script> scripts;
@@ -202,7 +178,7 @@ void EspeakFrontEnd::check_script(const Ready& ready) const {
                    "transcribe them, or give their sound: [word](/ipa/)");
 }
 
-void EspeakFrontEnd::read_clause(const Ready& ready, const Clause& clause, Phonemized& out) {
+void EspeakFrontEnd::read_clause(const ReadyText& ready, const Clause& clause, Phonemized& out) {
   // What espeak reads, what was given by hand, and in which order.
   struct Word {
     std::string text;
@@ -213,9 +189,7 @@ void EspeakFrontEnd::read_clause(const Ready& ready, const Clause& clause, Phone
   std::vector<std::string> read;
   for (const WordSpan& span : clause.words) {
     Word word{ready.text.substr(span.begin, span.end - span.begin), nullptr, read.size()};
-    auto by_hand = std::find_if(ready.spoken.begin(), ready.spoken.end(),
-                                [&](const Spoken& s) { return span.begin < s.end && s.begin < span.end; });
-    if (by_hand != ready.spoken.end()) {
+    if (const Spoken* by_hand = ready.by_hand(span.begin, span.end)) {
       if (!words.empty() && words.back().phones == &by_hand->phones)
         words.back().text += " " + word.text;
       else
@@ -247,7 +221,7 @@ void EspeakFrontEnd::read_clause(const Ready& ready, const Clause& clause, Phone
 
 Phonemized EspeakFrontEnd::phonemize(std::string_view text, std::span<const Spoken> spoken) {
   Phonemized out;
-  Ready ready = prepare(text, spoken, out.warnings);
+  ReadyText ready = make_ready(text, spoken, language_, out.warnings);
   check_script(ready);
   auto pause = [&](std::string_view symbol) {
     out.phones.emplace_back(symbol);

@@ -6,6 +6,7 @@
 #include "text/clauses.h"
 #include "text/espeak.h"
 #include "text/phonemes.h"
+#include "text/ready_text.h"
 
 namespace timbre::text {
 
@@ -17,19 +18,14 @@ class EspeakFrontEnd : public FrontEnd {
   EspeakFrontEnd(std::string_view voice, FrontEndOptions options);
   std::string name() const override { return "espeak:" + voice_.code; }
   std::string language() const override { return language_; }
+  using FrontEnd::phonemize;
   Phonemized phonemize(std::string_view text, std::span<const Spoken> spoken) override;
   std::string plainer(std::string_view phone) const override;
 
  private:
   using Phones = std::vector<std::string>;
-  /// A text that is ready to be cut: words given by hand stand in it as they are.
-  struct Ready {
-    std::string text;
-    std::vector<Spoken> spoken;
-  };
-  Ready prepare(std::string_view text, std::span<const Spoken> spoken, std::vector<std::string>& warnings) const;
-  void check_script(const Ready& ready) const;
-  void read_clause(const Ready& ready, const Clause& clause, Phonemized& out);
+  void check_script(const ReadyText& ready) const;
+  void read_clause(const ReadyText& ready, const Clause& clause, Phonemized& out);
   /// One phone list for each espeak word.
   std::vector<Phones> groups(std::string_view clause) const;
   /// The phones of each of `words`, from the phones of the whole clause.

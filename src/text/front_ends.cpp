@@ -1,6 +1,8 @@
 #include "base/error.h"
 #include "base/strings.h"
+#include "text/arpabet_front_end.h"
 #include "text/espeak_front_end.h"
+#include "text/ming024_front_end.h"
 #include "text/phonemes.h"
 
 namespace timbre::text {
@@ -15,6 +17,9 @@ std::string FrontEnd::plainer(std::string_view phone) const {
 
 std::unique_ptr<FrontEnd> make_front_end(const std::string& name, FrontEndOptions options) {
   if (name.starts_with("espeak:")) return std::make_unique<EspeakFrontEnd>(name.substr(7), std::move(options));
+  if (name == "ming024:english") return std::make_unique<Ming024English>(std::move(options));
+  if (name == "ming024:mandarin") return std::make_unique<Ming024Mandarin>(std::move(options));
+  if (name == "arpabet:en") return std::make_unique<ArpabetFrontEnd>(std::move(options));
   const std::vector<std::string> known = {"espeak:en-us", "ming024:english", "ming024:mandarin", "arpabet:en"};
   std::string near = did_you_mean(name, known);
   throw UsageError(fmt::format("there is no text front end '{}'{}", name, near.empty() ? "" : "; " + near),

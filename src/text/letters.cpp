@@ -14,7 +14,7 @@ struct Range {
 };
 
 // Blocks of letters; digits, marks and signs inside them are sorted out by script_of.
-constexpr std::array<Range, 59> kBlocks = {{
+constexpr std::array<Range, 60> kBlocks = {{
     {0x0041, 0x005A, Script::latin},     {0x0061, 0x007A, Script::latin},     {0x00AA, 0x00AA, Script::latin},
     {0x00BA, 0x00BA, Script::latin},     {0x00C0, 0x00D6, Script::latin},     {0x00D8, 0x00F6, Script::latin},
     {0x00F8, 0x02AF, Script::latin},     {0x0370, 0x0373, Script::greek},     {0x0376, 0x0377, Script::greek},

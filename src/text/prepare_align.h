@@ -16,6 +16,8 @@ struct LabText {
 /// "LibriTTS" (first line of *.normalized.txt through english_cleaners), "AISHELL3" (every second token of content.txt).
 /// Utterances whose wav is missing are left out, as the reference does for LJSpeech and AISHELL3. Sorted by path where the
 /// reference takes the folder's order. Throws UsageError for another dataset, DataError for a broken line.
-std::vector<LabText> prepare_align_texts(const std::string& dataset, const std::filesystem::path& corpus);
+/// `cleaners` is text_cleaners of preprocess.yaml; AISHELL3 uses none.
+std::vector<LabText> prepare_align_texts(const std::string& dataset, const std::filesystem::path& corpus,
+                                         const std::vector<std::string>& cleaners = {"english_cleaners"});
 
 }  // namespace timbre::text

@@ -18,7 +18,7 @@ std::int64_t ming024_symbol_id(std::string_view symbol);
 /// phones; what the table lacks is dropped without a word, as the reference does.
 std::vector<std::int64_t> text_to_sequence(std::string_view text, const std::vector<std::string>& cleaners);
 
-/// Text of ids, neighbouring phones in one {…}. Throws UsageError for an id outside the table.
+/// Text of ids, neighbouring phones in one {…}; ids outside the table are left out, as the reference does.
 std::string sequence_to_text(std::span<const std::int64_t> ids);
 
 }  // namespace timbre::text

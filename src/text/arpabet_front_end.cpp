@@ -1,0 +1,75 @@
+#include "text/arpabet_front_end.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "text/clauses.h"
+#include "text/english_g2p.h"
+#include "text/letters.h"
+#include "text/ready_text.h"
+
+namespace timbre::text {
+
+std::vector<std::string> arpabet_by_hand(std::string_view phones) {
+  std::vector<std::string> out = split_whitespace(phones);
+  const std::string expected = "write ARPAbet with blanks between, for example [tomato](/T AH0 M EY1 T OW2/)";
+  if (out.empty()) throw UsageError(fmt::format("/{}/ holds no phone", phones), expected);
+  for (const std::string& phone : out)
+    if (!is_arpabet(phone)) throw UsageError(fmt::format("'{}' in /{}/ is not an ARPAbet phone", phone, phones), expected);
+  return out;
+}
+
+ArpabetFrontEnd::ArpabetFrontEnd(FrontEndOptions options) : user_(std::move(options.user)) {
+  if (!options.lexicon.empty()) lexicon_ = read_lexicon(options.lexicon);
+  for (const auto& [word, phones] : user_.all()) arpabet_by_hand(phones);
+}
+
+std::vector<std::string> ArpabetFrontEnd::look_up(std::string_view word, std::vector<std::string>& warnings) const {
+  if (const std::string* by_user = user_.find(word)) return arpabet_by_hand(*by_user);
+  if (auto entry = lexicon_.find(to_lower(word)); entry != lexicon_.end()) return entry->second;
+  std::string hyphens_apart(word);
+  if (cmudict_lookup(to_lower(word)).empty()) std::replace(hyphens_apart.begin(), hyphens_apart.end(), '-', ' ');
+  EnglishPhones read = g2p_en(hyphens_apart);
+  for (const std::string& guess : read.guessed) warnings.push_back(fmt::format("'{}' is in no lexicon; its sound is a guess", guess));
+  std::erase_if(read.phones, [](const std::string& phone) { return !is_arpabet(phone); });
+  return read.phones;
+}
+
+Phonemized ArpabetFrontEnd::phonemize(std::string_view text, std::span<const Spoken> spoken) {
+  Phonemized out;
+  ReadyText ready = make_ready(text, spoken, "en", out.warnings);
+  auto pause = [&](std::string_view symbol) {
+    out.phones.emplace_back(symbol);
+    out.word_of_phone.push_back(-1);
+  };
+  const Spoken* last_by_hand = nullptr;
+  for (const Clause& clause : split_clauses(ready.text, "en")) {
+    std::size_t before = out.phones.size();
+    pause(before == 0 ? kEdgeSilence : kInnerPause);
+    for (const WordSpan& span : clause.words) {
+      std::string word = ready.text.substr(span.begin, span.end - span.begin);
+      const Spoken* by_hand = ready.by_hand(span.begin, span.end);
+      if (by_hand && by_hand == last_by_hand) continue;  // the second word of one given pronunciation
+      last_by_hand = by_hand;
+      std::vector<std::string> phones = by_hand ? arpabet_by_hand(by_hand->phones) : look_up(word, out.warnings);
+      if (phones.empty()) continue;
+      for (std::string& phone : phones) {
+        out.phones.push_back(std::move(phone));
+        out.word_of_phone.push_back(static_cast<std::int64_t>(out.words.size()));
+      }
+      out.words.push_back(std::move(word));
+    }
+    if (out.phones.size() == before + 1) {
+      out.phones.pop_back();
+      out.word_of_phone.pop_back();
+    }
+  }
+  if (out.phones.empty())
+    out.warnings.push_back("there is nothing to say in this text");
+  else
+    pause(kEdgeSilence);
+  return out;
+}
+
+}  // namespace timbre::text

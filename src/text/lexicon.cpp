@@ -1,0 +1,59 @@
+#include "text/lexicon.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/strings.h"
+#include "text/data_table.h"
+#include "text/letters.h"
+#include "text/symbols.h"
+#include "text/unicode_forms.h"
+
+namespace timbre::text {
+namespace {
+
+// Fields between runs of white space; white space at an end makes an empty field there (Python's re.split).
+std::vector<std::string> fields_of(std::string_view line) {
+  std::vector<std::string> fields(1);
+  bool gap = false;
+  for (std::size_t at = 0; at < line.size();) {
+    std::size_t begin = at;
+    bool space = is_space(next_code_point(line, at));
+    if (space && !gap) fields.emplace_back();
+    if (!space) fields.back() += line.substr(begin, at - begin);
+    gap = space;
+  }
+  return fields;
+}
+
+}  // namespace
+
+Lexicon read_lexicon(const std::filesystem::path& file) {
+  Lexicon lexicon;
+  std::size_t number = 0;
+  std::string text = read_file(file);
+  std::replace(text.begin(), text.end(), '\r', '\n');
+  for (const std::string& line : split(text, '\n')) {
+    ++number;
+    if (trim(line).empty()) continue;
+    std::vector<std::string> fields = fields_of(line);
+    if (fields.size() < 2 || (fields.size() == 2 && fields[1].empty()))
+      throw DataError(fmt::format("{}:{}: the word '{}' has no phones", file.string(), number, fields[0]), "a line is: WORD PH PH …");
+    std::string word = to_utf8(python_lower(to_code_points(fields[0])));
+    fields.erase(fields.begin());
+    lexicon.try_emplace(std::move(word), std::move(fields));
+  }
+  return lexicon;
+}
+
+bool is_arpabet(std::string_view phone) {
+  return !phone.empty() && phone[0] >= 'A' && phone[0] <= 'Z' && ming024_symbol_id("@" + std::string(phone)) >= 0;
+}
+
+std::vector<std::string> cmudict_lookup(std::string_view word) {
+  auto found = cmudict_table().find(word);
+  return found ? split_whitespace(*found) : std::vector<std::string>{};
+}
+
+}  // namespace timbre::text
