@@ -110,7 +110,8 @@ Losses mean_losses(const Config& config, const Outputs& out, const batch::Batch&
 }
 
 void put(ParityRun& run, const std::string& name, const Tensor& value) {
-  if (run.has(kTensors, name)) run.put(kTensors, name, nn::from_torch(value.detach().contiguous()));
+  // A copy: weights and statistics go on changing.
+  if (run.has(kTensors, name)) run.put(kTensors, name, nn::from_torch(value.detach().contiguous().clone()));
 }
 
 void put_outputs(ParityRun& run, const std::string& prefix, const Outputs& out) {
@@ -199,7 +200,6 @@ void fit(ParityRun& run) {
   model->train();
   FitOptimizer optimizer(*model, run.has_file("config/train.yaml") ? run.input_path("config/train.yaml") : fs::path(),
                          static_cast<double>(subject.config.encoder.width));
-  bool updated = false;
   for (const std::string& i : run.keys(kCases, "/fit_trajectory")) {
     const std::string at = "/fit_trajectory/" + i;
     const auto step = run.input_json(kCases, at + "/step").get<std::int64_t>();
@@ -211,10 +211,11 @@ void fit(ParityRun& run) {
     const double norm = updates ? optimizer.step() : 0;
     run.put_json(kCases, at + "/grad_norm_before_clip", updates ? json(norm) : json(nullptr));
     run.put_json(kCases, at + "/lr", optimizer.rate());
-    if (updates && !updated) put_state(run, "fit.after_first_update.", *model);
-    updated = updated || updates;
   }
   put_state(run, "fit.final.", *model);
+  // state_dict() hands out references: what the set calls the state after the first update was written when the run had ended
+  // (num_batches_tracked says so: first batch + all the others).
+  put_state(run, "fit.after_first_update.", *model);
 }
 
 void learning_rates(ParityRun& run) {
