@@ -75,7 +75,8 @@ int run(const CompletionOptions& options, Context& context) {
   for (const auto& [name, entry] : verbs.all()) {
     names.push_back(name);
     zsh += single_quoted(name + ":" + entry.summary) + " ";
-    fish += fmt::format("complete -c timbre -n __fish_use_subcommand -f -a {} -d {}\n", name, single_quoted(entry.summary));
+    fish +=
+        fmt::format("complete -c timbre -n __fish_use_subcommand -f -a {} -d {}\n", name, single_quoted(entry.summary));
   }
   std::string script;
   if (options.what == "bash") {
@@ -92,13 +93,12 @@ int run(const CompletionOptions& options, Context& context) {
 }  // namespace
 
 void register_completion(Verbs& verbs) {
-  add_verb<CompletionOptions>(
-      verbs,
-      {.name = "completion",
-       .summary = "Tools: a completion script for your shell",
-       .usage = "completion bash|zsh|fish",
-       .examples = {"eval \"$(timbre completion bash)\"", "timbre completion fish | source"}},
-      fields, run);
+  add_verb<CompletionOptions>(verbs,
+                              {.name = "completion",
+                               .summary = "Tools: a completion script for your shell",
+                               .usage = "completion bash|zsh|fish",
+                               .examples = {"eval \"$(timbre completion bash)\"", "timbre completion fish | source"}},
+                              fields, run);
 }
 
 }  // namespace timbre::cli

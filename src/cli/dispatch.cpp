@@ -46,14 +46,16 @@ Failure failure_of_current_exception() {
   } catch (const SystemError& e) {
     return {kSystem, "system", e.what(), e.next()};
   } catch (const std::bad_alloc&) {
-    return {kSystem, "system", "out of memory", "close other programs, or make the work smaller (smaller batches, fewer --threads)"};
+    return {kSystem, "system", "out of memory",
+            "close other programs, or make the work smaller (smaller batches, fewer --threads)"};
   } catch (const std::system_error& e) {  // std::filesystem::filesystem_error is one
     return {kSystem, "system", e.what(), ""};
   } catch (const std::exception& e) {
     const std::string message = log::level() >= log::Level::verbose ? std::string(e.what()) : first_line(e.what());
     if (message.find("can't allocate memory") != std::string::npos)
       return {kSystem, "system", "out of memory: " + message, "make the batches smaller"};
-    return {kBug, "bug", "a bug in timbre: " + message, "report the command line with what it printed under -v, and `timbre --version`"};
+    return {kBug, "bug", "a bug in timbre: " + message,
+            "report the command line with what it printed under -v, and `timbre --version`"};
   } catch (...) {
     return {kBug, "bug", "a bug in timbre: an exception of unknown type", "report the command line"};
   }
@@ -65,7 +67,11 @@ int report(const Failure& failure, bool json) {
   if (!failure.next.empty()) text += "next: " + failure.next + "\n";
   std::fwrite(text.data(), 1, text.size(), stderr);
   if (json) {
-    const nlohmann::json document{{"error", {{"kind", failure.kind}, {"exit_code", static_cast<int>(failure.code)}, {"message", failure.message}, {"next", failure.next}}}};
+    const nlohmann::json document{{"error",
+                                   {{"kind", failure.kind},
+                                    {"exit_code", static_cast<int>(failure.code)},
+                                    {"message", failure.message},
+                                    {"next", failure.next}}}};
     std::puts(document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
   }
   return failure.code;
@@ -115,7 +121,8 @@ Call take_apart(const std::vector<std::string>& words) {
   argv.push_back(nullptr);
   std::fflush(nullptr);
   execv(program.c_str(), argv.data());
-  throw SystemError(fmt::format("'{}' needs {}, which could not be started: {}", verb, program, std::strerror(errno)), "build it with: make build");
+  throw SystemError(fmt::format("'{}' needs {}, which could not be started: {}", verb, program, std::strerror(errno)),
+                    "build it with: make build");
 }
 
 void apply(const CommonOptions& common) {
@@ -146,11 +153,14 @@ int run_verb(const Verbs::Entry& entry, const Call& call) {
   config::parse_flags(all, call.words);
   apply(common);
   if (common.print_config || common.print_schema) {
-    const std::string text = common.print_config ? config::to_yaml(verb.fields, true) : config::json_schema(verb.fields, "timbre " + verb.name).dump(2) + "\n";
+    const std::string text = common.print_config
+                                 ? config::to_yaml(verb.fields, true)
+                                 : config::json_schema(verb.fields, "timbre " + verb.name).dump(2) + "\n";
     std::fputs(text.c_str(), stdout);
     return kOk;
   }
-  Context context{.json = common.json, .dry_run = common.dry_run, .events = make_drawing(canvas_of_stderr(common.quiet))};
+  Context context{
+      .json = common.json, .dry_run = common.dry_run, .events = make_drawing(canvas_of_stderr(common.quiet))};
   const int code = verb.run(context);
   finish_drawing();
   return code;
@@ -177,7 +187,8 @@ int run_call(const Verbs& verbs, const Call& call, const std::vector<std::string
     std::vector<std::string> names;
     for (const auto& [name, entry] : verbs.all()) names.push_back(name);
     const std::string nearest = did_you_mean(call.verb, names);
-    throw UsageError(fmt::format("there is no verb '{}'", call.verb), nearest.empty() ? "timbre --help lists the verbs" : nearest);
+    throw UsageError(fmt::format("there is no verb '{}'", call.verb),
+                     nearest.empty() ? "timbre --help lists the verbs" : nearest);
   }
   if (!found->second.make) become_torch(call.verb, words);
   return run_verb(found->second, call);

@@ -24,7 +24,9 @@ int terminal_columns() {
   return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
-std::string number(double value) { return value == std::floor(value) ? fmt::format("{:.0f}", value) : fmt::format("{:.1f}", value); }
+std::string number(double value) {
+  return value == std::floor(value) ? fmt::format("{:.0f}", value) : fmt::format("{:.1f}", value);
+}
 
 /// The first `columns` code points.
 std::string clipped(const std::string& text, std::size_t columns) {
@@ -61,7 +63,8 @@ class Drawing {
       if (standing_ && task != standing_task_) end_bar();
       if (!complete && task == standing_task_ && standing_ && now - drawn_s_ < 0.1) return;
       const int columns = terminal_columns();
-      put("\r\033[K" + clipped(progress_line(event, state.pace.left_s(), columns >= 70 ? 20 : 0), static_cast<std::size_t>(columns - 1)));
+      put("\r\033[K" + clipped(progress_line(event, state.pace.left_s(), columns >= 70 ? 20 : 0),
+                               static_cast<std::size_t>(columns - 1)));
       standing_ = true;
       standing_task_ = task;
       drawn_s_ = now;
@@ -148,7 +151,8 @@ void finish_drawing() { Drawing::instance().finish(); }
 
 void Pace::reach(double done, double total, double now_s) {
   total_ = total;
-  if (first_s_ < 0 || done < done_) {  // begins, or begins again; what a resumed task had done before says nothing of its speed
+  if (first_s_ < 0 ||
+      done < done_) {  // begins, or begins again; what a resumed task had done before says nothing of its speed
     first_s_ = last_s_ = now_s;
     first_done_ = done_ = done;
     rate_ = 0;
@@ -157,7 +161,8 @@ void Pace::reach(double done, double total, double now_s) {
   const double step_s = now_s - last_s_;
   if (step_s >= 0.05 && done > done_) {  // gathers until then: the rate of a single fast item would be noise
     const double rate = (done - done_) / step_s;
-    const double weight = rate_ > 0 ? 1 - std::exp(-step_s / 15) : 1;  // forgets over 15 s, so that a slow start is forgotten
+    const double weight =
+        rate_ > 0 ? 1 - std::exp(-step_s / 15) : 1;  // forgets over 15 s, so that a slow start is forgotten
     rate_ += weight * (rate - rate_);
     last_s_ = now_s;
     done_ = done;
@@ -186,7 +191,8 @@ std::string progress_line(const Event& event, double left_s, int bar_columns) {
   const double part = total > 0 ? std::clamp(done / total, 0.0, 1.0) : 0;
   if (bar_columns > 0 && total > 0) {
     const int full = static_cast<int>(part * bar_columns);
-    line += fmt::format("  [{}{}]", std::string(static_cast<std::size_t>(full), '='), std::string(static_cast<std::size_t>(bar_columns - full), ' '));
+    line += fmt::format("  [{}{}]", std::string(static_cast<std::size_t>(full), '='),
+                        std::string(static_cast<std::size_t>(bar_columns - full), ' '));
   }
   line += "  " + number(done) + (total > 0 ? "/" + number(total) : "") + (unit.empty() ? "" : " " + unit);
   if (total > 0) line += fmt::format("  {:.0f} %", std::floor(100 * part));

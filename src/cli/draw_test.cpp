@@ -5,13 +5,16 @@
 namespace timbre::cli {
 namespace {
 
-Event progress(double done, double total) { return {"progress", {{"task", "pitch"}, {"done", done}, {"total", total}, {"unit", "clips"}, {"note", "x.wav"}}}; }
+Event progress(double done, double total) {
+  return {"progress", {{"task", "pitch"}, {"done", done}, {"total", total}, {"unit", "clips"}, {"note", "x.wav"}}};
+}
 
 TEST(ProgressLine, SaysAll) {
   EXPECT_EQ(progress_line(progress(312, 568), 72, 0), "pitch  312/568 clips  54 %  1 min 12 s left  x.wav");
   EXPECT_EQ(progress_line(progress(5, 10), -1, 4), "pitch  [==  ]  5/10 clips  50 %  x.wav");
   EXPECT_EQ(progress_line(progress(10, 10), 0, 0), "pitch  10/10 clips  100 %  x.wav");
-  EXPECT_EQ(progress_line({"progress", {{"task", "read"}, {"done", 3}, {"total", 0}}}, -1, 20), "read  3") << "no total, no share";
+  EXPECT_EQ(progress_line({"progress", {{"task", "read"}, {"done", 3}, {"total", 0}}}, -1, 20), "read  3")
+      << "no total, no share";
 }
 
 TEST(Pace, SteadyWork) {

@@ -23,7 +23,8 @@ void Verbs::add(const std::string& name, const std::string& summary, std::functi
 }
 
 void Verbs::add_elsewhere(const std::string& name, const std::string& summary) {
-  if (!verbs_.emplace(name, entry_of(summary)).second) throw std::logic_error("verb '" + name + "' is registered twice");
+  if (!verbs_.emplace(name, entry_of(summary)).second)
+    throw std::logic_error("verb '" + name + "' is registered twice");
 }
 
 }  // namespace timbre::cli

@@ -33,7 +33,8 @@ struct Verb {
   config::Fields fields;
   Run run;
   /// Called with the verb's words before they are parsed: adds the options that depend on one of them (an importer's,
-  /// a model's; find it with config::peek_flag) or reads a run file whose values the flags then override. May be empty; must bear that the word is not there (--help).
+  /// a model's; find it with config::peek_flag) or reads a run file whose values the flags then override. May be empty;
+  /// must bear that the word is not there (--help).
   std::function<void(config::Fields& fields, const std::vector<std::string>& words)> extend;
 };
 
@@ -81,7 +82,9 @@ void add_verb(Verbs& verbs, Verb head, config::Fields (*fields)(O&), int (*run)(
     Verb verb = head;
     verb.fields = fields(*options);
     verb.run = [options, run](Context& context) { return run(*options, context); };
-    verb.extend = [options, extend](config::Fields& f, const std::vector<std::string>& words) { extend(*options, f, words); };
+    verb.extend = [options, extend](config::Fields& f, const std::vector<std::string>& words) {
+      extend(*options, f, words);
+    };
     return verb;
   });
 }

@@ -43,7 +43,8 @@ std::string wanted_range(const Field& f) {
   return fmt::format("a number of at most {}", f.high());
 }
 
-[[noreturn]] void refuse(const Field& f, std::string_view text, std::string_view where, const std::string& wanted, const std::string& next = {}) {
+[[noreturn]] void refuse(const Field& f, std::string_view text, std::string_view where, const std::string& wanted,
+                         const std::string& next = {}) {
   throw UsageError(fmt::format("{}: '{}' is not a value of '{}': expected {}", where, text, f.name(), wanted), next);
 }
 
@@ -70,7 +71,8 @@ T parse_one(const Field& f, std::string_view text, std::string_view where) {
       value = parse_int(text);
     }
     if (!value) refuse(f, text, where, std::is_same_v<T, double> ? "a number" : "a whole number");
-    if (!(static_cast<double>(*value) >= f.low() && static_cast<double>(*value) <= f.high())) refuse(f, text, where, wanted_range(f));
+    if (!(static_cast<double>(*value) >= f.low() && static_cast<double>(*value) <= f.high()))
+      refuse(f, text, where, wanted_range(f));
     return *value;
   }
 }

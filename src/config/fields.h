@@ -24,22 +24,50 @@
 namespace timbre::config {
 
 /// What a field may point at. optional<> = may be absent (YAML null, flag not given).
-using Ref = std::variant<bool*, std::int64_t*, double*, std::string*, std::optional<std::int64_t>*, std::optional<double>*,
-                         std::optional<std::string>*, std::vector<std::int64_t>*, std::vector<double>*, std::vector<std::string>*>;
+using Ref = std::variant<bool*, std::int64_t*, double*, std::string*, std::optional<std::int64_t>*,
+                         std::optional<double>*, std::optional<std::string>*, std::vector<std::int64_t>*,
+                         std::vector<double>*, std::vector<std::string>*>;
 
 /// One option: where it lives, what it means, what it may be.
 class Field {
  public:
   Field(std::string name, Ref ref, std::string help);
-  Field& range(double low, double high) { low_ = low; high_ = high; return *this; }
-  Field& choices(std::vector<std::string> allowed) { choices_ = std::move(allowed); return *this; }
-  Field& letter(char short_flag) { letter_ = short_flag; return *this; }        ///< -o
-  Field& alias(std::string other_flag) { aliases_.push_back(std::move(other_flag)); return *this; }  ///< a reference's own spelling, e.g. "restore_path"
-  Field& positional() { positional_ = true; return *this; }                      ///< given by place, in the order of adding; a vector takes the rest
-  Field& required() { required_ = true; return *this; }
-  Field& metavar(std::string shown) { metavar_ = std::move(shown); return *this; }  ///< FILE, SECONDS … in help
+  /// Both ends allowed.
+  Field& range(double low, double high) {
+    low_ = low;
+    high_ = high;
+    return *this;
+  }
+  Field& choices(std::vector<std::string> allowed) {
+    choices_ = std::move(allowed);
+    return *this;
+  }
+  /// Written "-o" too.
+  Field& letter(char short_flag) {
+    letter_ = short_flag;
+    return *this;
+  }
+  /// Another whole name, such as a reference's own spelling: "restore_path".
+  Field& alias(std::string other_flag) {
+    aliases_.push_back(std::move(other_flag));
+    return *this;
+  }
+  /// Given by place, in the order of adding; a list takes the rest.
+  Field& positional() {
+    positional_ = true;
+    return *this;
+  }
+  Field& required() {
+    required_ = true;
+    return *this;
+  }
+  /// What help shows for the value: FILE, SECONDS …
+  Field& metavar(std::string shown) {
+    metavar_ = std::move(shown);
+    return *this;
+  }
 
-  const std::string& name() const { return name_; }        ///< dotted, snake_case
+  const std::string& name() const { return name_; }  ///< dotted, snake_case
   const std::string& help() const { return help_; }
   const Ref& ref() const { return ref_; }
   double low() const { return low_; }
@@ -116,10 +144,11 @@ void parse_flags(Fields& fields, const std::vector<std::string>& words);
 
 /// The text that parse_flags would give to field `name` (the last one given), without assigning anything and
 /// stepping over flags it does not know: for verbs whose further options depend on one word (`train MODEL`).
-std::optional<std::string> peek_flag(const Fields& fields, const std::vector<std::string>& words, std::string_view name);
+std::optional<std::string> peek_flag(const Fields& fields, const std::vector<std::string>& words,
+                                     std::string_view name);
 
-/// A run file: nested YAML mapping whose keys are the dotted names. Throws DataError with file, line, column and key for
-/// syntax, unknown keys (did you mean) and wrong values.
+/// A run file: nested YAML mapping whose keys are the dotted names. Throws DataError with file, line, column and key
+/// for syntax, unknown keys (did you mean) and wrong values.
 void read_yaml(Fields& fields, const std::string& yaml, const std::string& file_name);
 
 /// The scalar under one top-level key of a run file ("model"), or nothing; the file is checked for syntax only.

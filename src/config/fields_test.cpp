@@ -66,8 +66,9 @@ E caught(Call call) {
 TEST(Flags, EveryForm) {
   Options o;
   Fields f = fields(o);
-  parse_flags(f, {"hello: world", "--trim", "--no-cache", "-r", "0.5", "--mel.hop-samples=300", "--limit", "-3", "a.wav", "--sizes", "4,5", "--sizes=6",
-                  "--restore-path", "x.pt", "--set", "mel.log=log10", "--", "--b.wav"});
+  parse_flags(f,
+              {"hello: world", "--trim", "--no-cache", "-r", "0.5", "--mel.hop-samples=300", "--limit", "-3", "a.wav",
+               "--sizes", "4,5", "--sizes=6", "--restore-path", "x.pt", "--set", "mel.log=log10", "--", "--b.wav"});
   EXPECT_EQ(o.text, "hello: world");
   EXPECT_EQ(o.files, (std::vector<std::string>{"a.wav", "--b.wav"}));
   EXPECT_TRUE(o.trim);
@@ -142,7 +143,10 @@ TEST(FieldList, RefusesTheSameNameTwice) {
 TEST(Yaml, ReadsNestedDottedAndLists) {
   Options o;
   Fields f = fields(o);
-  read_yaml(f, "text: \"no\"\ntrim: yes\nlimit: null\nsizes: [7, 8]\nnames:\n  - a, b\n  - c\nmel:\n  hop_samples: 200\nmel.log: log10\n", "run.yaml");
+  read_yaml(f,
+            "text: \"no\"\ntrim: yes\nlimit: null\nsizes: [7, 8]\nnames:\n  - a, b\n  - c\nmel:\n  hop_samples: "
+            "200\nmel.log: log10\n",
+            "run.yaml");
   EXPECT_EQ(o.text, "no");
   EXPECT_TRUE(o.trim);
   EXPECT_EQ(o.limit, std::nullopt);
@@ -187,7 +191,8 @@ TEST(Yaml, WhatIsWrittenReadsBackTheSame) {
     EXPECT_EQ(to_json(f), to_json(fields(o))) << yaml;
     EXPECT_EQ(back.rate, o.rate) << "to the bit";
   }
-  EXPECT_NE(commented.find("  # samples from one frame to the next\n  hop_samples: 65536\n"), std::string::npos) << commented;
+  EXPECT_NE(commented.find("  # samples from one frame to the next\n  hop_samples: 65536\n"), std::string::npos)
+      << commented;
 }
 
 TEST(Yaml, Peek) {
@@ -209,7 +214,10 @@ TEST(Json, RoundTripAndErrors) {
   EXPECT_EQ(to_json(f), values);
   const auto typo = caught<DataError>([&] { from_json(f, {{"mel", {{"lg", "ln"}}}}, "voice.json"); });
   EXPECT_SAYS(typo, "voice.json: unknown key 'mel.lg'");
-  EXPECT_SAYS(caught<DataError>([&] { from_json(f, {{"nothing", nlohmann::json::object()}}, "voice.json"); }), "unknown key 'nothing'");
+  EXPECT_SAYS(caught<DataError>([&] {
+                from_json(f, {{"nothing", nlohmann::json::object()}}, "voice.json");
+              }),
+              "unknown key 'nothing'");
 }
 
 TEST(Json, Schema) {
@@ -235,7 +243,8 @@ TEST(Help, ListsDefaultsChoicesAndStaysWithinItsWidth) {
   EXPECT_NE(help.find("mel spectrogram:"), std::string::npos) << help;
   EXPECT_NE(help.find("one of ln, log10"), std::string::npos) << help;
   std::size_t start = 0;
-  for (std::size_t end; (end = help.find('\n', start)) != std::string::npos; start = end + 1) EXPECT_LE(end - start, 100u);
+  for (std::size_t end; (end = help.find('\n', start)) != std::string::npos; start = end + 1)
+    EXPECT_LE(end - start, 100u);
 }
 
 TEST(Lists, SplitAndQuotes) {

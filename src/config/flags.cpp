@@ -15,7 +15,9 @@ namespace timbre::config {
 namespace {
 
 /// "-5", "-.5e3": a word that begins like a flag and is a number.
-bool is_negative_number(std::string_view word) { return word.size() > 1 && word[0] == '-' && parse_double(word).has_value(); }
+bool is_negative_number(std::string_view word) {
+  return word.size() > 1 && word[0] == '-' && parse_double(word).has_value();
+}
 
 bool looks_like_flag(std::string_view word) { return word.size() > 1 && word[0] == '-' && !is_negative_number(word); }
 
@@ -101,12 +103,14 @@ class Reader {
     give_(field, negated ? "false" : flag.value.value_or("true"), flag.shown);
   }
 
-  const std::string& next_word(const std::vector<std::string>& words, std::size_t& i, const Flag& flag, const char* wanted) {
+  const std::string& next_word(const std::vector<std::string>& words, std::size_t& i, const Flag& flag,
+                               const char* wanted) {
     static const std::string kNone;
     if (i + 1 < words.size() && !looks_like_flag(words[i + 1])) return words[++i];
     if (unknown_ == Unknown::skip) return kNone;
-    throw UsageError(fmt::format("{} needs {}", flag.shown, wanted),
-                     i + 1 < words.size() ? fmt::format("if the value is '{0}', write {1}={0}", words[i + 1], flag.shown) : "");
+    throw UsageError(
+        fmt::format("{} needs {}", flag.shown, wanted),
+        i + 1 < words.size() ? fmt::format("if the value is '{0}', write {1}={0}", words[i + 1], flag.shown) : "");
   }
 
   void refuse_unknown(const Flag& flag) {
@@ -122,7 +126,8 @@ class Reader {
       if (!field.is_list()) ++next_place_;
       give_(field, word, field.name());
     } else if (unknown_ == Unknown::refuse) {
-      throw UsageError(fmt::format("'{}' is one word too many", word), places_.empty() ? "" : "quote a text of several words");
+      throw UsageError(fmt::format("'{}' is one word too many", word),
+                       places_.empty() ? "" : "quote a text of several words");
     }
   }
 
@@ -149,10 +154,12 @@ void parse_flags(Fields& fields, const std::vector<std::string>& words) {
   });
   reader.read(words);
   for (const Field& field : fields.list())
-    if (field.is_required() && !field.given()) throw UsageError(fmt::format("{} is missing: {}", shown_name(field), field.help()));
+    if (field.is_required() && !field.given())
+      throw UsageError(fmt::format("{} is missing: {}", shown_name(field), field.help()));
 }
 
-std::optional<std::string> peek_flag(const Fields& fields, const std::vector<std::string>& words, std::string_view name) {
+std::optional<std::string> peek_flag(const Fields& fields, const std::vector<std::string>& words,
+                                     std::string_view name) {
   Fields copy = fields;  // the values stay untouched: nothing is assigned
   const Field* wanted = copy.find(name);
   std::optional<std::string> found;

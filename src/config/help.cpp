@@ -11,8 +11,8 @@
 namespace timbre::config {
 namespace {
 
-constexpr std::size_t kWidth = 100;   // columns of a help page
-constexpr std::size_t kIndent = 30;   // where the explanations begin
+constexpr std::size_t kWidth = 100;  // columns of a help page
+constexpr std::size_t kIndent = 30;  // where the explanations begin
 
 /// Columns, not bytes: help texts contain "×" and "≥".
 std::size_t columns(const std::string& text) { return to_code_points(text).size(); }
@@ -35,7 +35,8 @@ std::string value_word(const Field& field) {
 
 std::string head_of(const Field& field) {
   if (field.is_positional()) return "  " + shown_name(field) + (field.is_list() ? " …" : "");
-  const std::string head = field.letter() != 0 ? fmt::format("  -{}, {}", field.letter(), flag_of(field.name())) : "      " + flag_of(field.name());
+  const std::string head = field.letter() != 0 ? fmt::format("  -{}, {}", field.letter(), flag_of(field.name()))
+                                               : "      " + flag_of(field.name());
   const std::string word = value_word(field);
   return word.empty() ? head : head + " " + word;
 }
@@ -45,7 +46,8 @@ std::string body_of(const Field& field) {
   std::vector<std::string> facts;
   if (field.is_required()) facts.emplace_back("required");
   const std::string& by_default = field.default_text();
-  const bool silent = field.is_required() || by_default == "false" || by_default == "null" || by_default == "\"\"" || by_default == "[]";
+  const bool silent = field.is_required() || by_default == "false" || by_default == "null" || by_default == "\"\"" ||
+                      by_default == "[]";
   if (by_default == "true") {
     facts.push_back("default; off with --no-" + flag_of(field.name()).substr(2));
   } else if (!silent) {

@@ -18,11 +18,14 @@ bool is_plain(const std::string& text) {
   if (text.empty() || parse_double(text)) return false;
   const std::string lower = ascii_lower(text);
   if (std::find(std::begin(kWords), std::end(kWords), lower) != std::end(kWords)) return false;
-  if (lower == ".inf" || lower == "-.inf" || lower == ".nan" || lower.starts_with("0x") || lower.starts_with("0o")) return false;
-  if (!std::isalnum(static_cast<unsigned char>(text[0])) && text[0] != '/' && text[0] != '.' && text[0] != '_') return false;
+  if (lower == ".inf" || lower == "-.inf" || lower == ".nan" || lower.starts_with("0x") || lower.starts_with("0o"))
+    return false;
+  if (!std::isalnum(static_cast<unsigned char>(text[0])) && text[0] != '/' && text[0] != '.' && text[0] != '_')
+    return false;
   if (text.back() == ' ' || text.back() == ':') return false;
   return std::all_of(text.begin(), text.end(), [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) || std::string_view("/._-+ @%=").find(c) != std::string_view::npos;
+    return std::isalnum(static_cast<unsigned char>(c)) ||
+           std::string_view("/._-+ @%=").find(c) != std::string_view::npos;
   });
 }
 
@@ -44,7 +47,8 @@ std::vector<std::string> split_list(std::string_view text) {
   const std::string_view whole = text;
   text = trim(text);
   if (!text.empty() && text.front() == '[') {
-    if (text.back() != ']' || text.size() < 2) throw UsageError(fmt::format("'{}': the list has no closing ']'", whole));
+    if (text.back() != ']' || text.size() < 2)
+      throw UsageError(fmt::format("'{}': the list has no closing ']'", whole));
     text = trim(text.substr(1, text.size() - 2));
   }
   std::vector<std::string> items;

@@ -20,10 +20,14 @@ nlohmann::json::json_pointer pointer_of(const std::string& dotted) {
 
 template <class T>
 const char* type_name() {
-  if constexpr (std::is_same_v<T, bool>) return "boolean";
-  else if constexpr (std::is_same_v<T, std::int64_t>) return "integer";
-  else if constexpr (std::is_same_v<T, double>) return "number";
-  else return "string";
+  if constexpr (std::is_same_v<T, bool>)
+    return "boolean";
+  else if constexpr (std::is_same_v<T, std::int64_t>)
+    return "integer";
+  else if constexpr (std::is_same_v<T, double>)
+    return "number";
+  else
+    return "string";
 }
 
 /// What one value may be, without the description: the items of a list share it.
@@ -50,11 +54,17 @@ nlohmann::json schema_of(const Field& field) {
       if (schema.contains("enum")) schema["enum"].push_back(nullptr);
       return schema;
     }
-    nlohmann::json operator()(const std::optional<std::int64_t>*) const { return absent(value_schema<std::int64_t>(field)); }
+    nlohmann::json operator()(const std::optional<std::int64_t>*) const {
+      return absent(value_schema<std::int64_t>(field));
+    }
     nlohmann::json operator()(const std::optional<double>*) const { return absent(value_schema<double>(field)); }
-    nlohmann::json operator()(const std::optional<std::string>*) const { return absent(value_schema<std::string>(field)); }
+    nlohmann::json operator()(const std::optional<std::string>*) const {
+      return absent(value_schema<std::string>(field));
+    }
     static nlohmann::json list(nlohmann::json items) { return {{"type", "array"}, {"items", std::move(items)}}; }
-    nlohmann::json operator()(const std::vector<std::int64_t>*) const { return list(value_schema<std::int64_t>(field)); }
+    nlohmann::json operator()(const std::vector<std::int64_t>*) const {
+      return list(value_schema<std::int64_t>(field));
+    }
     nlohmann::json operator()(const std::vector<double>*) const { return list(value_schema<double>(field)); }
     nlohmann::json operator()(const std::vector<std::string>*) const { return list(value_schema<std::string>(field)); }
   };
@@ -64,7 +74,9 @@ nlohmann::json schema_of(const Field& field) {
   return schema;
 }
 
-std::string text_of(const nlohmann::json& value) { return value.is_string() ? value.get<std::string>() : scalar_text(value); }
+std::string text_of(const nlohmann::json& value) {
+  return value.is_string() ? value.get<std::string>() : scalar_text(value);
+}
 
 void assign_json(Field& field, const nlohmann::json& value, const std::string& where) {
   if (value.is_null()) return field.clear(where);
@@ -74,7 +86,8 @@ void assign_json(Field& field, const nlohmann::json& value, const std::string& w
   field.assign_items(items, where);
 }
 
-void from_json_below(Fields& fields, const nlohmann::json& values, const std::string& prefix, const std::string& where) {
+void from_json_below(Fields& fields, const nlohmann::json& values, const std::string& prefix,
+                     const std::string& where) {
   for (const auto& [key, value] : values.items()) {
     const std::string name = prefix + key;
     if (Field* field = fields.find(name)) {
@@ -105,7 +118,10 @@ void from_json(Fields& fields, const nlohmann::json& values, const std::string& 
 }
 
 nlohmann::json json_schema(const Fields& fields, const std::string& title) {
-  const auto object = [] { return nlohmann::json{{"type", "object"}, {"additionalProperties", false}, {"properties", nlohmann::json::object()}}; };
+  const auto object = [] {
+    return nlohmann::json{
+        {"type", "object"}, {"additionalProperties", false}, {"properties", nlohmann::json::object()}};
+  };
   nlohmann::json root = object();
   root["$schema"] = "https://json-schema.org/draft/2020-12/schema";
   root["title"] = title;

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <yaml-cpp/yaml.h>
+#include <nlohmann/json.hpp>
 
 #include <set>
 
@@ -20,7 +20,8 @@ YAML::Node parse(const std::string& yaml, const std::string& file) {
   try {
     return YAML::Load(yaml);
   } catch (const YAML::ParserException& e) {
-    throw DataError(fmt::format("{}: not YAML: {}", at(file, e.mark), e.msg), "check indentation, colons and quotes on that line");
+    throw DataError(fmt::format("{}: not YAML: {}", at(file, e.mark), e.msg),
+                    "check indentation, colons and quotes on that line");
   }
 }
 
@@ -31,9 +32,12 @@ class YamlReader {
   void read_mapping(const YAML::Node& mapping, const std::string& prefix) {
     std::set<std::string> seen;
     for (const auto& entry : mapping) {
-      if (!entry.first.IsScalar()) throw DataError(fmt::format("{}: a key must be a word", at(file_, entry.first.Mark())));
+      if (!entry.first.IsScalar())
+        throw DataError(fmt::format("{}: a key must be a word", at(file_, entry.first.Mark())));
       const std::string key = prefix + entry.first.Scalar();
-      if (!seen.insert(key).second) throw DataError(fmt::format("{}: key '{}' stands here twice", at(file_, entry.first.Mark()), key), "remove one of them");
+      if (!seen.insert(key).second)
+        throw DataError(fmt::format("{}: key '{}' stands here twice", at(file_, entry.first.Mark()), key),
+                        "remove one of them");
       read_entry(key, entry.first, entry.second);
     }
   }
@@ -44,7 +48,8 @@ class YamlReader {
     Field* field = fields_.find(key);
     if (!field && fields_.has_group(key)) {
       if (value.IsNull()) return;  // "mel:" with everything below it commented out
-      if (!value.IsMap()) throw DataError(fmt::format("{}: '{}' is a group of settings: expected a mapping below it", where, key));
+      if (!value.IsMap())
+        throw DataError(fmt::format("{}: '{}' is a group of settings: expected a mapping below it", where, key));
       return read_mapping(value, key + ".");
     }
     if (!field) throw DataError(fmt::format("{}: unknown key '{}'", where, key), did_you_mean(key, fields_.names()));
@@ -59,7 +64,8 @@ class YamlReader {
     if (value.IsNull()) {
       field.clear(where);
     } else if (value.IsScalar() && field.is_list()) {
-      throw DataError(fmt::format("{}: '{}' is a list: expected [a, b] or lines that begin with '-'", where, field.name()));
+      throw DataError(
+          fmt::format("{}: '{}' is a list: expected [a, b] or lines that begin with '-'", where, field.name()));
     } else if (value.IsScalar()) {
       // A quoted "null" is the text null, not an absent value; only strings can hold it.
       if (value.Tag() == "!" && value.Scalar() == "null" && field.is_optional()) {
@@ -69,7 +75,9 @@ class YamlReader {
     } else if (value.IsSequence()) {
       std::vector<std::string> items;
       for (const auto& item : value) {
-        if (!item.IsScalar()) throw DataError(fmt::format("{}: an item of '{}' is not a plain value", at(file_, item.Mark()), field.name()));
+        if (!item.IsScalar())
+          throw DataError(
+              fmt::format("{}: an item of '{}' is not a plain value", at(file_, item.Mark()), field.name()));
         items.push_back(item.Scalar());
       }
       field.assign_items(items, where);

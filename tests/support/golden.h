@@ -5,14 +5,15 @@
 #include <filesystem>
 #include <string>
 
-/// Where the reference systems' data lie: $TIMBRE_GOLDEN, by default ../shared/golden beside the repository, else the few
-/// sets in tests/golden/. Tests run with the repository as their working directory.
+/// Where the reference systems' data lie: $TIMBRE_GOLDEN, by default ../shared/golden beside the repository, else the
+/// few sets in tests/golden/. Tests run with the repository as their working directory.
 namespace timbre::testing_support {
 
 /// The folder of a set, or an empty path when it is in neither place.
 inline std::filesystem::path golden(const std::string& set) {
   const char* given = std::getenv("TIMBRE_GOLDEN");
-  for (const std::filesystem::path& root : {std::filesystem::path(given ? given : "../shared/golden"), std::filesystem::path("tests/golden")})
+  for (const std::filesystem::path& root :
+       {std::filesystem::path(given ? given : "../shared/golden"), std::filesystem::path("tests/golden")})
     if (std::filesystem::exists(root / set / "set.json")) return root / set;
   return {};
 }
