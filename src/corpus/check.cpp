@@ -97,6 +97,13 @@ std::vector<ClipFacts> measure_all(const Corpus& corpus, const EventSink& events
   return facts;
 }
 
+/// Long texts are cut for people; --json has all of it.
+std::string shortened(const std::string& detail) {
+  constexpr std::size_t kMost = 140;
+  std::u32string points = to_code_points(detail);
+  return points.size() <= kMost ? detail : to_utf8(std::u32string_view(points).substr(0, kMost)) + " …";
+}
+
 }  // namespace
 
 CheckReport check_corpus(const Corpus& corpus, const CheckOptions& options, const EventSink& events) {
@@ -144,7 +151,7 @@ std::string to_text(const CheckReport& report) {
   for (const Finding& f : report.findings) {
     ++counts[f.severity];
     text += fmt::format("\n{:<8} {} ({}): {}\n", to_string(f.severity), f.rule, f.count, f.what);
-    for (const Example& e : f.worst) text += e.id.empty() ? fmt::format("           {}\n", e.detail) : fmt::format("           {}: {}\n", e.id, e.detail);
+    for (const Example& e : f.worst) text += e.id.empty() ? fmt::format("           {}\n", shortened(e.detail)) : fmt::format("           {}: {}\n", e.id, shortened(e.detail));
     if (f.count > static_cast<std::int64_t>(f.worst.size()) && !f.worst.empty()) text += fmt::format("           … {} more\n", f.count - static_cast<std::int64_t>(f.worst.size()));
     text += fmt::format("         → {}\n", f.remedy);
   }

@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "audio/write.h"
 #include "base/files.h"
 #include "base/rng.h"
 #include "corpus/corpus.h"
@@ -67,11 +66,6 @@ inline std::vector<float> babble(double seconds, std::int64_t rate_hz, std::uint
   return wave_N;
 }
 
-inline void write_clip(const fs::path& path, const std::vector<float>& wave_N, std::int64_t rate_hz = 22050) {
-  fs::create_directories(path.parent_path());
-  audio::write_audio(path, wave_N, rate_hz, "wav");
-}
-
 /// A WAV of 16-bit samples written byte by byte, with whatever header is wanted.
 struct RawWav {
   std::int64_t rate_hz = 22050, channels = 1;
@@ -86,6 +80,11 @@ struct RawWav {
            u16(16) + "data" + u32(claimed) + data;
   }
 };
+
+/// 16-bit mono.
+inline void write_clip(const fs::path& path, const std::vector<float>& wave_N, std::int64_t rate_hz = 22050) {
+  write_bytes(path, RawWav{.rate_hz = rate_hz}.bytes(wave_N));
+}
 
 /// Texts that differ, with so many characters.
 inline std::string sentence(std::size_t number, std::size_t characters) {
