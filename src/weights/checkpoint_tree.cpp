@@ -29,41 +29,39 @@ std::string joined(const std::string& path, std::string_view key) {
   return fmt::format("{}.{}", path, key);
 }
 
-/// Calls `leaf(path, tensor)` for every tensor, depth first.
-template <class Leaf>
-void walk_tensors(const Value& value, const std::string& path, const Leaf& leaf);
+using Visit = std::function<void(const std::string&, const Value&)>;
 
-template <class Leaf>
-void walk_list(const Value::List& items, const std::string& path, const Leaf& leaf) {
-  for (std::size_t i = 0; i < items.size(); ++i) walk_tensors(items[i], joined(path, std::to_string(i)), leaf);
+void walk(const Value& value, const std::string& path, const Visit& visit);
+
+void walk_list(const Value::List& items, const std::string& path, const Visit& visit) {
+  for (std::size_t i = 0; i < items.size(); ++i) walk(items[i], joined(path, std::to_string(i)), visit);
 }
 
-template <class Leaf>
-void walk_dict(const Value::Dict& entries, const std::string& path, bool of_object, const Leaf& leaf) {
+void walk_dict(const Value::Dict& entries, const std::string& path, bool of_object, const Visit& visit) {
   for (const auto& [key, child] : entries) {
     const std::string name = key_text(key);
     const bool is_registry = of_object && (name == "_modules" || name == "_parameters" || name == "_buffers");
-    walk_tensors(child, is_registry ? path : joined(path, name), leaf);
+    walk(child, is_registry ? path : joined(path, name), visit);
   }
 }
 
-template <class Leaf>
-void walk_tensors(const Value& value, const std::string& path, const Leaf& leaf) {
-  if (value.is_tensor()) return leaf(path, value.as_tensor());
-  if (value.is_sequence()) return walk_list(value.as_list(), path, leaf);
-  if (value.is_dict()) {
-    walk_dict(value.as_dict(), path, false, leaf);
-    if (const Value* attributes = value.attributes()) walk_tensors(*attributes, joined(path, "$attributes"), leaf);
-    return;
-  }
-  if (value.kind() != Value::Kind::opaque) return;
+void walk_opaque(const Value& value, const std::string& path, const Visit& visit) {
   const Value::Opaque& object = value.as_opaque();
-  if (object.arguments) walk_tensors(*object.arguments, joined(path, "arguments"), leaf);
-  walk_list(object.items, path, leaf);
-  walk_dict(object.entries, path, false, leaf);
+  if (!object.state && object.items.empty() && object.entries.empty()) visit(path, value);
+  if (object.arguments) walk(*object.arguments, joined(path, "arguments"), visit);
+  walk_list(object.items, path, visit);
+  walk_dict(object.entries, path, false, visit);
   if (!object.state) return;
-  if (object.state->is_dict()) return walk_dict(object.state->as_dict(), path, true, leaf);
-  walk_tensors(*object.state, path, leaf);
+  if (object.state->is_dict()) return walk_dict(object.state->as_dict(), path, true, visit);
+  walk(*object.state, path, visit);
+}
+
+void walk(const Value& value, const std::string& path, const Visit& visit) {
+  if (value.is_sequence() && !value.as_list().empty()) return walk_list(value.as_list(), path, visit);
+  if (value.kind() == Value::Kind::opaque) return walk_opaque(value, path, visit);
+  if (!value.is_dict() || (value.as_dict().empty() && !value.attributes())) return visit(path, value);
+  walk_dict(value.as_dict(), path, false, visit);
+  if (const Value* attributes = value.attributes()) walk(*attributes, joined(path, "$attributes"), visit);
 }
 
 bool has_plain_keys(const Value::Dict& entries) {
@@ -271,9 +269,13 @@ Value plain_opaque(const Value::Opaque& object, const std::string& path, std::ve
 
 }  // namespace
 
+void visit_leaves(const Value& value, const Visit& visit) { walk(value, "", visit); }
+
 TensorMap flatten_tensors(const Value& value) {
   TensorMap out;
-  walk_tensors(value, "", [&](const std::string& path, const Tensor& tensor) { out.insert(path.empty() ? "tensor" : path, tensor); });
+  walk(value, "", [&](const std::string& path, const Value& leaf) {
+    if (leaf.is_tensor()) out.insert(path.empty() ? "tensor" : path, leaf.as_tensor());
+  });
   return out;
 }
 

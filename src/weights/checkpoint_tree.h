@@ -1,6 +1,6 @@
 #pragma once
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
-
 #include <string>
 #include <vector>
 
@@ -9,9 +9,12 @@
 /// Walks over a checkpoint's tree: its tensors as a flat list, its rest as JSON.
 namespace timbre::weights {
 
-/// Every tensor of the tree under its dotted path ("model.encoder.weight", "optimizer.state.0.exp_avg"), in order.
-/// Objects of unknown classes are searched too; the "_modules", "_parameters" and "_buffers" of a pickled module
-/// are left out of the path. Throws DataError when two get one name.
+/// Calls `visit` for every value that is no container (and for empty containers), depth first, with its dotted path
+/// ("model.encoder.weight", "optimizer.state.0.exp_avg"). Objects of unknown classes are walked too; the "_modules",
+/// "_parameters" and "_buffers" of a pickled module are left out of the path.
+void visit_leaves(const Value& value, const std::function<void(const std::string& path, const Value& leaf)>& visit);
+
+/// Every tensor of the tree under its dotted path, in order. Throws DataError when two get one name.
 TensorMap flatten_tensors(const Value& value);
 
 /// The tree as JSON for people: tensors as "f32 [2, 80]", opaque objects as {"class": …, "state": …}.
