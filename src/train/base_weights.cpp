@@ -1,0 +1,55 @@
+#include "base/error.h"
+#include "base/files.h"
+#include "train/checkpoint.h"
+#include "train/job.h"
+#include "weights/load.h"
+#include "weights/safetensors.h"
+
+namespace timbre::train {
+namespace {
+
+nlohmann::json read_json(const fs::path& path) {
+  nlohmann::json value = nlohmann::json::parse(read_file(path), nullptr, false);
+  if (value.is_discarded()) throw DataError(fmt::format("{} is not valid JSON", path.string()), "copy the folder again, or choose another base");
+  return value;
+}
+
+Base from_checkpoint(const fs::path& path) {
+  Checkpoint checkpoint = load_checkpoint(path);
+  Base base;
+  base.source = path;
+  base.tensors = checkpoint.average.empty() ? std::move(checkpoint.model) : std::move(checkpoint.average);
+  base.about = checkpoint.state.value("about", nlohmann::json());
+  return base;
+}
+
+Base from_voice(const fs::path& path) {
+  Base base;
+  base.source = path;
+  base.about = read_json(path / "voice.json");
+  std::string file = "model.safetensors";
+  if (base.about.contains("model") && base.about["model"].is_object()) file = base.about["model"].value("weights", file);
+  if (!is_safe_relative(file)) throw DataError(fmt::format("{}: model.weights is '{}', expected a file inside the folder", (path / "voice.json").string(), file));
+  base.tensors = weights::read_safetensors(path / file);
+  return base;
+}
+
+}  // namespace
+
+Base open_base(const fs::path& path) {
+  if (!fs::exists(path)) throw DataError(fmt::format("--base: {} does not exist", path.string()), "give a voice folder, a run folder, a checkpoint or a weights file");
+  if (fs::is_directory(path)) {
+    if (is_checkpoint(path)) return from_checkpoint(path);
+    if (fs::exists(path / "voice.json")) return from_voice(path);
+    const fs::path checkpoints = path / "checkpoints";
+    if (is_checkpoint(checkpoints / "best")) return from_checkpoint(fs::canonical(checkpoints / "best"));
+    const auto list = list_checkpoints(checkpoints);
+    if (!list.empty()) return from_checkpoint(list.back().second);
+  }
+  Base base;
+  base.source = path;
+  base.tensors = weights::load_tensors(path);
+  return base;
+}
+
+}  // namespace timbre::train

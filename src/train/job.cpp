@@ -1,0 +1,256 @@
+#include "train/job.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <set>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "base/threads.h"
+#include "nn/init.h"
+#include "nn/threads.h"
+
+namespace timbre::train {
+namespace {
+
+/// What may be changed when a run goes on: when it ends, what it reports and keeps. Everything else would make it another run.
+const std::set<std::string> kMayChange = {"max_steps", "max_epochs", "patience", "keep", "log_every_steps", "save_every_steps", "save_every_minutes", "sample_every_steps",
+                                          "valid_every_steps", "valid_at_epoch_end", "probe", "continue", "from", "ranks", "model", "out", "base"};
+
+bool is_run_file(const std::string& word) { return word.ends_with(".yaml") || word.ends_with(".yml"); }
+
+/// One process at a time in a run folder.
+class FolderLock {
+ public:
+  explicit FolderLock(const fs::path& folder) {
+    make_folders(folder);
+    fd_ = ::open((folder / ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd_ < 0) throw SystemError(fmt::format("cannot write in {}: {}", folder.string(), std::strerror(errno)), "choose a folder you may write to with --out");
+    if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) throw SystemError(fmt::format("another process is training in {}", folder.string()), "wait for it, or choose another folder with --out");
+  }
+  ~FolderLock() { ::close(fd_); }
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int fd_ = -1;
+};
+
+std::string default_folder(const RunOptions& o) {
+  char stamp[32];
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::localtime_r(&now, &parts);
+  std::strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", &parts);
+  return fmt::format("runs/{}{}{}-{}", o.model, o.preset.empty() ? "" : "-", o.preset, stamp);
+}
+
+/// Rank 0's word for all.
+std::string agreed(const Ranks& ranks, const std::string& text) {
+  if (ranks.world() == 1) return text;
+  std::vector<std::int64_t> letters(4096, 0);
+  for (std::size_t i = 0; i < text.size() && i < letters.size(); ++i) letters[i] = static_cast<unsigned char>(text[i]);
+  std::vector<Tensor> shared{nn::to_torch(weights::Tensor::of<std::int64_t>({4096}, letters))};
+  ranks.broadcast(shared);
+  std::string out;
+  for (const std::int64_t* c = shared[0].const_data_ptr<std::int64_t>(); *c; ++c) out += static_cast<char>(*c);
+  return out;
+}
+
+void check_continued(const RunOptions& o, const config::Fields& fields) {
+  const nlohmann::json was = nlohmann::json::parse(o.continued_values);
+  const nlohmann::json flat_was = was.flatten(), flat_now = config::to_json(fields).flatten();
+  for (const auto& [key, value] : flat_now.items()) {
+    std::string name = key.substr(1);
+    std::replace(name.begin(), name.end(), '/', '.');
+    if (kMayChange.contains(name.substr(0, name.find('.'))) || (flat_was.contains(key) && flat_was[key] == value)) continue;
+    throw UsageError(fmt::format("'{}' cannot be changed when a run is continued (it is {} there, not {})", name, flat_was.contains(key) ? flat_was[key].dump() : "absent", value.dump()),
+                     fmt::format("leave it out, or start a new run from these weights: timbre train {} --base {} …", o.model, o.continue_run));
+  }
+}
+
+/// The checkpoint a run goes on from; none when it was killed before its first.
+std::optional<Checkpoint> find_checkpoint(const RunOptions& o) {
+  const fs::path folder = fs::path(o.continue_run) / "checkpoints";
+  remove_leftovers(folder);
+  if (!o.from.empty()) return load_checkpoint(folder / o.from);
+  const auto list = list_checkpoints(folder);
+  if (list.empty()) return std::nullopt;
+  return load_checkpoint(list.back().second);
+}
+
+void say_base(const Base& base, const StartReport& report, RunLog& log) {
+  const double all = static_cast<double>(report.kept_values + report.new_values);
+  const std::string head = fmt::format("from {}: {} of {} tensors kept ({:.1f} % of the values), {} new", base.source.string(), report.kept_tensors,
+                                       report.kept_tensors + report.new_tensors, 100.0 * static_cast<double>(report.kept_values) / std::max(all, 1.0), report.new_tensors);
+  log::note(head);
+  constexpr std::size_t kShown = 12;
+  for (std::size_t i = 0; i < report.lines.size() && (i < kShown || log::level() >= log::Level::verbose); ++i) log::note("  " + report.lines[i]);
+  if (report.lines.size() > kShown && log::level() < log::Level::verbose) log::note(fmt::format("  … {} more lines with -v", report.lines.size() - kShown));
+  log.event("base", 0, {{"source", base.source.string()}, {"text", head}, {"lines", report.lines}, {"kept_tensors", report.kept_tensors}, {"new_tensors", report.new_tensors}});
+}
+
+nlohmann::json provenance_of(const RunOptions& o) {
+  nlohmann::json p{{"corpus", o.corpus}, {"run", fs::absolute(o.out).lexically_normal().filename().string()}, {"preset", o.preset}};
+  if (!o.base.empty()) p["base"] = o.base;
+  return p;
+}
+
+}  // namespace
+
+config::Fields fields(RunOptions& o) {
+  config::Fields f;
+  f.add("model", o.model, "a model, or a run file (RUN.yaml)").positional().metavar("MODEL|RUN.yaml");
+  f.add("preset", o.preset, "sizes and settings to start from; the model's first when not given");
+  f.add("corpus", o.corpus, "the prepared corpus").metavar("FOLDER");
+  f.add("out", o.out, "run folder to make; default runs/MODEL-PRESET-TIME").metavar("FOLDER");
+  f.add("base", o.base, "new run from these weights: a voice, a run, a checkpoint or a weights file").alias("restore_path").metavar("VOICE|FILE");
+  f.add("continue", o.continue_run, "the same run goes on: everything is restored").alias("continue_path").metavar("RUN");
+  f.add("from", o.from, "with --continue: this checkpoint instead of the last").metavar("step_…");
+  f.add("device", o.device, "where to compute").choices({"cpu", "cuda"});
+  f.add("ranks", o.ranks, "processes that share the work on this machine").range(1, 1024);
+  f.group("", fields(o.loop));
+  return f;
+}
+
+void extend_fields(RunOptions& o, config::Fields& all, const std::vector<std::string>& words, const Registry& registry) {
+  const auto word = [&](const char* name) { return config::peek_flag(all, words, name).value_or(""); };
+  std::string model = word("model"), file;
+  const std::string continued = word("continue");
+  if (!continued.empty()) file = (fs::path(continued) / "run.yaml").string();
+  else if (is_run_file(model)) file = model;
+  std::string text;
+  if (!file.empty()) {
+    if (!continued.empty() && !fs::exists(file)) throw DataError(fmt::format("{} is not a run folder: it has no run.yaml", continued), "give the folder that `timbre train` made");
+    text = read_file(file);
+    model = config::peek_yaml(text, "model", file).value_or("");
+    if (model.empty()) throw DataError(fmt::format("{}: key 'model' is missing", file), fmt::format("add a line such as 'model: {}'", registry.recipes().empty() ? "…" : registry.recipes().begin()->first));
+  }
+  if (model.empty()) return;
+  const Registry::Entry& entry = registry.recipe(model);
+  const roles::ModelSpec& spec = const_cast<Registry&>(registry).roles().model(model);
+  std::string preset = word("preset");
+  if (preset.empty() && !text.empty()) preset = config::peek_yaml(text, "preset", file).value_or("");
+  if (preset.empty() && !spec.presets.empty()) preset = spec.presets.front().name;
+  o.config = spec.config_of(preset);
+  if (entry.defaults) entry.defaults(o.loop, preset);
+  // The list is made anew, since defaults are taken when a field is added.
+  config::Fields fresh = fields(o);
+  fresh.group("", o.config->fields(), "Model");
+  std::string base = word("base");
+  if (base.empty() && !text.empty()) base = config::peek_yaml(text, "base", file).value_or("");
+  if (!base.empty() && continued.empty()) {
+    const nlohmann::json about = open_base(base).about;
+    if (about.is_object() && about.contains("model") && about["model"].value("kind", "") == model && about["model"].contains("config")) {
+      config::Fields own = o.config->fields();
+      config::from_json(own, about["model"]["config"], base + " (model.config)");
+      fresh = fields(o);
+      fresh.group("", o.config->fields(), "Model");
+    }
+  }
+  if (!text.empty()) config::read_yaml(fresh, text, file);
+  if (config::Field* field = fresh.find("preset")) field->assign(preset, "--preset");
+  if (!continued.empty()) o.continued_values = config::to_json(fresh).dump();
+  all = std::move(fresh);
+}
+
+at::Device open_device(const std::string& name) {
+  if (name == "cpu") return at::kCPU;
+  const int count = at::hasCUDA() ? at::detail::getCUDAHooks().deviceCount() : 0;
+  if (count <= 0)
+    throw SystemError(at::hasCUDA() ? "--device cuda: no usable NVIDIA GPU was found" : "--device cuda: this LibTorch was built for CPUs only",
+                      at::hasCUDA() ? "check nvidia-smi, or use --device cpu" : "build against a CUDA wheel of torch (TIMBRE_TORCH_DIR), or use --device cpu");
+  const char* local = std::getenv("LOCAL_RANK");
+  return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(local ? std::atoi(local) % count : 0));
+}
+
+void require_precision(const std::string& precision, const at::Device& device) {
+  if (precision == "fp32" || device.is_cuda()) return;
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512bf16")) return;
+#endif
+  throw SystemError("--precision bf16: this CPU has neither AVX512-BF16 nor AMX; imitated, it is 1.5 to 2.6 times slower than fp32", "leave --precision at fp32");
+}
+
+std::string list_models(const Registry& registry) {
+  std::string text;
+  for (const auto& [name, entry] : registry.recipes()) {
+    const roles::ModelSpec& spec = const_cast<Registry&>(registry).roles().model(name);
+    std::string presets;
+    for (const roles::Preset& preset : spec.presets) presets += (presets.empty() ? "" : ", ") + preset.name;
+    text += fmt::format("  {:<14} {}{}\n", name, spec.summary, presets.empty() ? "" : fmt::format(" (presets: {})", presets));
+  }
+  return text;
+}
+
+int run_job(RunOptions& o, config::Fields& all_fields, const Registry& registry, const std::vector<std::string>& words, bool dry_run, const EventSink& events, Outcome* outcome) {
+  const bool continuing = !o.continue_run.empty();
+  if (!o.config) throw UsageError("no model was named", fmt::format("timbre train MODEL --corpus FOLDER; models:\n{}", list_models(registry)));
+  if (continuing)
+    for (const std::string& word : words)
+      if (is_run_file(word)) throw UsageError("both a run file and --continue were given", "leave the run file out: a continued run has its own");
+  if (continuing) check_continued(o, all_fields);
+  if (!o.from.empty() && !continuing) throw UsageError("--from goes with --continue", "use --base to start a new run from a checkpoint");
+  if (!continuing && o.corpus.empty()) throw UsageError("no corpus was given", "--corpus FOLDER");
+  const std::vector<std::string> problems = o.config->problems();
+  if (!problems.empty()) throw UsageError(join(problems, "\n"));
+  const at::Device device = open_device(o.device);
+  require_precision(o.loop.precision, device);
+  if (o.ranks > 1 && !is_rank()) return launch_ranks(static_cast<int>(o.ranks), words);
+
+  const Ranks ranks;
+  if (continuing) o.out = o.continue_run;
+  if (o.out.empty()) o.out = default_folder(o);
+  o.out = agreed(ranks, o.out);
+  const fs::path run = o.out;
+  std::optional<FolderLock> lock;
+  std::optional<Checkpoint> resume;
+  if (!continuing && fs::exists(run / "run.yaml"))
+    throw UsageError(fmt::format("{} is a run already", run.string()), fmt::format("go on with it: timbre train --continue {}; or choose another folder with --out", run.string()));
+  if (ranks.first() && !dry_run) lock.emplace(run);
+  if (continuing) resume = find_checkpoint(o);
+  at::set_num_threads(thread_count());
+  if (resume && resume->state.value("threads", thread_count()) != thread_count()) {
+    const int threads = resume->state.value("threads", 1);
+    log::note(fmt::format("using {} threads as before (not {}), so that the run goes on bit by bit", threads, thread_count()));
+    set_thread_count(threads);
+    at::set_num_threads(threads);
+  }
+  if (!continuing && !dry_run && ranks.first()) write_file_atomic(run / "run.yaml", config::to_yaml(all_fields, true));
+
+  const std::unique_ptr<Recipe> recipe = registry.recipe(o.model).make(*o.config);
+  const EventSink screen = ranks.first() ? events : no_events();
+  {
+    const nn::InitSeed seed(static_cast<std::uint64_t>(o.loop.seed));
+    recipe->open({.corpus = o.corpus, .seed = static_cast<std::uint64_t>(o.loop.seed), .device = device, .rank = ranks.rank(), .world = ranks.world(),
+                  .overfit_items = o.loop.overfit, .continued = resume ? resume->state.value("about", nlohmann::json()) : nlohmann::json(), .events = screen});
+  }
+  if (!o.base.empty() && !resume) {
+    const Base base = open_base(o.base);
+    const StartReport report = recipe->start_from(base);
+    RunLog log(ranks.first() && !dry_run ? run : fs::path(), 0, screen);
+    if (ranks.first()) say_base(base, report, log);
+  }
+  recipe->model().to(device);
+  log::detail(fmt::format("matrix products: {}; {} threads", nn::matrix_kernels(), thread_count()));
+  nlohmann::json resolved = config::to_json(all_fields);
+  Job job{.recipe = *recipe, .options = o.loop, .ranks = ranks, .run = run, .device = device, .resolved = resolved, .provenance = provenance_of(o),
+          .resume = std::move(resume), .dry_run = dry_run, .events = screen};
+  *outcome = train(job);
+  return outcome->signal == 0 ? 0 : 128 + outcome->signal;
+}
+
+}  // namespace timbre::train

@@ -1,0 +1,446 @@
+#include "train/loop.h"
+
+#include <ATen/ops/scalar_tensor.h>
+
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <limits>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/strings.h"
+#include "base/threads.h"
+#include "nn/sync.h"
+#include "train/loop_parts.h"
+#include "train/schedule.h"
+
+namespace timbre::train {
+namespace {
+
+volatile std::sig_atomic_t stop_wanted = 0;
+void want_stop(int signal) { stop_wanted = signal; }
+
+double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+/// SIGTERM and SIGINT mean "checkpoint, then end" while it lives; a second SIGINT kills as usual.
+class SignalScope {
+ public:
+  SignalScope() {
+    struct sigaction action {};
+    action.sa_handler = want_stop;
+    action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
+    ::sigaction(SIGTERM, &action, &old_term_);
+    ::sigaction(SIGINT, &action, &old_int_);
+  }
+  ~SignalScope() {
+    ::sigaction(SIGTERM, &old_term_, nullptr);
+    ::sigaction(SIGINT, &old_int_, nullptr);
+  }
+  SignalScope(const SignalScope&) = delete;
+  SignalScope& operator=(const SignalScope&) = delete;
+
+ private:
+  struct sigaction old_term_ {}, old_int_ {};
+};
+
+batch::Position after(const batch::Loaded& loaded) {
+  return loaded.last_of_epoch ? batch::Position{loaded.position.epoch + 1, 0} : batch::Position{loaded.position.epoch, loaded.position.batch + 1};
+}
+
+/// Means of step metrics between two reports.
+class Averages {
+ public:
+  void add(const std::map<std::string, double>& values) {
+    for (const auto& [name, value] : values) {
+      auto& [sum, count] = sums_[name];
+      sum += value;
+      count += 1;
+    }
+  }
+  std::map<std::string, double> take() {
+    std::map<std::string, double> means;
+    for (const auto& [name, sum] : sums_) means[name] = sum.first / sum.second;
+    sums_.clear();
+    return means;
+  }
+
+ private:
+  std::map<std::string, std::pair<double, double>> sums_;
+};
+
+class Loop {
+ public:
+  explicit Loop(Job& job);
+  Outcome run();
+
+ private:
+  void restore();
+  void plan();
+  void set_max_steps(std::int64_t steps_per_epoch);
+  bool step(batch::Loader& loader);
+  void report(const StepOutcome& outcome, double seconds);
+  void validate_now(bool at_end);
+  void after_step(bool epoch_ended);
+  void save(const char* why);
+  void samples();
+  Checkpoint snapshot() const;
+  void finish();
+  void write_voice();
+  std::vector<batch::Loaded> take(batch::Loader& loader);
+  double rate() const { return learning_rate(o_.schedule, o_.optim.lr, progress_.step, progress_.max_steps); }
+
+  Job& job_;
+  const TrainOptions& o_;
+  Side side_;
+  batch::BucketSampler sampler_;
+  Validator validator_;
+  Stepper stepper_;
+  std::optional<Average> average_;
+  RunLog log_;
+  Progress progress_;
+  Forecast forecast_;
+  Averages averages_;
+  double since_report_s_ = 0, waited_s_ = 0, train_s_ = 0, last_save_s_ = 0, units_since_report_ = 0, valid_s_ = 0;
+  int failed_saves_ = 0;
+  std::string ended_by_;
+};
+
+std::uint64_t seed_of(const TrainOptions& options) { return static_cast<std::uint64_t>(options.seed); }
+
+Loop::Loop(Job& job)
+    : job_(job),
+      o_(job.options),
+      side_(make_side(job.recipe, Split::train, job.options.overfit)),
+      sampler_(side_.units, job.options.batch, seed_of(job.options), job.ranks.rank(), job.ranks.world()),
+      validator_(job),
+      stepper_(job.recipe, job.options, job.ranks),
+      log_(job.ranks.first() && !job.dry_run ? job.run : fs::path(), job.resume ? job.resume->step : 0, job.events) {
+  if (o_.ema > 0) average_.emplace(job.recipe.model(), o_.ema);
+  progress_.best_loss = std::numeric_limits<double>::infinity();
+}
+
+void Loop::restore() {
+  if (!job_.resume) {
+    // Ranks draw the same first values; this makes it certain.
+    std::vector<Tensor> all;
+    for (const Named& named : job_.recipe.model().named_state()) all.push_back(named.tensor);
+    job_.ranks.broadcast(all);
+    return;
+  }
+  const Checkpoint& from = *job_.resume;
+  const std::string where = "checkpoint of step " + std::to_string(from.step);
+  job_.recipe.model().load_exactly(from.model, where);
+  progress_ = progress_from(from.state.at("progress"));
+  progress_.step = from.step;
+  if (from.step > 0) stepper_.load(from.optimizer, from.state.at("optimiser_steps"), where);
+  if (average_) average_->load(from.average.empty() ? from.model : from.average, where);
+  job_.recipe.load_state(from.state.at("recipe_state"));
+  if (from.state.value("world", 1) != job_.ranks.world())
+    throw UsageError(fmt::format("the run was started with {} ranks, now there are {}", from.state.value("world", 1), job_.ranks.world()),
+                     "continue with the same number, or start a new run with --base");
+}
+
+void Loop::set_max_steps(std::int64_t steps_per_epoch) {
+  const std::int64_t was = progress_.max_steps;
+  std::int64_t steps = o_.max_steps;
+  if (o_.max_epochs > 0) {
+    const auto by_epochs = static_cast<std::int64_t>(std::llround(o_.max_epochs * static_cast<double>(steps_per_epoch)));
+    steps = steps > 0 ? std::min(steps, by_epochs) : by_epochs;
+  }
+  if (o_.max_minutes > 0 && was > 0) {
+    steps = was;  // fixed when the run began
+  } else if (o_.max_minutes > 0) {
+    if (!o_.probe) throw UsageError("max_minutes needs the trial before step 1", "leave --probe on, or give --max-steps");
+    const double by_step = forecast_.step_s + (o_.valid_at_epoch_end ? forecast_.valid_s / static_cast<double>(steps_per_epoch) : 0) +
+                           (o_.valid_every_steps > 0 ? forecast_.valid_s / static_cast<double>(o_.valid_every_steps) : 0);
+    auto by_time = std::max<std::int64_t>(1, static_cast<std::int64_t>(o_.max_minutes * 60.0 / std::max(by_step, 1e-6)));
+    std::vector<Tensor> shared{at::scalar_tensor(by_time, at::TensorOptions(at::kLong))};
+    job_.ranks.broadcast(shared);
+    by_time = shared[0].item<std::int64_t>();
+    steps = steps > 0 ? std::min(steps, by_time) : by_time;
+  }
+  if (steps <= 0) throw UsageError("the run has no end: max_steps, max_epochs and max_minutes are all 0", "give one, e.g. --max-steps 10000");
+  if (was > 0 && was != steps && o_.schedule.kind.starts_with("warmup_"))
+    log_.warn(progress_.step, fmt::format("the run now ends at step {} instead of {}: schedule.kind={} gives other learning rates from here on", steps, was, o_.schedule.kind));
+  progress_.max_steps = steps;
+}
+
+void Loop::plan() {
+  const auto steps_per_epoch = std::max<std::int64_t>(1, static_cast<std::int64_t>(sampler_.epoch(0).size()) / o_.accumulate);
+  if (!sampler_.left_out().empty())
+    log_.warn(progress_.step, fmt::format("{} of {} utterances are left out by batch.min_units, batch.max_units or batch.units", sampler_.left_out().size(), side_.units.size()));
+  Trial trial;
+  if (o_.probe && (progress_.max_steps == 0 || progress_.step < progress_.max_steps)) trial = try_batches(job_, stepper_, sampler_, side_, !validator_.empty());
+  forecast_ = make_forecast(job_, trial, sampler_, progress_, validator_.units());
+  set_max_steps(steps_per_epoch);
+  forecast_ = make_forecast(job_, trial, sampler_, progress_, validator_.units());
+  require_room(forecast_, available_memory_bytes() + resident_bytes(), static_cast<double>(free_disk_bytes(job_.run)), job_.run);
+  for (const std::string& warning : schedule_warnings(o_, progress_.max_steps, steps_per_epoch)) log_.warn(progress_.step, warning);
+  if (validator_.empty()) log_.warn(progress_.step, "there are no validation utterances: no best checkpoint is chosen, the last one counts");
+  nlohmann::json groups = nlohmann::json::array();
+  for (Optimiser& optimiser : stepper_.optimisers())
+    for (const ParameterGroup& group : optimiser.groups()) {
+      std::int64_t values = 0;
+      for (const Named& named : group.parameters) values += named.tensor.numel();
+      groups.push_back({{"pattern", group.pattern}, {"factor", group.factor}, {"values", values}});
+    }
+  log_.event("forecast", progress_.step,
+             {{"text", forecast_.text()}, {"measured", o_.probe}, {"memory_bytes", forecast_.memory_bytes}, {"disk_bytes", forecast_.disk_bytes},
+              {"checkpoint_bytes", forecast_.checkpoint_bytes}, {"step_s", forecast_.step_s}, {"valid_s", forecast_.valid_s}, {"total_s", forecast_.total_s},
+              {"steps", forecast_.steps}, {"steps_per_epoch", steps_per_epoch}, {"padding_waste", sampler_.padding_waste(0)},
+              {"parameters", job_.recipe.model().parameter_count()}, {"groups", groups}, {"frozen", stepper_.frozen().size()}});
+}
+
+Checkpoint Loop::snapshot() const {
+  Checkpoint checkpoint;
+  checkpoint.step = progress_.step;
+  checkpoint.model = job_.recipe.model().state_dict();
+  if (progress_.step > 0) stepper_.save(checkpoint.optimizer);
+  if (average_ && progress_.step > 0) checkpoint.average = average_->state();
+  checkpoint.state = {{"progress", to_json(progress_)}, {"optimiser_steps", stepper_.steps()}, {"recipe_state", job_.recipe.state()}, {"about", job_.recipe.about()},
+                      {"world", job_.ranks.world()}, {"threads", thread_count()}, {"options", job_.resolved}};
+  return checkpoint;
+}
+
+void Loop::save(const char* why) {
+  last_save_s_ = now_s();
+  if (!job_.ranks.first()) return;
+  const double begin = now_s();
+  const fs::path folder = job_.run / "checkpoints";
+  const fs::path made = save_checkpoint(folder, snapshot());
+  point_at(folder, "last", made);
+  if (!progress_.best.empty()) point_at(folder, "best", folder / progress_.best);
+  rotate_checkpoints(folder, o_.keep, {progress_.best, "step_000000000"});
+  log_.event("checkpoint", progress_.step, {{"path", made.string()}, {"why", why}, {"seconds", now_s() - begin}});
+  failed_saves_ = 0;
+}
+
+std::vector<batch::Loaded> Loop::take(batch::Loader& loader) {
+  std::vector<batch::Loaded> micros;
+  std::exception_ptr error;
+  try {
+    for (std::int64_t i = 0; i < o_.accumulate; ++i) {
+      micros.push_back(loader.next());
+      micros.back().batch.to(job_.device);
+    }
+  } catch (...) {
+    error = std::current_exception();
+  }
+  // All ranks learn of one that cannot go on, or was told to stop, before they wait for its gradients.
+  const double failed = job_.ranks.sum(error ? 1.0 : 0.0), stopping = job_.ranks.sum(stop_wanted != 0 ? 1.0 : 0.0);
+  if (failed > 0) {
+    save("data error");
+    job_.ranks.barrier();
+    if (error) std::rethrow_exception(error);
+    throw SystemError("another rank could not read its data", "see that rank's message");
+  }
+  if (stopping > 0) {
+    ended_by_ = "signal";
+    micros.clear();
+  }
+  return micros;
+}
+
+bool Loop::step(batch::Loader& loader) {
+  const double begin = now_s(), waited_before = loader.waited_s();
+  std::vector<batch::Loaded> micros = take(loader);
+  if (micros.empty()) return false;
+  ++progress_.step;
+  std::vector<const batch::Batch*> batches;
+  for (const batch::Loaded& loaded : micros) batches.push_back(&loaded.batch);
+  const StepInfo info{.step = progress_.step, .epoch = micros.front().position.epoch};
+  StepOutcome outcome;
+  try {
+    outcome = stepper_.run(info, batches, rate());
+  } catch (...) {
+    --progress_.step;
+    throw;
+  }
+  if (average_) average_->update();
+  progress_.next = after(micros.back());
+  const double seconds = now_s() - begin;
+  waited_s_ += loader.waited_s() - waited_before;
+  train_s_ += seconds;
+  progress_.train_s += seconds;
+  report(outcome, seconds);
+  bool epoch_ended = false;
+  for (const batch::Loaded& loaded : micros) epoch_ended |= loaded.last_of_epoch;
+  after_step(epoch_ended);
+  return true;
+}
+
+void Loop::report(const StepOutcome& outcome, double seconds) {
+  averages_.add(outcome.metrics);
+  since_report_s_ += seconds;
+  units_since_report_ += outcome.real_units;
+  const bool last = progress_.step == progress_.max_steps;
+  if (progress_.step % o_.log_every_steps != 0 && !last) return;
+  std::map<std::string, double> values = averages_.take();
+  const double units = job_.ranks.sum(units_since_report_);
+  values[job_.recipe.units() + "_per_s"] = units / std::max(since_report_s_, 1e-9);
+  values["waiting_share"] = waited_s_ / std::max(train_s_, 1e-9);
+  const double lr = rate();
+  for (Optimiser& optimiser : stepper_.optimisers())
+    for (const ParameterGroup& group : optimiser.groups()) values[group.pattern == "*" ? "lr" : "lr." + group.pattern] = lr * group.factor;
+  since_report_s_ = 0;
+  units_since_report_ = 0;
+  log_.metrics("train", progress_.step, values);
+  log_.progress(static_cast<double>(progress_.step), static_cast<double>(progress_.max_steps),
+                fmt::format("loss {:.4f} · {:.0f} {}/s", values["loss"], values[job_.recipe.units() + "_per_s"], job_.recipe.units()));
+}
+
+void Loop::validate_now(bool at_end) {
+  const double begin = now_s();
+  double total = 0;
+  if (average_) average_->swap();
+  std::map<std::string, double> values;
+  try {
+    values = validator_.run({.step = progress_.step, .epoch = progress_.next.epoch, .training = false}, &total);
+  } catch (...) {
+    if (average_) average_->swap();
+    throw;
+  }
+  const bool better = total < progress_.best_loss;
+  progress_.worse_in_a_row = better ? 0 : progress_.worse_in_a_row + 1;
+  if (better) {
+    progress_.best_loss = total;
+    progress_.best = fmt::format("step_{:09}", progress_.step);
+  }
+  values["loss"] = total;
+  values["best_loss"] = progress_.best_loss;
+  log_.metrics("valid", progress_.step, values);
+  if ((better && o_.sample_every_steps == 0) || at_end) samples();
+  if (average_) average_->swap();
+  valid_s_ += now_s() - begin;
+  if (better) save("best so far");
+}
+
+void Loop::samples() {
+  if (log_.mute()) return;
+  const at::NoGradGuard no_grad;
+  const StateGuard guard(job_.recipe);
+  job_.recipe.model().eval();
+  try {
+    job_.recipe.samples(log_.samples(progress_.step), {.step = progress_.step, .epoch = progress_.next.epoch, .training = false});
+  } catch (const Error& e) {
+    log_.warn(progress_.step, fmt::format("no samples: {}", e.what()));
+  }
+  job_.recipe.model().train();
+}
+
+void Loop::after_step(bool epoch_ended) {
+  const bool last = progress_.step >= progress_.max_steps;
+  const bool by_step = o_.valid_every_steps > 0 && progress_.step % o_.valid_every_steps == 0;
+  const bool validates = !validator_.empty() && (by_step || (epoch_ended && o_.valid_at_epoch_end) || last);
+  if (validates) validate_now(last);
+  if (o_.sample_every_steps > 0 && progress_.step % o_.sample_every_steps == 0 && !(validates && last)) {
+    if (average_) average_->swap();
+    samples();
+    if (average_) average_->swap();
+  }
+  if (validates && o_.patience > 0 && progress_.worse_in_a_row >= o_.patience) ended_by_ = "patience";
+  const bool due = o_.save_every_steps > 0 && progress_.step % o_.save_every_steps == 0;
+  const bool old = o_.save_every_minutes > 0 && now_s() - last_save_s_ > 60 * o_.save_every_minutes;
+  if (!due && !old) return;
+  try {
+    save(due ? "every so many steps" : "every so many minutes");
+  } catch (const SystemError& e) {
+    // The checkpoints before are whole; the disk may have room again later. The last save must succeed.
+    if (++failed_saves_ >= 3) throw;
+    log_.warn(progress_.step, fmt::format("no checkpoint: {} ({} of 3 tries)", e.what(), failed_saves_));
+  }
+}
+
+void Loop::write_voice() {
+  if (!job_.ranks.first()) return;
+  weights::TensorMap best = average_ ? average_->state() : job_.recipe.model().state_dict();
+  std::int64_t at = progress_.step;
+  if (!progress_.best.empty() && fs::exists(job_.run / "checkpoints" / progress_.best)) {
+    Checkpoint checkpoint = load_checkpoint(job_.run / "checkpoints" / progress_.best);
+    at = checkpoint.step;
+    best = checkpoint.average.empty() ? std::move(checkpoint.model) : std::move(checkpoint.average);
+  }
+  nlohmann::json provenance = job_.provenance;
+  provenance["step"] = at;
+  provenance["seed"] = o_.seed;
+  if (std::isfinite(progress_.best_loss)) provenance["valid_loss"] = progress_.best_loss;
+  const fs::path fresh = job_.run / ".voice-new", place = job_.run / "voice", old = job_.run / ".voice-old";
+  std::error_code code;
+  fs::remove_all(fresh, code);
+  fs::remove_all(old, code);
+  job_.recipe.write_voice(fresh, best, provenance);
+  fs::rename(place, old, code);
+  fs::rename(fresh, place);
+  fs::remove_all(old, code);
+  log_.event("voice", progress_.step, {{"path", place.string()}, {"step_of_weights", at}});
+}
+
+void Loop::finish() {
+  save(ended_by_ == "signal" ? "stopped by a signal" : "end");
+  write_voice();
+  const double measured = train_s_ + valid_s_;
+  log_.event("end", progress_.step,
+             {{"ended_by", ended_by_}, {"train_s", train_s_}, {"valid_s", valid_s_}, {"waited_s", waited_s_}, {"forecast_s", forecast_.total_s}, {"took_s", measured},
+              {"forecast_memory_bytes", forecast_.memory_bytes}, {"peak_memory_bytes", peak_resident_bytes()}});
+}
+
+Outcome Loop::run() {
+  const SignalScope signals;
+  nn::set_all_reduce({});
+  restore();
+  plan();
+  if (o_.sync_batch_norm && job_.ranks.world() > 1) nn::set_all_reduce([&ranks = job_.ranks](Tensor& tensor) { ranks.sum(tensor); });
+  struct Unset {
+    ~Unset() { nn::set_all_reduce({}); }
+  } const unset;
+  if (job_.dry_run) {
+    ended_by_ = "dry run";
+  } else {
+    last_save_s_ = now_s();
+    if (!job_.resume) save("start");
+    job_.recipe.model().train();
+    reset_peak_resident();
+    {
+      batch::Loader loader(sampler_, [this](std::span<const std::size_t> items) { return job_.recipe.collate(side_.split, items); }, progress_.next);
+      while (progress_.step < progress_.max_steps && ended_by_.empty() && step(loader)) {
+      }
+    }
+    if (ended_by_.empty()) ended_by_ = "steps";
+    finish();
+  }
+  Outcome outcome{.step = progress_.step, .ended_by = ended_by_, .signal = ended_by_ == "signal" ? (stop_wanted != 0 ? static_cast<int>(stop_wanted) : SIGTERM) : 0, .best_loss = progress_.best_loss, .best = progress_.best, .forecast = forecast_, .train_s = train_s_, .waited_s = waited_s_};
+  if (outcome.best.empty()) {
+    outcome.best = fmt::format("step_{:09}", progress_.step);
+    outcome.best_loss = std::nan("");
+  }
+  return outcome;
+}
+
+}  // namespace
+
+nlohmann::json to_json(const Progress& p) {
+  nlohmann::json json{{"max_steps", p.max_steps}, {"epoch", p.next.epoch}, {"batch", p.next.batch}, {"best", p.best}, {"worse_in_a_row", p.worse_in_a_row}, {"train_s", p.train_s}};
+  if (std::isfinite(p.best_loss)) json["best_loss"] = p.best_loss;
+  return json;
+}
+
+Progress progress_from(const nlohmann::json& state) {
+  Progress p;
+  p.max_steps = state.at("max_steps").get<std::int64_t>();
+  p.next = {state.at("epoch").get<std::int64_t>(), state.at("batch").get<std::int64_t>()};
+  p.best = state.at("best").get<std::string>();
+  p.best_loss = state.value("best_loss", std::numeric_limits<double>::infinity());
+  p.worse_in_a_row = state.at("worse_in_a_row").get<std::int64_t>();
+  p.train_s = state.value("train_s", 0.0);
+  return p;
+}
+
+void request_stop() { stop_wanted = SIGTERM; }
+
+Outcome train(Job& job) {
+  stop_wanted = 0;
+  return Loop(job).run();
+}
+
+}  // namespace timbre::train

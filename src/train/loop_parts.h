@@ -1,0 +1,70 @@
+#pragma once
+#include "train/loop.h"
+#include "train/stepper.h"
+
+/// The pieces of the loop that loop.cpp, trial.cpp and validate.cpp share. Not for others.
+namespace timbre::train {
+
+/// What changes from step to step besides weights; saved in state.json.
+struct Progress {
+  std::int64_t step = 0;
+  std::int64_t max_steps = 0;
+  batch::Position next;
+  double best_loss = 0;
+  std::string best;                ///< checkpoint name; empty before the first validation
+  std::int64_t worse_in_a_row = 0;
+  double train_s = 0;
+};
+nlohmann::json to_json(const Progress& progress);
+Progress progress_from(const nlohmann::json& state);
+
+/// Items of a split as the loop uses them: all, or the first few of training with --overfit.
+struct Side {
+  Split split = Split::train;
+  std::vector<std::int64_t> units;
+};
+Side make_side(const Recipe& recipe, Split split, std::int64_t overfit);
+
+/// Means over the validation split. Every rank calls it.
+class Validator {
+ public:
+  Validator(Job& job);
+  bool empty() const { return batches_.empty(); }
+  std::map<std::string, double> run(const StepInfo& info, double* total);
+  double units() const { return units_; }
+
+ private:
+  Job& job_;
+  Side side_;
+  std::vector<std::vector<std::size_t>> batches_;  ///< of this rank
+  double units_ = 0;
+};
+
+/// Runs the largest and some ordinary batches forward and backward without an update, and measures. Leaves weights, buffers and
+/// the recipe's state as they were.
+struct Trial {
+  CostLine step;            ///< of forward and backward, by padded units of one micro-batch
+  double update_s = 0;      ///< clipping, summing, update
+  double valid_unit_s = 0;  ///< forward alone, per padded unit
+  double peak_bytes = 0;
+};
+Trial try_batches(Job& job, Stepper& stepper, const batch::BucketSampler& sampler, const Side& side, bool validates);
+
+/// Steps of an epoch and the forecast of the rest of the run.
+Forecast make_forecast(const Job& job, const Trial& trial, const batch::BucketSampler& sampler, const Progress& progress, double valid_units);
+
+/// Keeps buffers and recipe state while the loop tries something.
+class StateGuard {
+ public:
+  explicit StateGuard(Recipe& recipe);
+  ~StateGuard();
+  StateGuard(const StateGuard&) = delete;
+  StateGuard& operator=(const StateGuard&) = delete;
+
+ private:
+  Recipe& recipe_;
+  nlohmann::json state_;
+  std::vector<Named> kept_;
+};
+
+}  // namespace timbre::train

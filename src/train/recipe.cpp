@@ -1,0 +1,54 @@
+#include "train/recipe.h"
+
+#include "base/error.h"
+#include "base/files.h"
+#include "train/registry.h"
+#include "weights/safetensors.h"
+
+namespace timbre::train {
+
+StartReport Recipe::start_from(const Base& base) {
+  const nn::LoadReport loaded = model().load_state_dict(base.tensors);
+  StartReport report;
+  std::map<std::string, std::int64_t> sizes;
+  for (const nn::Named& named : model().named_state()) sizes[named.name] = named.tensor.numel();
+  for (const std::string& name : loaded.loaded) {
+    ++report.kept_tensors;
+    report.kept_values += sizes[name];
+  }
+  for (const auto& [name, size] : sizes) report.new_values += size;
+  report.new_values -= report.kept_values;
+  report.new_tensors = static_cast<std::int64_t>(sizes.size()) - report.kept_tensors;
+  for (const std::string& name : loaded.missing) report.lines.push_back(name + ": new (not in the base)");
+  for (const std::string& text : loaded.mismatched) report.lines.push_back(text + ": new (another shape)");
+  for (const std::string& name : loaded.unexpected) report.lines.push_back(name + ": of the base, not used");
+  if (report.kept_tensors == 0) throw DataError(fmt::format("{}: no tensor fits this model by name and shape", base.source.string()), "look at it with: timbre info " + base.source.string());
+  return report;
+}
+
+void Recipe::write_voice(const fs::path& folder, const weights::TensorMap& tensors, const nlohmann::json& provenance) const {
+  make_folders(folder);
+  weights::write_safetensors(folder / "model.safetensors", tensors);
+  nlohmann::json voice = about();
+  voice["provenance"] = provenance;
+  write_file_atomic(folder / "voice.json", voice.dump(2) + "\n");
+}
+
+void Registry::add_recipe(const std::string& model, Maker make, Defaults defaults) {
+  if (!recipes_.emplace(model, Entry{std::move(make), std::move(defaults)}).second) throw std::logic_error(fmt::format("recipe '{}' is registered twice", model));
+}
+
+const Registry::Entry& Registry::recipe(const std::string& model) const {
+  const auto found = recipes_.find(model);
+  if (found != recipes_.end()) return found->second;
+  std::vector<std::string> names;
+  std::string list;
+  for (const auto& [name, entry] : recipes_) {
+    names.push_back(name);
+    list += (list.empty() ? "" : ", ") + name;
+  }
+  const std::string nearest = did_you_mean(model, names);
+  throw UsageError(fmt::format("there is no trainable model '{}'", model), nearest.empty() ? fmt::format("models: {}", list) : nearest);
+}
+
+}  // namespace timbre::train

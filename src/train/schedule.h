@@ -1,0 +1,20 @@
+#pragma once
+#include <cstdint>
+
+#include "train/options.h"
+
+namespace timbre::train {
+
+/// The learning rate of optimiser step `step` (1 = the first). max_steps > 0 for the schedules that end.
+///   constant       lr · warm
+///   warmup_linear  lr · warm, then straight down to lr·final_ratio at max_steps
+///   warmup_cosine  the same along half a cosine
+///   noam           lr · width^-0.5 · min(step^-0.5, step·warmup^-1.5)            (Vaswani et al. 2017 §5.3)
+///   ming024        width^-0.5 · min(step^-0.5, step·warmup^-1.5) · anneal_rate^(anneal_steps passed); lr is not used
+/// warm = min(1, step / warmup_steps).
+double learning_rate(const ScheduleOptions& options, double lr, std::int64_t step, std::int64_t max_steps);
+
+/// Contradictions and known traps, as warnings for the user.
+std::vector<std::string> schedule_warnings(const TrainOptions& options, std::int64_t max_steps, std::int64_t steps_per_epoch);
+
+}  // namespace timbre::train

@@ -1,0 +1,248 @@
+#include "train/stepper.h"
+
+#include <ATen/autocast_mode.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <cmath>
+#include <unordered_set>
+
+#include "base/error.h"
+#include "nn/dropout.h"
+
+namespace timbre::train {
+namespace {
+
+/// Number formats of the forward pass (torch's autocast lists); fp32 changes nothing.
+class Autocast {
+ public:
+  Autocast(const std::string& precision, at::DeviceType device) : on_(precision == "bf16"), device_(device) {
+    if (!on_) return;
+    at::autocast::set_autocast_enabled(device_, true);
+    at::autocast::set_autocast_dtype(device_, at::kBFloat16);
+  }
+  ~Autocast() {
+    if (!on_) return;
+    at::autocast::set_autocast_enabled(device_, false);
+    at::autocast::clear_cache();
+  }
+  Autocast(const Autocast&) = delete;
+  Autocast& operator=(const Autocast&) = delete;
+
+ private:
+  bool on_;
+  at::DeviceType device_;
+};
+
+std::string names_of(const std::vector<const batch::Batch*>& micros) {
+  std::string text;
+  std::size_t shown = 0, all = 0;
+  for (const batch::Batch* micro : micros)
+    for (const std::string& id : micro->ids) {
+      ++all;
+      if (shown < 64) {
+        text += (shown ? ", " : "") + id;
+        ++shown;
+      }
+    }
+  if (all > shown) text += fmt::format(" and {} more", all - shown);
+  return text;
+}
+
+double count_of(const std::map<std::string, double>& counts, const std::string& unit) {
+  const auto found = counts.find(unit);
+  if (found == counts.end()) throw std::logic_error(fmt::format("a loss is per '{}', which the batch does not count", unit));
+  return std::max(found->second, 1e-12);
+}
+
+}  // namespace
+
+void TermSums::add(const std::vector<Term>& terms, const std::map<std::string, double>& counts) {
+  for (const Term& term : terms) {
+    auto found = std::find_if(sums_.begin(), sums_.end(), [&](const auto& entry) { return entry.first == term.name; });
+    if (found == sums_.end()) found = sums_.insert(sums_.end(), {term.name, {}});
+    found->second.sum += term.sum.detach().to(at::kDouble).item<double>();
+    found->second.count += count_of(counts, term.unit);
+    found->second.weight = term.weight;
+  }
+}
+
+void TermSums::join(const Ranks& ranks) {
+  if (ranks.world() == 1) return;
+  Tensor flat = at::zeros({static_cast<std::int64_t>(sums_.size()) * 2}, at::TensorOptions(at::kDouble));
+  double* values = flat.mutable_data_ptr<double>();
+  for (std::size_t i = 0; i < sums_.size(); ++i) {
+    values[2 * i] = sums_[i].second.sum;
+    values[2 * i + 1] = sums_[i].second.count;
+  }
+  ranks.sum(flat);
+  values = flat.mutable_data_ptr<double>();
+  for (std::size_t i = 0; i < sums_.size(); ++i) {
+    sums_[i].second.sum = values[2 * i];
+    sums_[i].second.count = values[2 * i + 1];
+  }
+}
+
+std::map<std::string, double> TermSums::means() const {
+  std::map<std::string, double> means;
+  for (const auto& [name, sum] : sums_) means[name] = sum.sum / std::max(sum.count, 1e-12);
+  return means;
+}
+
+double TermSums::total() const {
+  double total = 0;
+  for (const auto& [name, sum] : sums_)
+    if (sum.weight != 0) total += sum.weight * sum.sum / std::max(sum.count, 1e-12);
+  return total;
+}
+
+Stepper::Stepper(Recipe& recipe, const TrainOptions& options, const Ranks& ranks) : recipe_(recipe), options_(options), ranks_(ranks), players_(recipe.players()) {
+  nn::Module& model = recipe.model();
+  frozen_ = model.freeze(options.optim.freeze);
+  const std::vector<Named> all = model.named_parameters();
+  for (const std::string& pattern : options.optim.freeze) {
+    if (std::any_of(all.begin(), all.end(), [&](const Named& named) { return nn::matches(pattern, named.name); })) continue;
+    std::string some;
+    for (std::size_t i = 0; i < all.size() && i < 4; ++i) some += (i ? ", " : "") + all[i].name;
+    throw UsageError(fmt::format("optim.freeze: no parameter matches '{}'", pattern), fmt::format("names look like {}", some));
+  }
+  for (const Player& player : players_) {
+    std::vector<Named> mine;
+    for (const Named& named : all) {
+      if (!named.tensor.requires_grad()) continue;
+      for (const std::string& pattern : player.parameters)
+        if (nn::matches(pattern, named.name)) {
+          mine.push_back(named);
+          break;
+        }
+    }
+    if (mine.empty()) throw UsageError(fmt::format("nothing is left to train: every parameter of '{}' is frozen", player.name), "freeze fewer with --optim.freeze");
+    optimisers_.emplace_back(options.optim, make_groups(mine, players_.size() == 1 ? options.optim.group_lr : std::vector<std::string>{}));
+    owned_.push_back(std::move(mine));
+  }
+}
+
+void Stepper::take_turn(std::size_t player) {
+  for (const auto& owned : owned_)
+    for (const Named& named : owned) named.tensor.mutable_grad() = Tensor();
+  if (players_.size() == 1) return;
+  for (const auto& owned : owned_)
+    for (const Named& named : owned) named.tensor.set_requires_grad(false);
+  for (const Named& named : owned_[player]) named.tensor.set_requires_grad(true);
+}
+
+std::map<std::string, double> Stepper::denominators(const std::vector<const batch::Batch*>& micros, const batch::Batch& micro) const {
+  if (options_.normalise == "per_device") {  // the mean of each micro-batch's own mean
+    std::map<std::string, double> counts = micro.counts;
+    for (auto& [unit, count] : counts) count *= static_cast<double>(micros.size()) * ranks_.world();
+    return counts;
+  }
+  std::map<std::string, double> counts;
+  for (const batch::Batch* one : micros)
+    for (const auto& [unit, count] : one->counts) counts[unit] += count;
+  if (ranks_.world() == 1) return counts;
+  Tensor flat = at::zeros({static_cast<std::int64_t>(counts.size())}, at::TensorOptions(at::kDouble));
+  std::int64_t i = 0;
+  for (const auto& [unit, count] : counts) flat[i++] = count;
+  ranks_.sum(flat);
+  i = 0;
+  for (auto& [unit, count] : counts) count = flat[i++].item<double>();
+  return counts;
+}
+
+Tensor Stepper::backward(const std::vector<Term>& terms, const std::map<std::string, double>& denominators) {
+  Tensor total;
+  for (const Term& term : terms) {
+    if (term.weight == 0) continue;
+    const Tensor part = term.sum.to(at::kFloat) * (term.weight / count_of(denominators, term.unit));
+    total = total.defined() ? total + part : part;
+  }
+  if (!total.defined()) throw std::logic_error("the recipe returned no loss with a weight");
+  total.backward();
+  return total.detach();
+}
+
+StepOutcome Stepper::run(const StepInfo& given, const std::vector<const batch::Batch*>& micros, double base_rate) {
+  StepOutcome outcome;
+  for (const batch::Batch* micro : micros) {
+    outcome.real_units += micro->real_units;
+    outcome.padded_units += micro->padded_units;
+  }
+  StepInfo info = given;
+  const std::map<std::string, double> shared = options_.normalise == "per_device" ? std::map<std::string, double>{} : denominators(micros, *micros.front());
+  for (std::size_t p = 0; p < players_.size(); ++p) {
+    if (info.step % players_[p].every_n_steps != 0) continue;
+    info.player = p;
+    take_turn(p);
+    TermSums sums;
+    bool finite = true;
+    for (std::size_t m = 0; m < micros.size(); ++m) {
+      const nn::NoiseScope noise(static_cast<std::uint64_t>(options_.seed), static_cast<std::uint64_t>(info.step),
+                                 static_cast<std::uint32_t>(m + p * 4096), static_cast<std::uint32_t>(ranks_.rank()));
+      std::vector<Term> terms;
+      {
+        const Autocast autocast(options_.precision, recipe_.model().device().type());
+        terms = recipe_.losses(*micros[m], info);
+      }
+      const Tensor total = backward(terms, options_.normalise == "per_device" ? denominators(micros, *micros[m]) : shared);
+      finite = finite && std::isfinite(total.item<double>());
+      sums.add(terms, micros[m]->counts);
+    }
+    std::vector<Tensor> gradients;
+    for (const Named& named : owned_[p]) {
+      // A parameter no loss reached on this rank must still take part in the sum.
+      if (ranks_.world() > 1 && !named.tensor.grad().defined()) named.tensor.mutable_grad() = at::zeros_like(named.tensor);
+      if (named.tensor.grad().defined()) gradients.push_back(named.tensor.grad());
+    }
+    ranks_.sum_all(gradients);
+    const double norm = gradient_norm(owned_[p]).item<double>();
+    if (!std::isfinite(norm) || !finite) {
+      std::string what;
+      for (const auto& [name, value] : sums.means())
+        if (!std::isfinite(value)) what += (what.empty() ? "" : ", ") + fmt::format("loss '{}' is {}", name, value);
+      if (what.empty()) what = finite ? fmt::format("the norm of the gradients is {}", norm) : "the loss is not finite";
+      throw DataError(fmt::format("step {}: {}; no weight was changed. Utterances of this step{}: {}", info.step, what,
+                                  ranks_.world() > 1 ? fmt::format(" on rank {}", ranks_.rank()) : "", names_of(micros)),
+                      "look at these utterances (timbre check), or lower --optim.lr; then --continue");
+    }
+    if (options_.optim.clip_norm > 0) clip_gradients(owned_[p], norm, options_.optim.clip_norm);
+    optimisers_[p].step(base_rate);
+    const std::string prefix = players_.size() > 1 ? players_[p].name + "." : "";
+    for (const auto& [name, value] : sums.means()) outcome.metrics[prefix + name] = value;
+    outcome.metrics[prefix + "loss"] = outcome.loss = sums.total();
+    outcome.metrics[prefix + "grad_norm"] = norm;
+  }
+  return outcome;
+}
+
+double Stepper::trial(const batch::Batch& batch) {
+  double loss = 0;
+  for (std::size_t p = 0; p < players_.size(); ++p) {
+    take_turn(p);
+    const nn::NoiseScope noise(static_cast<std::uint64_t>(options_.seed), 0);
+    std::vector<Term> terms;
+    {
+      const Autocast autocast(options_.precision, recipe_.model().device().type());
+      terms = recipe_.losses(batch, {.step = 1, .epoch = 0, .player = p, .training = true});
+    }
+    loss = backward(terms, batch.counts).item<double>();
+  }
+  take_turn(0);
+  return loss;
+}
+
+void Stepper::save(weights::TensorMap& to) const {
+  for (const Optimiser& optimiser : optimisers_) optimiser.save(to);
+}
+
+void Stepper::load(const weights::TensorMap& from, const nlohmann::json& steps, const std::string& where) {
+  for (std::size_t p = 0; p < optimisers_.size(); ++p) optimisers_[p].load(from, steps.at(p).get<std::int64_t>(), where);
+}
+
+nlohmann::json Stepper::steps() const {
+  nlohmann::json list = nlohmann::json::array();
+  for (const Optimiser& optimiser : optimisers_) list.push_back(optimiser.steps());
+  return list;
+}
+
+}  // namespace timbre::train

@@ -1,0 +1,65 @@
+#pragma once
+#include <map>
+
+#include "batch/loader.h"
+#include "train/distributed.h"
+#include "train/optim.h"
+#include "train/recipe.h"
+
+namespace timbre::train {
+
+/// What one optimiser step did.
+struct StepOutcome {
+  double loss = 0;                        ///< weighted total of the last player that played
+  std::map<std::string, double> metrics;  ///< each term as a mean over its unit; "grad_norm" (before clipping)
+  double real_units = 0, padded_units = 0;
+};
+
+/// Sums of terms over batches, for means over units.
+class TermSums {
+ public:
+  void add(const std::vector<Term>& terms, const std::map<std::string, double>& counts);
+  /// Adds up over ranks; all ranks must hold the same terms.
+  void join(const Ranks& ranks);
+  std::map<std::string, double> means() const;
+  double total() const;
+  bool empty() const { return sums_.empty(); }
+
+ private:
+  struct Sum { double sum = 0, count = 0, weight = 0; };
+  std::vector<std::pair<std::string, Sum>> sums_;
+};
+
+/// Forward, backward, sum over ranks, clip, update: one optimiser step for every player whose turn it is.
+class Stepper {
+ public:
+  Stepper(Recipe& recipe, const TrainOptions& options, const Ranks& ranks);
+
+  /// `micros` are this rank's batches of the step (on the device). Throws DataError naming the utterances, before any weight has moved, when a loss
+  /// or gradient is not finite.
+  StepOutcome run(const StepInfo& info, const std::vector<const batch::Batch*>& micros, double base_rate);
+  /// Forward and backward alone, gradients dropped: for the trial before step 1. Returns the loss.
+  double trial(const batch::Batch& batch);
+
+  std::vector<Optimiser>& optimisers() { return optimisers_; }
+  const std::vector<Player>& players() const { return players_; }
+  /// Names of the parameters that no update reaches.
+  const std::vector<std::string>& frozen() const { return frozen_; }
+  void save(weights::TensorMap& to) const;
+  void load(const weights::TensorMap& from, const nlohmann::json& steps, const std::string& where);
+  nlohmann::json steps() const;
+
+ private:
+  void take_turn(std::size_t player);
+  Tensor backward(const std::vector<Term>& terms, const std::map<std::string, double>& denominators);
+  std::map<std::string, double> denominators(const std::vector<const batch::Batch*>& micros, const batch::Batch& micro) const;
+  Recipe& recipe_;
+  const TrainOptions& options_;
+  const Ranks& ranks_;
+  std::vector<Player> players_;
+  std::vector<std::vector<Named>> owned_;  ///< per player, trainable
+  std::vector<Optimiser> optimisers_;
+  std::vector<std::string> frozen_;
+};
+
+}  // namespace timbre::train

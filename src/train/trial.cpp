@@ -1,0 +1,148 @@
+#include <algorithm>
+#include <chrono>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "train/loop_parts.h"
+
+#include <ATen/ops/_fused_adamw.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/zeros_like.h>
+
+namespace timbre::train {
+namespace {
+
+double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+double padded_units(const Side& side, const std::vector<std::size_t>& items) {
+  std::int64_t longest = 0;
+  for (const std::size_t item : items) longest = std::max(longest, side.units[item]);
+  return static_cast<double>(longest) * static_cast<double>(items.size());
+}
+
+/// One update on arrays of the model's size: the time of Adam without touching the weights.
+double update_time(nn::Module& model) {
+  std::vector<Tensor> w, g, m, v, s;
+  for (const Named& named : model.named_parameters()) {
+    if (!named.tensor.requires_grad()) continue;
+    for (auto* list : {&w, &g, &m, &v}) list->push_back(at::zeros_like(named.tensor).detach());
+    s.push_back(at::ones({}, named.tensor.options()).detach());
+  }
+  if (w.empty()) return 0;
+  double best = 1e9;
+  for (int round = 0; round < 2; ++round) {
+    const double begin = now_s();
+    at::_fused_adamw_(w, g, m, v, {}, s, 1e-3, 0.9, 0.98, 0.0, 1e-9, false, false);
+    best = std::min(best, now_s() - begin);
+  }
+  return best * 1.7;  // norm and clipping read and write the gradients once more
+}
+
+}  // namespace
+
+StateGuard::StateGuard(Recipe& recipe) : recipe_(recipe), state_(recipe.state()) {
+  for (const Named& named : recipe.model().named_buffers()) kept_.push_back({named.name, named.tensor.detach().clone()});
+}
+
+StateGuard::~StateGuard() {
+  const at::NoGradGuard no_grad;
+  const std::vector<Named> buffers = recipe_.model().named_buffers();
+  for (std::size_t i = 0; i < buffers.size(); ++i) buffers[i].tensor.copy_(kept_[i].tensor);
+  recipe_.load_state(state_);
+}
+
+Trial try_batches(Job& job, Stepper& stepper, const batch::BucketSampler& sampler, const Side& side, bool validates) {
+  const StateGuard guard(job.recipe);
+  Trial trial;
+  std::vector<std::vector<std::size_t>> batches = sampler.epoch(0);
+  std::sort(batches.begin(), batches.end(), [&](const auto& a, const auto& b) { return padded_units(side, a) < padded_units(side, b); });
+  const auto make = [&](const std::vector<std::size_t>& items) {
+    batch::Batch batch = job.recipe.collate(side.split, items);
+    batch.to(job.device);
+    return batch;
+  };
+  const auto seconds = [&](const batch::Batch& batch) {
+    const double begin = now_s();
+    const double loss = stepper.trial(batch);
+    if (!std::isfinite(loss))
+      throw DataError(fmt::format("the trial before step 1: the loss is {}. Utterances: {}", loss, join(batch.ids, ", ")), "look at these utterances (timbre check)");
+    return now_s() - begin;
+  };
+  const std::vector<std::size_t> largest = sampler.largest();
+  const double largest_units = padded_units(side, largest);
+  job.recipe.model().train();
+  // A small one first: it warms caches up, and its growth tells whether the largest can be dared.
+  const batch::Batch small = make(batches[batches.size() / 4]);
+  const double before = resident_bytes();
+  reset_peak_resident();
+  seconds(small);
+  const double growth = peak_resident_bytes() - before;
+  const double guess = growth * largest_units / std::max(1.0, padded_units(side, batches[batches.size() / 4]));
+  if (guess > available_memory_bytes() * 2)  // far beyond: dying is certain, so do not try
+    require_room({.memory_bytes = before + guess}, available_memory_bytes() + before, 1e18, job.run);
+  reset_peak_resident();
+  {
+    const batch::Batch batch = make(largest);
+    seconds(batch);
+  }
+  trial.peak_bytes = peak_resident_bytes();
+  std::vector<std::pair<double, double>> points;
+  for (const double share : {0.1, 0.5, 0.9}) {
+    const auto& items = batches[static_cast<std::size_t>(share * static_cast<double>(batches.size() - 1))];
+    const batch::Batch batch = make(items);
+    points.emplace_back(padded_units(side, items), std::min(seconds(batch), seconds(batch)));
+  }
+  trial.step = fit_cost(points);
+  trial.update_s = update_time(job.recipe.model());
+  if (validates) {
+    const at::NoGradGuard no_grad;
+    job.recipe.model().eval();
+    const auto& items = batches[batches.size() / 2];
+    const batch::Batch batch = make(items);
+    const double begin = now_s();
+    job.recipe.validate(batch, {.step = 1, .training = false});
+    trial.valid_unit_s = (now_s() - begin) / std::max(1.0, padded_units(side, items));
+    job.recipe.model().train();
+  }
+  for (const Named& named : job.recipe.model().named_parameters()) named.tensor.mutable_grad() = Tensor();
+  return trial;
+}
+
+Forecast make_forecast(const Job& job, const Trial& trial, const batch::BucketSampler& sampler, const Progress& progress, double valid_units) {
+  const TrainOptions& o = job.options;
+  Forecast forecast;
+  double weights = 0, trained = 0;
+  for (const Named& named : job.recipe.model().named_state()) weights += static_cast<double>(named.tensor.nbytes());
+  for (const Named& named : job.recipe.model().named_parameters())
+    if (named.tensor.requires_grad()) trained += static_cast<double>(named.tensor.nbytes());
+  forecast.checkpoint_bytes = weights * (o.ema > 0 ? 2 : 1) + 2 * trained;
+  // keep, the best, one being written; the first one holds weights only; the voice.
+  forecast.disk_bytes = forecast.checkpoint_bytes * static_cast<double>(o.keep + 2) + 2 * weights + (16 << 20);
+  // Snapshots for a checkpoint are copies in memory while it is written.
+  const double steady = trial.peak_bytes > 0 ? trial.peak_bytes : resident_bytes() + trained;
+  forecast.memory_bytes = steady + forecast.checkpoint_bytes * 0.5;
+
+  double units = 0;
+  const auto batches = sampler.epoch(0);
+  std::vector<std::int64_t> sizes;
+  double seconds = 0;
+  for (const auto& items : batches) {
+    std::int64_t longest = 0;
+    const auto& list = job.recipe.items(Split::train);
+    for (const std::size_t item : items) longest = std::max(longest, list[item].units);
+    const double padded = static_cast<double>(longest) * static_cast<double>(items.size());
+    units += padded;
+    seconds += trial.step.at(padded);
+  }
+  const double per_micro = batches.empty() ? 0 : seconds / static_cast<double>(batches.size());
+  forecast.step_s = per_micro * static_cast<double>(o.accumulate) + trial.update_s;
+  forecast.valid_s = trial.valid_unit_s * valid_units / job.ranks.world();
+  forecast.steps = std::max<std::int64_t>(progress.max_steps - progress.step, 0);
+  const double steps_per_epoch = std::max(1.0, static_cast<double>(batches.size()) / static_cast<double>(o.accumulate));
+  double validations = o.valid_every_steps > 0 ? static_cast<double>(forecast.steps) / static_cast<double>(o.valid_every_steps) : 0;
+  if (o.valid_at_epoch_end) validations += static_cast<double>(forecast.steps) / steps_per_epoch;
+  forecast.total_s = static_cast<double>(forecast.steps) * forecast.step_s + validations * forecast.valid_s;
+  return forecast;
+}
+
+}  // namespace timbre::train
