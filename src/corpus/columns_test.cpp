@@ -1,7 +1,10 @@
 #include "corpus/columns.h"
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
 
+#include <csignal>
+#include <set>
 #include <thread>
 
 #include "base/rng.h"
@@ -209,6 +212,27 @@ TEST(Columns, CompactKeepsEverything) {
     EXPECT_TRUE(same(after.get(id_of(i)), value_of(i)));
     if (i < 2) { EXPECT_NO_THROW(after.get(id_of(i))); }
   }
+}
+
+TEST(Columns, FullDiskLosesNothingThatWasMade) {
+  TempFolder dir;
+  ColumnWriter writer(dir.path(), kKey);
+  writer.put("a", value_of(1));
+  writer.flush();
+  // A file size limit stands for the full disk.
+  auto before = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit was{};
+  getrlimit(RLIMIT_FSIZE, &was);
+  rlimit small{4096, was.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &small);
+  writer.put("b", Tensor::of<float>({5000}, std::vector<float>(5000, 1.5f)));
+  EXPECT_THROW(writer.commit(), SystemError);
+  setrlimit(RLIMIT_FSIZE, &was);
+  std::signal(SIGXFSZ, before);
+  EXPECT_TRUE(same(Column::open(dir.path(), kKey).get("a"), value_of(1)));
+  EXPECT_EQ(column_state(dir.path(), kKey, 2).kind, ColumnState::Kind::partial);
+  writer.commit();  // there is room again
+  EXPECT_EQ(Column::open(dir.path(), kKey).get("b").numel(), 5000);
 }
 
 TEST(Columns, NamesAndShardsAreChecked) {

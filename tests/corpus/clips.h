@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -95,6 +96,14 @@ inline std::string sentence(std::size_t number, std::size_t characters) {
   return text;
 }
 
+/// The WAV of babble(seconds, 22050, seed), made once a program: many tests start from the same clips.
+inline const std::string& sound_clip(double seconds, std::uint64_t seed) {
+  static std::map<std::pair<double, std::uint64_t>, std::string> made;
+  std::string& bytes = made[{seconds, seed}];
+  if (bytes.empty()) bytes = RawWav{}.bytes(babble(seconds, 22050, seed));
+  return bytes;
+}
+
 /// A sound corpus of `count` clips: texts of about 14 characters a second. Returns its utterances; the caller may spoil
 /// them or the clips before publish().
 class MadeCorpus {
@@ -110,7 +119,7 @@ class MadeCorpus {
       u.duration_s = seconds;
       u.rate_hz = 22050;
       u.channels = 1;
-      write_clip(dir / u.audio, babble(seconds, 22050, i + 1));
+      write_bytes(dir / u.audio, sound_clip(seconds, i + 1));
       u.audio_bytes = static_cast<std::int64_t>(fs::file_size(dir / u.audio));
       utterances.push_back(std::move(u));
     }
