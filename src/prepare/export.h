@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "corpus/columns.h"
 #include "corpus/corpus.h"
 #include "prepare/ming024_folder.h"
 

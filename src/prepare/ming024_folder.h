@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "corpus/columns.h"
 #include "corpus/corpus.h"
 #include "weights/tensor.h"
 
@@ -41,10 +42,5 @@ void write_ming024_folder(const Ming024Data& data, const std::filesystem::path& 
 /// A prepared corpus as such a folder. Needs aligned_phonemes, durations, mel, pitch, energy and statistics.
 /// Throws DataError when one is missing.
 Ming024Data export_ming024(const corpus::Corpus& corpus);
-
-/// A ready folder (durations, mels, pitch, energy made elsewhere) as columns of `corpus`, whose ids and speakers must be
-/// those of train.txt and val.txt; pitch and energy are turned back to Hz and magnitudes by stats.json. Returns
-/// utterances without data.
-std::vector<Skipped> import_ming024_columns(const std::filesystem::path& folder, const corpus::Corpus& corpus);
 
 }  // namespace timbre::prepare

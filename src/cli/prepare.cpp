@@ -1,0 +1,137 @@
+#include "prepare/run.h"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <csignal>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "cli/verb.h"
+#include "prepare/export.h"
+#include "roles/registry.h"
+
+namespace timbre::cli {
+namespace {
+
+struct PrepareVerb {
+  std::string corpus, model, preset, only, shard = "0/1", textgrids, ming024;
+  std::int64_t stage = 0, stop_stage = -1;
+  bool redo = false;
+  std::unique_ptr<roles::ModelConfig> config;  // of the model named by --for
+  const roles::ModelSpec* spec = nullptr;
+  roles::Registry registry;
+};
+
+config::Fields fields(PrepareVerb& o) {
+  config::Fields f;
+  f.add("corpus", o.corpus, "corpus folder").positional().required().metavar("CORPUS");
+  f.add("for", o.model, "a model, or the run file that will be trained").required().metavar("MODEL|RUN.yaml");
+  f.add("preset", o.preset, "preset of the model").metavar("NAME");
+  f.add("only", o.only, "one stage alone").metavar("STAGE");
+  f.add("stage", o.stage, "first stage to run, by number").range(0, 99).metavar("N");
+  f.add("stop_stage", o.stop_stage, "last stage to run, by number; -1 = all").range(-1, 99).metavar("M");
+  f.add("shard", o.shard, "worker I of N: makes every N-th utterance").metavar("I/N");
+  f.add("redo", o.redo, "make the columns anew even when they are fresh");
+  f.add("textgrids", o.textgrids, "afterwards, write the alignment of each utterance into this folder").metavar("FOLDER");
+  f.add("ming024", o.ming024, "afterwards, write the columns as a data folder of ming024/FastSpeech2").metavar("FOLDER");
+  return f;
+}
+
+// The model's own options join ours; a run file gives their values, flags then override them.
+void extend(PrepareVerb& o, config::Fields& f, const std::vector<std::string>& words) {
+  const auto wanted = config::peek_flag(f, words, "for");
+  if (!wanted) return;
+  models::register_all(o.registry);
+  std::string name = *wanted, preset = config::peek_flag(f, words, "preset").value_or(""), yaml;
+  if (name.ends_with(".yaml") || name.ends_with(".yml")) {
+    yaml = read_file(name);
+    name = config::peek_yaml(yaml, "model", *wanted).value_or("");
+    if (name.empty()) throw DataError(fmt::format("{}: no key 'model'", *wanted), "name the model to be trained, as in `model: fastspeech2`");
+    if (preset.empty()) preset = config::peek_yaml(yaml, "preset", *wanted).value_or("");
+  }
+  o.spec = &o.registry.model(name);
+  o.config = o.spec->config_of(preset);
+  config::Fields own = o.config->fields();
+  if (!yaml.empty()) {
+    // The run file also holds options of training, which are not ours to judge.
+    for (auto& field : own.list())
+      if (const auto value = config::peek_yaml(yaml, field.name(), *wanted)) field.assign(*value, *wanted);
+  }
+  f.group("", std::move(own), o.spec->name + " (" + (preset.empty() ? o.spec->presets.front().name : preset) + ")");
+}
+
+std::atomic<bool> interrupted{false};
+void on_interrupt(int) {
+  if (interrupted.exchange(true)) std::_Exit(130);  // the second Ctrl-C does not wait
+}
+
+std::vector<prepare::ColumnRequest> requests_of(const PrepareVerb& o) {
+  std::vector<prepare::ColumnRequest> requests;
+  for (auto& need : o.spec->columns(*o.config)) requests.push_back({need.column, need.settings});
+  return requests;
+}
+
+void print_plan(const prepare::Plan& plan, Context& context) {
+  static constexpr const char* kStates[] = {"missing", "stale", "partly there", "complete"};
+  nlohmann::json steps = nlohmann::json::array();
+  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+    const auto& step = plan.steps[i];
+    const char* state = kStates[static_cast<int>(step.state)];
+    if (context.json) steps.push_back({{"stage", step.stage->name}, {"makes", step.stage->makes}, {"state", state}, {"done", step.done}, {"total", step.total}, {"settings", step.settings}});
+    else fmt::print(context.out, "{} {:<11} {:<13} {:>6}/{:<6} {}\n", i, step.stage->name, state, step.done, step.total, step.why.empty() ? step.stage->summary : step.why);
+  }
+  if (context.json) fmt::print(context.out, "{}\n", nlohmann::json{{"steps", steps}, {"missing", plan.missing()}}.dump(2));
+}
+
+void print_report(const prepare::Report& report, Context& context) {
+  if (context.json) {
+    fmt::print(context.out, "{}\n", prepare::to_json(report).dump(2));
+    return;
+  }
+  for (const auto& s : report.stages) {
+    if (s.postponed) continue;
+    fmt::print(context.out, "{:<11} {} made, {} kept, {} skipped  {}\n", s.stage, s.made, s.kept, s.skipped.size(), s.made || !s.skipped.empty() ? human_seconds(s.seconds) : "");
+    constexpr std::size_t kShown = 5;
+    for (std::size_t i = 0; i < std::min(kShown, s.skipped.size()); ++i) fmt::print(context.out, "  skipped {}: {}\n", s.skipped[i].id, s.skipped[i].reason);
+    if (s.skipped.size() > kShown) fmt::print(context.out, "  … and {} more (--json lists them)\n", s.skipped.size() - kShown);
+  }
+}
+
+int run(const PrepareVerb& o, Context& context) {
+  const auto problems = o.config->problems();
+  if (!problems.empty()) throw UsageError(join(problems, "\n"));
+  const auto corpus = corpus::Corpus::open(o.corpus);
+  const auto requests = requests_of(o);
+  if (context.dry_run) {
+    print_plan(prepare::make_plan(corpus, requests), context);
+    return 0;
+  }
+  interrupted = false;
+  const auto before = std::signal(SIGINT, on_interrupt);
+  prepare::RunOptions options{.shard = corpus::Shard::parse(o.shard), .only = o.only, .first_stage = o.stage, .last_stage = o.stop_stage, .redo = o.redo, .stop = &interrupted};
+  const auto report = prepare::run_plan(corpus, requests, options, context.events);
+  std::signal(SIGINT, before);
+  print_report(report, context);
+  if (report.stopped) throw SystemError("stopped; what was made is kept", "call the same command again to go on");
+  if (!o.textgrids.empty()) log::note(fmt::format("{}: {} TextGrids", o.textgrids, prepare::export_textgrids(corpus, o.textgrids)));
+  if (!o.ming024.empty()) prepare::write_ming024_folder(prepare::export_ming024(corpus), o.ming024, 1234);
+  return 0;
+}
+
+}  // namespace
+
+void register_prepare(Verbs& verbs) {
+  add_verb<PrepareVerb>(verbs,
+                        {.name = "prepare",
+                         .summary = "Data: make the columns a model trains on",
+                         .usage = "prepare CORPUS --for MODEL|RUN.yaml [OPTIONS]",
+                         .examples = {"timbre prepare corpora/en --for fastspeech2", "timbre prepare corpora/en --for fastspeech2 --shard 3/64",
+                                      "timbre prepare corpora/en --for my-run.yaml --only pitch --redo", "timbre prepare corpora/en --for fastspeech2 --textgrids alignments/"},
+                         .writes = true},
+                        fields, run, extend);
+}
+
+}  // namespace timbre::cli
