@@ -7,9 +7,10 @@
 ///
 /// Kubichek 1993, "Mel-cepstral distance measure for objective speech quality assessment":
 ///   MCD = 10/ln 10 · √(2 · Σ_{d=1}^{D} (c_d − c'_d)²)  dB, mean over the frames of a DTW path.
-/// The cepstra here are the DCT-II of natural-log mel energies (orthonormal /√(M/2) scaling undone as in WORLD-style cepstra:
-/// c_d = 1/M Σ_m ln E_m cos(πd(m+½)/M)), so figures compare within timbre and with other mel-filter-bank MCDs, not with
-/// those over SPTK mel-generalised cepstra.
+/// c_d are the cosine-series coefficients of the log amplitude over the mel axis, ln E = c_0 + Σ c_d cos(πd(m + ½)/M), so
+///   c_d = 2/M · Σ_m ln E_m cos(πd(m + ½)/M);
+/// by Parseval the MCD then is the root-mean-square difference, in dB, of the two smoothed log mel spectra without their level.
+/// Figures compare within timbre and with other filter-bank MCDs, not with those over SPTK's mel-generalised cepstra.
 namespace timbre::audio {
 
 /// F × order coefficients 1 … order (without the level, c_0) from a natural-log mel spectrogram.

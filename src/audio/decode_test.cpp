@@ -10,6 +10,7 @@
 #include <numbers>
 
 #include "audio/golden_for_test.h"
+#include "audio/plugin.h"
 #include "audio/resample.h"
 #include "audio/wav.h"
 #include "audio/write.h"
@@ -216,6 +217,16 @@ TEST_F(Decode, ResamplingEqualsSoxrVhq) {
   EXPECT_EQ(got.source_rate_hz, 16000);
   EXPECT_LE(largest_difference(got.samples_N, want.samples_N), 1.01 / 32768);  // the golden file is rounded to 16 bits
   EXPECT_THROW(resample(got.samples_N, 22050, 0), UsageError);
+}
+
+TEST_F(Decode, AbsentModuleNamesThePackage) {
+  try {
+    const Plugin plugin("absent", "the library libabsent", "libabsent-dev");
+    FAIL();
+  } catch (const SystemError& e) {
+    EXPECT_THAT(e.what(), HasSubstr("the library libabsent is needed here"));
+    EXPECT_THAT(e.next(), HasSubstr("libabsent-dev"));
+  }
 }
 
 TEST_F(Decode, StreamedWavAndRaw) {

@@ -9,7 +9,7 @@
 namespace timbre::audio {
 
 struct GriffinLimOptions {
-  std::int64_t iterations = 32;
+  std::int64_t iterations = 60;
   double momentum = 0.99;       ///< 0 = the plain algorithm of Griffin & Lim 1984
   std::uint64_t seed = 0;       ///< of the random start phases
   bool operator==(const GriffinLimOptions&) const = default;
@@ -17,8 +17,8 @@ struct GriffinLimOptions {
 config::Fields fields(GriffinLimOptions& options);
 
 /// A waveform from a mel spectrogram by the fast Griffin-Lim algorithm (Perraudin, Balazs, Søndergaard 2013).
-/// The magnitudes are the non-negative least-squares solution of filters · x = mel (multiplicative updates from the
-/// pseudo-inverse-like transpose start). Tables are made once; safe to use from several threads.
+/// The magnitudes are the non-negative least-squares solution of filters · x = mel (multiplicative updates from a
+/// smooth start). Tables are made once; safe to use from several threads.
 class GriffinLim {
  public:
   explicit GriffinLim(const MelOptions& mel, const GriffinLimOptions& options = {});
@@ -29,7 +29,8 @@ class GriffinLim {
     std::vector<float> wave_N;
     double convergence_db = 0;  ///< spectral convergence 20·log10(‖|STFT(x)| − S‖ / ‖S‖); lower is better
   };
-  /// mel_FM: frames × mels after the logarithm. Samples: (frames − 1) · hop for padding "center", frames · hop for "same".
+  /// mel_FM: frames × mels after the logarithm. Samples: (frames − 1) · hop for padding "center" (none for a single frame),
+  /// frames · hop for "same".
   /// Throws DataError when the size is not frames × mels or a value is not finite.
   Result run(std::span<const float> mel_FM, std::int64_t frames) const;
   /// As above with another seed.
