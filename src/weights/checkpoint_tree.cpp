@@ -29,6 +29,9 @@ std::string joined(const std::string& path, std::string_view key) {
   return fmt::format("{}.{}", path, key);
 }
 
+/// Where torch.nn.Module keeps its parts.
+bool is_registry(std::string_view attribute) { return attribute == "_modules" || attribute == "_parameters" || attribute == "_buffers"; }
+
 using Visit = std::function<void(const std::string&, const Value&)>;
 
 void walk(const Value& value, const std::string& path, const Visit& visit);
@@ -40,8 +43,7 @@ void walk_list(const Value::List& items, const std::string& path, const Visit& v
 void walk_dict(const Value::Dict& entries, const std::string& path, bool of_object, const Visit& visit) {
   for (const auto& [key, child] : entries) {
     const std::string name = key_text(key);
-    const bool is_registry = of_object && (name == "_modules" || name == "_parameters" || name == "_buffers");
-    walk(child, is_registry ? path : joined(path, name), visit);
+    walk(child, of_object && is_registry(name) ? path : joined(path, name), visit);
   }
 }
 
@@ -246,6 +248,20 @@ Value plain(const Value& value, const std::string& path, std::vector<std::string
   return value.kind() == Value::Kind::opaque ? plain_opaque(value.as_opaque(), path, replaced) : value;
 }
 
+/// The state of a pickled module with its modules, parameters and buffers lifted to where flat names have them.
+Value without_registries(const Value& state) {
+  if (!state.is_dict()) return state;
+  Value::Dict entries;
+  for (const auto& [key, child] : state.as_dict()) {
+    if (is_registry(key_text(key)) && child.is_dict()) {
+      entries.insert(entries.end(), child.as_dict().begin(), child.as_dict().end());
+    } else {
+      entries.emplace_back(key, child);
+    }
+  }
+  return Value::dict(std::move(entries));
+}
+
 Value plain_opaque(const Value::Opaque& object, const std::string& path, std::vector<std::string>& replaced) {
   const auto note = [&](std::string_view by) {
     replaced.push_back(fmt::format("{}: {} → {}", path.empty() ? "(the whole file)" : path, object.class_name, by));
@@ -260,7 +276,7 @@ Value plain_opaque(const Value::Opaque& object, const std::string& path, std::ve
   }
   Value::Dict parts;
   if (object.arguments && !object.arguments->as_list().empty()) parts.emplace_back("arguments", plain(*object.arguments, path, replaced));
-  if (object.state) parts.emplace_back("state", plain(*object.state, path, replaced));
+  if (object.state) parts.emplace_back("state", plain(without_registries(*object.state), path, replaced));
   if (!object.items.empty()) parts.emplace_back("items", plain(Value::list(object.items), path, replaced));
   if (!object.entries.empty()) parts.emplace_back("entries", plain(Value::dict(object.entries), path, replaced));
   note(parts.size() == 1 ? fmt::format("its {}", parts[0].first.as_text()) : "a dict of its parts");

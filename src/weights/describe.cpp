@@ -78,7 +78,7 @@ Json describe(const Loaded& loaded) {
       return;
     }
     const Tensor& tensor = leaf.as_tensor();
-    tensors.push_back({{"name", path}, {"dtype", name_of(tensor.dtype)}, {"shape", tensor.shape}});
+    tensors.push_back({{"name", path.empty() ? "tensor" : path}, {"dtype", name_of(tensor.dtype)}, {"shape", tensor.shape}});
     elements += tensor.numel();
     bytes += tensor.bytes();
   });

@@ -17,6 +17,12 @@
 /// the opaque class "(itself)").
 namespace timbre::weights {
 
+/// Where the bytes of a storage are.
+struct StorageBytes {
+  Bytes bytes;
+  std::shared_ptr<const void> owner;
+};
+
 /// A torch storage as a pickle names it: its bytes come from elsewhere in the file.
 struct StorageRef {
   std::string key;              ///< "0", or the old format's address
@@ -27,18 +33,13 @@ struct StorageRef {
   std::string view_key;         ///< the old format: a part of another storage, else empty
   std::int64_t view_offset = 0; ///< elements
   std::int64_t view_elements = 0;
-};
-
-/// Where the bytes of storages are.
-struct StorageBytes {
-  Bytes bytes;
-  std::shared_ptr<const void> owner;
+  std::optional<StorageBytes> own;  ///< known already, for a storage within the pickle
 };
 
 struct PickleOptions {
   bool allows_storages = false;  ///< persistent ids are torch storages (else an error)
-  /// Reads the complete torch file that a plain pickle of a tensor holds as bytes; empty = it stays opaque.
-  std::function<Value(const Source&)> nested;
+  /// Reads the torch file of one storage that a plain pickle of a tensor holds as bytes; empty = it stays opaque.
+  std::function<StorageRef(const Source&)> nested;
 };
 
 /// What one pickle gave. Its tensors over torch storages are hollow until resolve() was called.

@@ -190,7 +190,11 @@ std::optional<Value> PickleReader::call_torch(std::string_view name, const Value
     if (!raw) return std::nullopt;
     charge(kNestedCost * raw->size() + (1 << 10));
     auto kept = std::make_shared<const std::string>(*raw);
-    return options_.nested({bytes_of(*kept), kept, fmt::format("{}: byte {}: nested torch file", source_.name, opcode_at_)});
+    StorageRef storage = options_.nested({bytes_of(*kept), kept, fmt::format("{}: byte {}: nested torch file", source_.name, opcode_at_)});
+    const Value object = opaque_object(storage.class_name, empty_tuple_);
+    storage_of_[&node_of(object)] = state_->storages.size();
+    state_->storages.push_back(std::move(storage));
+    return object;
   }
   return std::nullopt;
 }

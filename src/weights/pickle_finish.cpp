@@ -160,7 +160,7 @@ void Pickled::resolve(const std::function<StorageBytes(const StorageRef&)>& find
   std::vector<std::optional<StorageBytes>> found(state_->storages.size());
   for (auto& pending : state_->pending) {
     const StorageRef& storage = state_->storages[pending.storage];
-    if (!found[pending.storage]) found[pending.storage] = find(storage);
+    if (!found[pending.storage]) found[pending.storage] = storage.own ? *storage.own : find(storage);
     const std::string where = fmt::format("{}: tensor over storage '{}'", state_->name, storage.key);
     pending.node->body = view_tensor(pending.view, found[pending.storage]->bytes, found[pending.storage]->owner, order, copy_budget, where);
   }

@@ -87,7 +87,23 @@ class LegacyReader {
   explicit LegacyReader(const Source& source) : source_(source) {}
 
   Value read(std::size_t after_magic) {
-    std::size_t at = after_magic;
+    Pickled object = read_pickles(after_magic);
+    std::uint64_t copy_budget = copy_budget_of(source_.bytes);
+    object.resolve([&](const StorageRef& storage) { return bytes_of_storage(storage); }, order_, copy_budget);
+    return object.take();
+  }
+
+  /// For a file whose object is one storage.
+  StorageRef read_storage(std::size_t after_magic) {
+    Pickled object = read_pickles(after_magic);
+    if (object.storages().size() != 1) broken(source_.name, after_magic, "{} storages, expected one", object.storages().size());
+    StorageRef storage = object.storages()[0];
+    storage.own = bytes_of_storage(storage);
+    return storage;
+  }
+
+ private:
+  Pickled read_pickles(std::size_t at) {
     const auto next = [&](bool allows_storages) {
       const PickleOptions options{.allows_storages = allows_storages, .nested = {}};
       Pickled pickled = read_pickle(source_, at, options);
@@ -101,18 +117,15 @@ class LegacyReader {
     const Value machine = next(false).take();
     const Value* is_little = machine.find("little_endian");
     const bool is_big = is_little && is_little->kind() == Value::Kind::boolean && !is_little->as_bool();
+    order_ = is_big ? ByteOrder::big : ByteOrder::little;
     Pickled object = next(true);
     const Value keys = next(false).take();
     if (keys.kind() != Value::Kind::list) broken(source_.name, at, "expected the list of storage keys");
     for (const StorageRef& storage : object.storages()) refs_.emplace(storage.key, &storage);
     read_storages(keys.as_list(), at);
-    std::uint64_t copy_budget = copy_budget_of(source_.bytes);
-    object.resolve([&](const StorageRef& storage) { return bytes_of_storage(storage); }, is_big ? ByteOrder::big : ByteOrder::little,
-                   copy_budget);
-    return object.take();
+    return object;
   }
 
- private:
   void read_storages(const Value::List& keys, std::size_t at) {
     ByteReader reader(source_.bytes, source_.name, at);
     for (const Value& key : keys) {
@@ -150,6 +163,7 @@ class LegacyReader {
   }
 
   const Source& source_;
+  ByteOrder order_ = ByteOrder::little;
   std::unordered_map<std::string, const StorageRef*> refs_;
   std::unordered_map<std::string, Bytes> data_;
 };
@@ -161,10 +175,15 @@ Value read_stream(const Source& source) {
     Pickled first = read_pickle(inner);
     const std::size_t consumed = first.consumed();
     if (!is_legacy_magic(first.take())) throw DataError(fmt::format("{}: no torch stream", inner.name));
-    return LegacyReader(inner).read(consumed);
+    return LegacyReader(inner).read_storage(consumed);
   };
   Pickled first = read_pickle(source, 0, options);
   const std::size_t consumed = first.consumed();
+  std::uint64_t copy_budget = copy_budget_of(source.bytes);
+  const auto nowhere = [&](const StorageRef& storage) -> StorageBytes {
+    throw DataError(fmt::format("{}: storage '{}' is not in the file", source.name, storage.key));
+  };
+  first.resolve(nowhere, ByteOrder::little, copy_budget);
   Value value = first.take();
   if (is_legacy_magic(value)) return LegacyReader(source).read(consumed);
   if (consumed != source.bytes.size()) broken(source.name, consumed, "{} bytes follow the pickle", source.bytes.size() - consumed);

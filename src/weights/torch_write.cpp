@@ -86,6 +86,30 @@ class StoragePlan {
   std::vector<Bytes> order_;
 };
 
+/// Decimal digits as the little-endian two's complement of the LONG opcodes.
+std::string twos_complement(std::string_view digits) {
+  const bool is_negative = digits.starts_with('-');
+  std::string bytes;
+  for (const char digit : digits.substr(is_negative ? 1 : 0)) {
+    unsigned carry = static_cast<unsigned>(digit - '0');
+    for (char& byte : bytes) {
+      carry += static_cast<unsigned char>(byte) * 10u;
+      byte = static_cast<char>(carry & 0xff);
+      carry >>= 8;
+    }
+    if (carry) bytes += static_cast<char>(carry);
+  }
+  bytes += '\0';  // room for the sign
+  if (!is_negative) return bytes;
+  unsigned carry = 1;
+  for (char& byte : bytes) {
+    carry += static_cast<unsigned char>(~byte);
+    byte = static_cast<char>(carry & 0xff);
+    carry >>= 8;
+  }
+  return bytes;
+}
+
 /// Opcodes of protocol 2, with the memo torch's readers expect to find used.
 class Pickler {
  public:
@@ -177,7 +201,13 @@ void Pickler::value(const Value& given, const std::string& path) {
   // Objects that the tree holds twice stay one object.
   if (const auto known = objects_.find(given.identity()); known != objects_.end()) return recall(known->second);
   switch (given.kind()) {
-    case Value::Kind::big_integer: out_ += fmt::format("L{}L\n", given.as_digits()); break;
+    case Value::Kind::big_integer: {
+      const std::string bytes = twos_complement(given.as_digits());
+      out_ += bytes.size() < 256 ? '\x8a' : '\x8b';
+      number(bytes.size(), bytes.size() < 256 ? 1 : 4);
+      out_ += bytes;
+      break;
+    }
     case Value::Kind::complex:
       class_name("__builtin__", "complex");
       real(given.as_complex().first);
