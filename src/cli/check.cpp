@@ -34,7 +34,8 @@ void register_check(Verbs& verbs) {
   head.name = "check";
   head.summary = "the doctor: what is wrong with this data, before any training time is spent";
   head.usage = "check CORPUS";
-  head.examples = {"timbre check corpora/en", "timbre check corpora/en --json", "timbre check corpora/en --no-audio --examples 20",
+  head.examples = {"timbre check corpora/en", "timbre check corpora/en --json",
+                   "timbre check corpora/en --no-audio --examples 20",
                    "timbre check corpora/en --min-rate-hz 22050 --skip digits-left,duplicate-text"};
   add_verb<CheckVerb>(verbs, head, fields, run);
 }

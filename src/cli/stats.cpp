@@ -33,7 +33,8 @@ int run(const StatsVerb& verb, Context& context) {
     return 0;
   }
   std::string licence = corpus.about().value("licence", "");
-  fmt::print(context.out, "{}{}\n{}", corpus.name(), licence.empty() ? "" : ", " + licence, corpus::to_text(stats, verb.speakers));
+  fmt::print(context.out, "{}{}\n{}", corpus.name(), licence.empty() ? "" : ", " + licence,
+             corpus::to_text(stats, verb.speakers));
   return 0;
 }
 
@@ -44,7 +45,8 @@ void register_stats(Verbs& verbs) {
   head.name = "stats";
   head.summary = "durations, rates and texts of a corpus, as tables";
   head.usage = "stats CORPUS";
-  head.examples = {"timbre stats corpora/en", "timbre stats corpora/en --json", "timbre stats corpora/vctk --speakers 200"};
+  head.examples = {"timbre stats corpora/en", "timbre stats corpora/en --json",
+                   "timbre stats corpora/vctk --speakers 200"};
   add_verb<StatsVerb>(verbs, head, fields, run);
 }
 

@@ -83,7 +83,9 @@ class Reader {
   Reader& operator=(const Reader&) = delete;
 
   void open_file(const fs::path& path) { expect(lib_.archive_read_open_filename(archive_, path.c_str(), 1 << 16)); }
-  void open_bytes(const std::string& bytes) { expect(lib_.archive_read_open_memory(archive_, bytes.data(), bytes.size())); }
+  void open_bytes(const std::string& bytes) {
+    expect(lib_.archive_read_open_memory(archive_, bytes.data(), bytes.size()));
+  }
 
   /// False at the end.
   bool next() {
@@ -98,7 +100,9 @@ class Reader {
     if (!name) name = lib_.archive_entry_pathname(entry_);
     return name ? name : "";
   }
-  bool is_file() const { return lib_.archive_entry_filetype(entry_) == AE_IFREG && !lib_.archive_entry_hardlink(entry_); }
+  bool is_file() const {
+    return lib_.archive_entry_filetype(entry_) == AE_IFREG && !lib_.archive_entry_hardlink(entry_);
+  }
   bool is_folder() const { return lib_.archive_entry_filetype(entry_) == AE_IFDIR; }
 
   void each_block(const std::function<void(std::string_view)>& take) {
@@ -125,14 +129,16 @@ class Reader {
   ::archive_entry* entry_ = nullptr;
 };
 
-void unpack_entries(Reader& reader, const std::string& name, const fs::path& into, const UnpackLimits& limits, Unpacked& done) {
+void unpack_entries(Reader& reader, const std::string& name, const fs::path& into, const UnpackLimits& limits,
+                    Unpacked& done) {
   while (reader.next()) {
     std::string path = reader.path();
     while (path.starts_with("./")) path.erase(0, 2);
     while (path.ends_with('/')) path.pop_back();
     if (path.empty() || path == ".") continue;
     if (!is_safe_relative(path))
-      throw DataError(fmt::format("{}: entry '{}' would be written outside the folder; nothing more was unpacked", name, path));
+      throw DataError(
+          fmt::format("{}: entry '{}' would be written outside the folder; nothing more was unpacked", name, path));
     if (reader.is_folder()) {
       make_folders(into / path);
       continue;
@@ -148,11 +154,14 @@ void unpack_entries(Reader& reader, const std::string& name, const fs::path& int
     reader.each_block([&](std::string_view block) {
       done.bytes += static_cast<std::int64_t>(block.size());
       if (done.bytes > limits.bytes)
-        throw DataError(fmt::format("{}: unpacks to more than {}", name, human_bytes(static_cast<double>(limits.bytes))));
+        throw DataError(
+            fmt::format("{}: unpacks to more than {}", name, human_bytes(static_cast<double>(limits.bytes))));
       out.write(block.data(), static_cast<std::streamsize>(block.size()));
     });
     out.close();
-    if (!out) throw SystemError(fmt::format("{}: cannot be written: {}", target.string(), std::strerror(errno)), "free some space");
+    if (!out)
+      throw SystemError(fmt::format("{}: cannot be written: {}", target.string(), std::strerror(errno)),
+                        "free some space");
   }
 }
 
@@ -200,7 +209,8 @@ std::string read_text(const fs::path& path, std::int64_t limit) {
     const char* why = gzerror(file.get(), &code);
     // A packed file cut short reads to its end without an error of gzread.
     if (got < 0 || (got == 0 && code == Z_BUF_ERROR))
-      throw DataError(fmt::format("{}: cannot be unpacked: {}", path.string(), *why ? why : "unexpected end"), "fetch the file again");
+      throw DataError(fmt::format("{}: cannot be unpacked: {}", path.string(), *why ? why : "unexpected end"),
+                      "fetch the file again");
     if (got == 0) break;
     text.append(block, 0, static_cast<std::size_t>(got));
     if (static_cast<std::int64_t>(text.size()) > limit)

@@ -26,7 +26,8 @@ bool is_archive(const fs::path& path);
 /// that would leave the folder ("../x", "/x") or a breach of the limits; SystemError when libarchive is missing.
 Unpacked unpack(const fs::path& archive, const fs::path& into, const UnpackLimits& limits = {});
 
-/// A text file, gzip-packed or not, without its UTF-8 byte-order mark. Throws DataError when damaged or longer than `limit`.
+/// A text file, gzip-packed or not, without its UTF-8 byte-order mark. Throws DataError when damaged or longer than
+/// `limit`.
 std::string read_text(const fs::path& path, std::int64_t limit = std::int64_t(1) << 32);
 
 }  // namespace timbre::corpus

@@ -15,7 +15,8 @@ using testing_support::TempFolder;
 using testing_support::write_bytes;
 
 /// One header and its contents, as ustar has them.
-std::string tar_entry(const std::string& name, const std::string& bytes, char kind = '0', const std::string& link = "") {
+std::string tar_entry(const std::string& name, const std::string& bytes, char kind = '0',
+                      const std::string& link = "") {
   std::string h(512, '\0');
   auto put = [&](std::size_t at, const std::string& value) { h.replace(at, value.size(), value); };
   put(0, name);
@@ -51,15 +52,19 @@ std::string gzip(const std::string& bytes) {
 
 std::string ar(const std::vector<std::pair<std::string, std::string>>& members) {
   std::string all = "!<arch>\n";
-  for (const auto& [name, bytes] : members) all += fmt::format("{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", name, 0, 0, 0, "100644", bytes.size()) + bytes + (bytes.size() % 2 ? "\n" : "");
+  for (const auto& [name, bytes] : members)
+    all += fmt::format("{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", name, 0, 0, 0, "100644", bytes.size()) + bytes +
+           (bytes.size() % 2 ? "\n" : "");
   return all;
 }
 
 TEST(Archive, TarAndPackage) {
   TempFolder dir;
-  std::string data = gzip(tar({tar_entry("./usr/", "", '5'), tar_entry("./usr/a.txt", "hello"), tar_entry("./usr/b", "", '2', "/etc/passwd")}));
+  std::string data = gzip(tar(
+      {tar_entry("./usr/", "", '5'), tar_entry("./usr/a.txt", "hello"), tar_entry("./usr/b", "", '2', "/etc/passwd")}));
   write_bytes(dir / "x.tar.gz", data);
-  write_bytes(dir / "x.deb", ar({{"debian-binary", "2.0\n"}, {"control.tar.gz", gzip(tar({}))}, {"data.tar.gz", data}}));
+  write_bytes(dir / "x.deb",
+              ar({{"debian-binary", "2.0\n"}, {"control.tar.gz", gzip(tar({}))}, {"data.tar.gz", data}}));
   for (const char* name : {"x.tar.gz", "x.deb"}) {
     Unpacked done = unpack(dir / name, dir / (std::string("out") + name));
     EXPECT_EQ(done.files, 1);
@@ -94,7 +99,8 @@ TEST(Archive, NothingLeavesTheFolder) {
 TEST(Archive, BombsAndDamageAreErrors) {
   TempFolder dir;
   write_bytes(dir / "bomb.tar.gz", gzip(tar({tar_entry("a", std::string(1 << 20, '\0'))})));
-  EXPECT_THAT(data_error([&] { unpack(dir / "bomb.tar.gz", dir / "o", {.bytes = 1000}); }), HasSubstr("unpacks to more than"));
+  EXPECT_THAT(data_error([&] { unpack(dir / "bomb.tar.gz", dir / "o", {.bytes = 1000}); }),
+              HasSubstr("unpacks to more than"));
   write_bytes(dir / "many.tar", tar({tar_entry("a", ""), tar_entry("b", "")}));
   EXPECT_THAT(data_error([&] { unpack(dir / "many.tar", dir / "o", {.files = 1}); }), HasSubstr("more than 1 files"));
   write_bytes(dir / "cut.tar.gz", read_file(dir / "bomb.tar.gz").substr(0, 300));

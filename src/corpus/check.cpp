@@ -33,9 +33,12 @@ config::Fields fields(CheckOptions& o) {
 
 std::string_view to_string(Severity severity) {
   switch (severity) {
-    case Severity::info: return "info";
-    case Severity::warning: return "warning";
-    case Severity::fatal: return "fatal";
+    case Severity::info:
+      return "info";
+    case Severity::warning:
+      return "warning";
+    case Severity::fatal:
+      return "fatal";
   }
   return "";
 }
@@ -76,9 +79,11 @@ std::vector<Rule> chosen_rules(const CheckOptions& options) {
   for (const Rule& rule : rules) names.push_back(rule.name);
   for (const std::string& name : options.skip)
     if (std::find(names.begin(), names.end(), name) == names.end())
-      throw UsageError(fmt::format("--skip {}: no such rule; there are {}", name, join(names, ", ")), did_you_mean(name, names));
+      throw UsageError(fmt::format("--skip {}: no such rule; there are {}", name, join(names, ", ")),
+                       did_you_mean(name, names));
   std::erase_if(rules, [&](const Rule& rule) {
-    return (rule.needs_audio && !options.audio) || std::find(options.skip.begin(), options.skip.end(), rule.name) != options.skip.end();
+    return (rule.needs_audio && !options.audio) ||
+           std::find(options.skip.begin(), options.skip.end(), rule.name) != options.skip.end();
   });
   return rules;
 }
@@ -90,8 +95,11 @@ std::vector<ClipFacts> measure_all(const Corpus& corpus, const EventSink& events
   constexpr std::size_t kPortion = 256;
   for (std::size_t from = 0; from < utterances.size(); from += kPortion) {
     std::size_t count = std::min(kPortion, utterances.size() - from);
-    if (count == 1) facts[from] = measure_clip(corpus.audio_path(utterances[from]));
-    else parallel_for(count, [&](std::size_t i) { facts[from + i] = measure_clip(corpus.audio_path(utterances[from + i])); });
+    if (count == 1)
+      facts[from] = measure_clip(corpus.audio_path(utterances[from]));
+    else
+      parallel_for(count,
+                   [&](std::size_t i) { facts[from + i] = measure_clip(corpus.audio_path(utterances[from + i])); });
     emit_progress(events, "check", double(from + count), double(utterances.size()), "clips");
   }
   return facts;
@@ -122,9 +130,11 @@ CheckReport check_corpus(const Corpus& corpus, const CheckOptions& options, cons
   for (const Rule& rule : rules) {
     Hits hits(options.examples);
     rule.run(examined, hits);
-    if (hits.count()) report.findings.push_back({rule.name, rule.what, rule.remedy, rule.severity, hits.count(), hits.worst()});
+    if (hits.count())
+      report.findings.push_back({rule.name, rule.what, rule.remedy, rule.severity, hits.count(), hits.worst()});
   }
-  std::stable_sort(report.findings.begin(), report.findings.end(), [](const Finding& a, const Finding& b) { return a.severity > b.severity; });
+  std::stable_sort(report.findings.begin(), report.findings.end(),
+                   [](const Finding& a, const Finding& b) { return a.severity > b.severity; });
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }
@@ -138,25 +148,36 @@ json to_json(const CheckReport& report) {
       if (!e.id.empty()) example["id"] = e.id;
       worst.push_back(example);
     }
-    findings.push_back({{"rule", f.rule}, {"severity", to_string(f.severity)}, {"count", f.count}, {"what", f.what}, {"remedy", f.remedy}, {"worst", worst}});
+    findings.push_back({{"rule", f.rule},
+                        {"severity", to_string(f.severity)},
+                        {"count", f.count},
+                        {"what", f.what},
+                        {"remedy", f.remedy},
+                        {"worst", worst}});
   }
-  return {{"corpus", report.corpus}, {"utterances", report.utterances}, {"duration_s", report.duration_s}, {"rules", report.rules_run},
-          {"audio", report.audio},   {"seconds", report.seconds},       {"fatal", report.fatal()},         {"findings", findings}};
+  return {{"corpus", report.corpus},         {"utterances", report.utterances},
+          {"duration_s", report.duration_s}, {"rules", report.rules_run},
+          {"audio", report.audio},           {"seconds", report.seconds},
+          {"fatal", report.fatal()},         {"findings", findings}};
 }
 
 std::string to_text(const CheckReport& report) {
-  std::string text = fmt::format("{}: {} utterances, {}; {} rules in {:.1f} s\n", report.corpus, report.utterances, human_seconds(report.duration_s),
-                                 report.rules_run, report.seconds);
+  std::string text = fmt::format("{}: {} utterances, {}; {} rules in {:.1f} s\n", report.corpus, report.utterances,
+                                 human_seconds(report.duration_s), report.rules_run, report.seconds);
   std::map<Severity, std::int64_t> counts;
   for (const Finding& f : report.findings) {
     ++counts[f.severity];
     text += fmt::format("\n{:<8} {} ({}): {}\n", to_string(f.severity), f.rule, f.count, f.what);
-    for (const Example& e : f.worst) text += e.id.empty() ? fmt::format("           {}\n", shortened(e.detail)) : fmt::format("           {}: {}\n", e.id, shortened(e.detail));
-    if (f.count > static_cast<std::int64_t>(f.worst.size()) && !f.worst.empty()) text += fmt::format("           … {} more\n", f.count - static_cast<std::int64_t>(f.worst.size()));
+    for (const Example& e : f.worst)
+      text += e.id.empty() ? fmt::format("           {}\n", shortened(e.detail))
+                           : fmt::format("           {}: {}\n", e.id, shortened(e.detail));
+    if (f.count > static_cast<std::int64_t>(f.worst.size()) && !f.worst.empty())
+      text += fmt::format("           … {} more\n", f.count - static_cast<std::int64_t>(f.worst.size()));
     text += fmt::format("         → {}\n", f.remedy);
   }
   text += report.findings.empty() ? "\nnothing found: ready to prepare\n"
-                                  : fmt::format("\n{} fatal, {} warnings, {} remarks\n", counts[Severity::fatal], counts[Severity::warning], counts[Severity::info]);
+                                  : fmt::format("\n{} fatal, {} warnings, {} remarks\n", counts[Severity::fatal],
+                                                counts[Severity::warning], counts[Severity::info]);
   return text;
 }
 

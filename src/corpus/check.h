@@ -68,11 +68,11 @@ class Hits {
 
 /// A rule: one small entry in rules_*.cpp.
 struct Rule {
-  std::string name;     ///< kebab-case, stable: tests and --json use it
+  std::string name;  ///< kebab-case, stable: tests and --json use it
   Severity severity;
   bool needs_audio;
-  std::string what;     ///< what a hit means
-  std::string remedy;   ///< what to do
+  std::string what;    ///< what a hit means
+  std::string remedy;  ///< what to do
   std::function<void(const Examined&, Hits&)> run;
 };
 std::vector<Rule> file_rules();   ///< rules_file.cpp: can the clip be read

@@ -29,15 +29,17 @@ CheckOptions small_corpus() {
 
 class Doctor : public testing::Test {
  protected:
-  CheckReport examine(const CheckOptions& options = small_corpus()) { return check_corpus(made.publish(), options, no_events()); }
+  CheckReport examine(const CheckOptions& options = small_corpus()) {
+    return check_corpus(made.publish(), options, no_events());
+  }
   static std::set<std::string> rules(const CheckReport& report) {
     std::set<std::string> names;
     for (const Finding& f : report.findings) names.insert(f.rule);
     return names;
   }
   /// The only finding is `rule`, once, on `id`, with `detail` in its example.
-  void expect_only(const std::string& rule, const std::string& id, const std::string& detail, Severity severity = Severity::warning,
-                   const CheckOptions& options = small_corpus()) {
+  void expect_only(const std::string& rule, const std::string& id, const std::string& detail,
+                   Severity severity = Severity::warning, const CheckOptions& options = small_corpus()) {
     CheckReport report = examine(options);
     ASSERT_THAT(rules(report), ElementsAre(rule));
     const Finding& f = report.findings[0];

@@ -73,17 +73,21 @@ ClipFacts measure_clip(const std::filesystem::path& path) {
   ClipFacts facts;
   std::vector<audio::Damage> damage = std::move(check.damage);
   auto is_hopeless = [](const audio::Damage& d) {
-    return d.kind == audio::DamageKind::missing || d.kind == audio::DamageKind::undecodable || d.kind == audio::DamageKind::empty;
+    return d.kind == audio::DamageKind::missing || d.kind == audio::DamageKind::undecodable ||
+           d.kind == audio::DamageKind::empty;
   };
   if (std::none_of(damage.begin(), damage.end(), is_hopeless)) {
     try {
-      audio::Clip clip = audio::decode_audio(path, audio::DecodeOptions{.resample_to_hz = std::nullopt, .keep_truncated = true});
+      audio::Clip clip =
+          audio::decode_audio(path, audio::DecodeOptions{.resample_to_hz = std::nullopt, .keep_truncated = true});
       facts = measure_samples(clip.samples_N, clip.rate_hz);
       facts.channels = clip.source_channels;
-      bool known = std::any_of(damage.begin(), damage.end(), [](const audio::Damage& d) { return d.kind == audio::DamageKind::truncated; });
+      bool known = std::any_of(damage.begin(), damage.end(),
+                               [](const audio::Damage& d) { return d.kind == audio::DamageKind::truncated; });
       if (!known && !check.info.estimated && facts.samples < check.info.samples)
-        damage.push_back({audio::DamageKind::truncated,
-                          fmt::format("{} samples could be decoded of {} that the header promises", facts.samples, check.info.samples)});
+        damage.push_back(
+            {audio::DamageKind::truncated, fmt::format("{} samples could be decoded of {} that the header promises",
+                                                       facts.samples, check.info.samples)});
       if (facts.samples == 0) damage.push_back({audio::DamageKind::empty, "no sample in it"});
     } catch (const DataError& error) {
       damage.push_back({audio::DamageKind::undecodable, error.what()});

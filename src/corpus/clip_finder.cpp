@@ -20,8 +20,8 @@ std::string fold(std::string_view name) {
 }  // namespace
 
 const std::vector<std::string>& clip_endings() {
-  static const std::vector<std::string> endings = {".wav", ".flac", ".ogg", ".mp3", ".opus", ".m4a", ".aac", ".aif", ".aiff",
-                                                   ".g722", ".gsm", ".wma", ".webm", ".sph", ".au"};
+  static const std::vector<std::string> endings = {".wav",  ".flac", ".ogg", ".mp3", ".opus", ".m4a", ".aac", ".aif",
+                                                   ".aiff", ".g722", ".gsm", ".wma", ".webm", ".sph", ".au"};
   return endings;
 }
 

@@ -34,8 +34,10 @@ Part read_part(const fs::path& index) {
     part.settings = text.at("settings");
     part.bytes = text.at("bytes").get<std::int64_t>();
     part.ids = text.at("ids").get<std::vector<std::string>>();
-    for (const json& skip : text.at("skipped")) part.skipped.push_back({skip.at(0).get<std::string>(), skip.at(1).get<std::string>()});
-    part.key = {text.at("column").get<std::string>(), text.at("settings_hash").get<std::string>(), text.at("inputs_hash").get<std::string>()};
+    for (const json& skip : text.at("skipped"))
+      part.skipped.push_back({skip.at(0).get<std::string>(), skip.at(1).get<std::string>()});
+    part.key = {text.at("column").get<std::string>(), text.at("settings_hash").get<std::string>(),
+                text.at("inputs_hash").get<std::string>()};
   } catch (const json::exception& error) {
     // Indexes are written atomically, so this one was damaged later. An empty key makes it stale: remade, never used.
     log::warn(fmt::format("{}: not an index of a column part ({}); it is not used", index.string(), error.what()));
@@ -50,7 +52,8 @@ Part read_part(const fs::path& index) {
 fs::path column_folder(const fs::path& corpus, const std::string& name) {
   bool good = !name.empty() && name.front() != '.' &&
               name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.") == std::string::npos;
-  if (!good) throw UsageError(fmt::format("'{}' cannot name a column; expected letters a–z, digits, '_' and '.'", name));
+  if (!good)
+    throw UsageError(fmt::format("'{}' cannot name a column; expected letters a–z, digits, '_' and '.'", name));
   return corpus / "columns" / name;
 }
 
@@ -58,7 +61,8 @@ std::vector<Part> read_parts(const fs::path& folder) {
   std::vector<fs::path> indexes;
   std::error_code missing;
   for (const auto& entry : fs::directory_iterator(folder, missing))
-    if (entry.path().extension() == ".json" && entry.path().filename().native().front() != '.') indexes.push_back(entry.path());
+    if (entry.path().extension() == ".json" && entry.path().filename().native().front() != '.')
+      indexes.push_back(entry.path());
   std::sort(indexes.begin(), indexes.end());
   std::vector<Part> parts;
   for (const fs::path& index : indexes) {
@@ -94,7 +98,8 @@ ShardLock::ShardLock(const fs::path& folder, Shard shard) : path_(folder / fmt::
   if (file_ < 0) throw SystemError(fmt::format("{}: cannot be written: {}", path_.string(), std::strerror(errno)));
   if (::flock(file_, LOCK_EX | LOCK_NB) != 0) {
     ::close(file_);
-    throw SystemError(fmt::format("{}: another process is making shard {}/{} of this column", folder.string(), shard.index, shard.count),
+    throw SystemError(fmt::format("{}: another process is making shard {}/{} of this column", folder.string(),
+                                  shard.index, shard.count),
                       "wait until it is done, or give each process its own --shard");
   }
 }
@@ -121,14 +126,22 @@ void PartWriter::write(const weights::TensorMap& values, const std::vector<Skipp
   std::int64_t bytes = 0;
   if (!values.empty()) {
     fs::path tensors = folder_ / (stem + ".safetensors");
-    weights::write_safetensors(tensors, values,
-                               {{"column", key_.name}, {"settings_hash", key_.settings_hash}, {"inputs_hash", key_.inputs_hash}});
+    weights::write_safetensors(
+        tensors, values,
+        {{"column", key_.name}, {"settings_hash", key_.settings_hash}, {"inputs_hash", key_.inputs_hash}});
     bytes = static_cast<std::int64_t>(fs::file_size(tensors));
   }
   json skips = json::array();
   for (const Skipped& skip : skipped) skips.push_back({skip.id, skip.reason});
-  json index = {{"format", kFormat},   {"column", key_.name},     {"settings_hash", key_.settings_hash}, {"inputs_hash", key_.inputs_hash},
-                {"settings", settings_}, {"shard", {shard_.index, shard_.count}}, {"bytes", bytes}, {"ids", values.names()}, {"skipped", skips}};
+  json index = {{"format", kFormat},
+                {"column", key_.name},
+                {"settings_hash", key_.settings_hash},
+                {"inputs_hash", key_.inputs_hash},
+                {"settings", settings_},
+                {"shard", {shard_.index, shard_.count}},
+                {"bytes", bytes},
+                {"ids", values.names()},
+                {"skipped", skips}};
   write_file_atomic(folder_ / (stem + ".json"), index.dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
   ++next_;
 }

@@ -21,7 +21,8 @@ Shard Shard::parse(std::string_view text) {
   std::optional<std::int64_t> index, count;
   if (parts.size() == 2) index = parse_int(parts[0]), count = parse_int(parts[1]);
   if (!index || !count || *count < 1 || *index < 0 || *index >= *count)
-    throw UsageError(fmt::format("--shard {}: expected INDEX/COUNT with 0 ≤ INDEX < COUNT", text), "for example --shard 0/4");
+    throw UsageError(fmt::format("--shard {}: expected INDEX/COUNT with 0 ≤ INDEX < COUNT", text),
+                     "for example --shard 0/4");
   return {*index, *count};
 }
 
@@ -66,7 +67,8 @@ Column Column::load(const fs::path& corpus, const std::string& name, const Colum
   fs::path folder = column_folder(corpus, name);
   auto state = std::make_unique<State>();
   state->parts = read_parts(folder);
-  if (state->parts.empty()) throw DataError(fmt::format("{}: no column '{}' in this corpus", corpus.string(), name), remedy);
+  if (state->parts.empty())
+    throw DataError(fmt::format("{}: no column '{}' in this corpus", corpus.string(), name), remedy);
   state->key = key ? *key : state->parts.front().key;
   std::unordered_map<std::string_view, std::string_view> skipped;
   for (std::uint32_t p = 0; p < state->parts.size(); ++p) {
@@ -109,8 +111,10 @@ Tensor Column::get(std::string_view id) const {
   auto it = state_->places.find(id);
   if (it != state_->places.end()) return state_->tensor(it->second.first, it->second.second);
   for (const Skipped& skip : state_->skipped)
-    if (skip.id == id) throw DataError(fmt::format("column {}: '{}' was skipped: {}", state_->key.name, id, skip.reason));
-  throw DataError(fmt::format("column {}: no value for '{}'", state_->key.name, id), "timbre prepare goes on where it stopped");
+    if (skip.id == id)
+      throw DataError(fmt::format("column {}: '{}' was skipped: {}", state_->key.name, id, skip.reason));
+  throw DataError(fmt::format("column {}: no value for '{}'", state_->key.name, id),
+                  "timbre prepare goes on where it stopped");
 }
 
 namespace {
@@ -122,8 +126,10 @@ std::string difference(const json& was, const json& now) {
   for (const auto& [key, value] : b.items()) {
     std::string name = key.empty() ? key : key.substr(1);
     std::replace(name.begin(), name.end(), '/', '.');
-    if (!a.contains(key)) parts.push_back(fmt::format("{} now {}", name, value.dump()));
-    else if (a[key] != value) parts.push_back(fmt::format("{} {}, now {}", name, a[key].dump(), value.dump()));
+    if (!a.contains(key))
+      parts.push_back(fmt::format("{} now {}", name, value.dump()));
+    else if (a[key] != value)
+      parts.push_back(fmt::format("{} {}, now {}", name, a[key].dump(), value.dump()));
     if (parts.size() == 3) break;
   }
   return join(parts, "; ");
@@ -154,7 +160,8 @@ ColumnState column_state(const fs::path& corpus, const ColumnKey& key, std::int6
     if (stale) {
       bool other_settings = stale->key.settings_hash != key.settings_hash;
       std::string which = other_settings ? difference(stale->settings, settings) : "";
-      state.why = fmt::format("made with other {}{}", other_settings ? "settings" : "inputs", which.empty() ? "" : " (" + which + ")");
+      state.why = fmt::format("made with other {}{}", other_settings ? "settings" : "inputs",
+                              which.empty() ? "" : " (" + which + ")");
     }
   } else {
     state.kind = state.made + state.skipped >= utterances ? ColumnState::Kind::complete : ColumnState::Kind::partial;
@@ -165,7 +172,8 @@ ColumnState column_state(const fs::path& corpus, const ColumnKey& key, std::int6
 void remove_column(const fs::path& corpus, const std::string& name) {
   std::error_code failed;
   fs::remove_all(column_folder(corpus, name), failed);
-  if (failed) throw SystemError(fmt::format("{}: cannot be removed: {}", column_folder(corpus, name).string(), failed.message()));
+  if (failed)
+    throw SystemError(fmt::format("{}: cannot be removed: {}", column_folder(corpus, name).string(), failed.message()));
 }
 
 void compact_column(const fs::path& corpus, const ColumnKey& key, std::int64_t bytes) {
@@ -241,11 +249,13 @@ bool ColumnWriter::is_done(std::string_view id) const {
 
 void ColumnWriter::put(const std::string& id, const Tensor& value) {
   std::lock_guard hold(state_->mutex);
-  if (std::string fault = id_fault(id); !fault.empty()) throw DataError(fmt::format("column value id '{}' {}", id, fault));
+  if (std::string fault = id_fault(id); !fault.empty())
+    throw DataError(fmt::format("column value id '{}' {}", id, fault));
   if (!state_->done.insert(id)) return;
   state_->waiting.insert(id, value);
   state_->waiting_bytes += value.bytes();
-  if (static_cast<std::int64_t>(state_->waiting.size()) >= state_->limits.utterances || state_->waiting_bytes >= state_->limits.bytes)
+  if (static_cast<std::int64_t>(state_->waiting.size()) >= state_->limits.utterances ||
+      state_->waiting_bytes >= state_->limits.bytes)
     state_->flush_locked();
 }
 

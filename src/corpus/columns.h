@@ -16,7 +16,8 @@
 /// in numbered part files beside the manifest:
 ///
 ///   columns/<name>/<shard>-of-<shards>.<part>.safetensors    tensors named by utterance id
-///   columns/<name>/<shard>-of-<shards>.<part>.json           the part's index: key, settings, ids, skipped with reasons
+///   columns/<name>/<shard>-of-<shards>.<part>.json           the part's index: key, settings, ids, skipped with
+///   reasons
 ///
 /// A part exists when its index does; both are written atomically and never changed. Workers of different shards write
 /// different files. An interrupted worker goes on after its last part, with any number of shards. A part whose key is
@@ -87,18 +88,20 @@ struct ColumnState {
 };
 
 /// `settings` (may be null) is only used to say which setting differs.
-ColumnState column_state(const fs::path& corpus, const ColumnKey& key, std::int64_t utterances, const nlohmann::json& settings = {});
+ColumnState column_state(const fs::path& corpus, const ColumnKey& key, std::int64_t utterances,
+                         const nlohmann::json& settings = {});
 
 /// Write side, of one shard. put() and skip() may be called from many threads.
 class ColumnWriter {
  public:
   struct Limits {
-    std::int64_t utterances = 1024;         ///< a part is written when so many are waiting …
+    std::int64_t utterances = 1024;               ///< a part is written when so many are waiting …
     std::int64_t bytes = std::int64_t(64) << 20;  ///< … or so many bytes
   };
   /// Removes stale and damaged parts of the column and finds what is done already (by any shard count).
   ColumnWriter(const fs::path& corpus, ColumnKey key, Shard shard, nlohmann::json settings, Limits limits);
-  ColumnWriter(const fs::path& corpus, ColumnKey key, Shard shard = {}, nlohmann::json settings = nlohmann::json::object());
+  ColumnWriter(const fs::path& corpus, ColumnKey key, Shard shard = {},
+               nlohmann::json settings = nlohmann::json::object());
   /// What was not committed or flushed is lost, as in a crash; nothing is half written.
   ~ColumnWriter();
 

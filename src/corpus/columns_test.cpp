@@ -173,7 +173,9 @@ TEST(Columns, ManyShardsGiveTheSameColumnAsOne) {
   ASSERT_EQ(a.skipped().size(), b.skipped().size());
   parallel_for(kCount, [&](std::size_t i) {
     ASSERT_EQ(a.has(id_of(int(i))), b.has(id_of(int(i))));
-    if (a.has(id_of(int(i)))) { ASSERT_TRUE(same(a.get(id_of(int(i))), b.get(id_of(int(i))))); }
+    if (a.has(id_of(int(i)))) {
+      ASSERT_TRUE(same(a.get(id_of(int(i))), b.get(id_of(int(i)))));
+    }
   });
 }
 
@@ -210,7 +212,9 @@ TEST(Columns, CompactKeepsEverything) {
   EXPECT_EQ(after.skipped().size(), 1u);
   for (int i = 0; i < 21; ++i) {
     EXPECT_TRUE(same(after.get(id_of(i)), value_of(i)));
-    if (i < 2) { EXPECT_NO_THROW(after.get(id_of(i))); }
+    if (i < 2) {
+      EXPECT_NO_THROW(after.get(id_of(i)));
+    }
   }
 }
 
@@ -240,7 +244,8 @@ TEST(Columns, NamesAndShardsAreChecked) {
   EXPECT_THROW(Column::open(dir.path(), "../x"), UsageError);
   EXPECT_THROW(Column::open(dir.path(), "none"), DataError);
   EXPECT_EQ(Shard::parse("3/64").index, 3);
-  for (const char* bad : {"", "3", "4/4", "-1/4", "0/0", "a/b", "1/2/3"}) EXPECT_THROW(Shard::parse(bad), UsageError) << bad;
+  for (const char* bad : {"", "3", "4/4", "-1/4", "0/0", "a/b", "1/2/3"})
+    EXPECT_THROW(Shard::parse(bad), UsageError) << bad;
   ColumnWriter writer(dir.path(), kKey);
   EXPECT_THROW(writer.put("a/b", value_of(1)), DataError);
 }

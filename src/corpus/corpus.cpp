@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -35,6 +36,13 @@ json read_about(const fs::path& path) {
 }
 
 bool is_empty_folder(const fs::path& dir) { return fs::is_directory(dir) && fs::is_empty(dir); }
+
+/// False when the lock's file was removed by its last owner between our opening and locking it.
+bool is_same_file(int file, const fs::path& path) {
+  struct stat opened {
+  }, named{};
+  return ::fstat(file, &opened) == 0 && ::stat(path.c_str(), &named) == 0 && opened.st_ino == named.st_ino;
+}
 
 }  // namespace
 
@@ -93,8 +101,9 @@ CorpusWriter::CorpusWriter(const fs::path& dir) : dir_(dir), files_(std::make_un
   if (dir_.filename().empty()) dir_ = dir_.parent_path();
   std::error_code ignored;
   if (fs::exists(dir_, ignored) && !is_empty_folder(dir_))
-    throw UsageError(fmt::format("{}: exists and is not an empty folder; a corpus is never changed after import", dir_.string()),
-                     "give another --out, or remove that folder first");
+    throw UsageError(
+        fmt::format("{}: exists and is not an empty folder; a corpus is never changed after import", dir_.string()),
+        "give another --out, or remove that folder first");
   staging_ = dir_;
   staging_ += ".importing";
   make_folders(dir_.has_parent_path() ? dir_.parent_path() : fs::path("."));
@@ -102,8 +111,9 @@ CorpusWriter::CorpusWriter(const fs::path& dir) : dir_(dir), files_(std::make_un
   fs::path lock = staging_;
   lock += ".lock";
   files_->lock = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (files_->lock < 0) throw SystemError(fmt::format("{}: cannot be written: {}", lock.string(), std::strerror(errno)));
-  if (::flock(files_->lock, LOCK_EX | LOCK_NB) != 0)
+  if (files_->lock < 0)
+    throw SystemError(fmt::format("{}: cannot be written: {}", lock.string(), std::strerror(errno)));
+  if (::flock(files_->lock, LOCK_EX | LOCK_NB) != 0 || !is_same_file(files_->lock, lock))
     throw SystemError(fmt::format("{}: another process is importing into it", dir_.string()), "wait until it is done");
   if (fs::exists(staging_, ignored)) {
     log::note(fmt::format("{}: what an interrupted import left is removed", staging_.string()));
@@ -111,7 +121,8 @@ CorpusWriter::CorpusWriter(const fs::path& dir) : dir_(dir), files_(std::make_un
   }
   make_folders(staging_);
   files_->manifest.open(staging_ / kManifest, std::ios::binary);
-  if (!files_->manifest) throw SystemError(fmt::format("{}: cannot be written: {}", (staging_ / kManifest).string(), std::strerror(errno)));
+  if (!files_->manifest)
+    throw SystemError(fmt::format("{}: cannot be written: {}", (staging_ / kManifest).string(), std::strerror(errno)));
 }
 
 CorpusWriter::~CorpusWriter() {
@@ -130,12 +141,14 @@ bool CorpusWriter::has(std::string_view id) const { return files_->ids.contains(
 void CorpusWriter::add(const Utterance& utterance) {
   if (std::string fault = id_fault(utterance.id); !fault.empty())
     throw DataError(fmt::format("id '{}' {}", utterance.id, fault));
-  if (!files_->ids.insert(utterance.id)) throw DataError(fmt::format("id '{}' came before; expected each id once", utterance.id));
+  if (!files_->ids.insert(utterance.id))
+    throw DataError(fmt::format("id '{}' came before; expected each id once", utterance.id));
   files_->manifest << to_line(utterance) << '\n';
   files_->seconds += utterance.duration_s;
   ++count_;
   if (!files_->manifest)
-    throw SystemError(fmt::format("{}: writing failed: {}", (staging_ / kManifest).string(), std::strerror(errno)), "free some space");
+    throw SystemError(fmt::format("{}: writing failed: {}", (staging_ / kManifest).string(), std::strerror(errno)),
+                      "free some space");
 }
 
 void CorpusWriter::reject(const json& line) {
@@ -143,14 +156,17 @@ void CorpusWriter::reject(const json& line) {
   files_->rejected << line.dump(-1, ' ', false, json::error_handler_t::replace) << '\n';
   ++files_->rejects;
   if (!files_->rejected)
-    throw SystemError(fmt::format("{}: writing failed: {}", (staging_ / "rejected.jsonl").string(), std::strerror(errno)), "free some space");
+    throw SystemError(
+        fmt::format("{}: writing failed: {}", (staging_ / "rejected.jsonl").string(), std::strerror(errno)),
+        "free some space");
 }
 
 void CorpusWriter::finish(json about) {
   files_->manifest.close();
   if (files_->rejected.is_open()) files_->rejected.close();
   if (files_->manifest.fail() || files_->rejected.fail())
-    throw SystemError(fmt::format("{}: writing failed: {}", staging_.string(), std::strerror(errno)), "free some space");
+    throw SystemError(fmt::format("{}: writing failed: {}", staging_.string(), std::strerror(errno)),
+                      "free some space");
   about["manifest_hash"] = hash_file(staging_ / kManifest);
   about["utterances"] = count_;
   about["duration_s"] = files_->seconds;

@@ -10,9 +10,9 @@
 
 #include "corpus/manifest.h"
 
-/// A corpus on disk: a folder with manifest.jsonl and corpus.json (name, licence, attribution, source, how it was imported,
-/// the manifest's hash), rejected.jsonl (what the source held and could not be used), audio/ (clips that were copied or
-/// decoded at import) and columns/ (columns.h).
+/// A corpus on disk: a folder with manifest.jsonl and corpus.json (name, licence, attribution, source, how it was
+/// imported, the manifest's hash), rejected.jsonl (what the source held and could not be used), audio/ (clips that were
+/// copied or decoded at import) and columns/ (columns.h).
 namespace timbre::corpus {
 
 /// An imported corpus, held in memory (about 300 bytes an utterance).

@@ -14,7 +14,8 @@ config::Fields fields(ImportOptions& o) {
         "auto links WAV, FLAC and OGG and decodes the rest")
       .choices({"auto", "link", "copy", "wav16"});
   f.add("speaker", o.speaker, "speaker of all clips, instead of what the source says");
-  f.add("language", o.language, "language of all clips (en, zh, pt-BR …); where the source holds several, the one to take");
+  f.add("language", o.language,
+        "language of all clips (en, zh, pt-BR …); where the source holds several, the one to take");
   f.add("name", o.name, "name of the corpus");
   f.add("licence", o.licence, "licence of the recordings").alias("license");
   f.add("attribution", o.attribution, "whom to name");
@@ -58,10 +59,20 @@ std::string make_id(std::string_view text) {
 }
 
 nlohmann::json to_json(const ImportResult& r) {
-  return {{"utterances", r.utterances}, {"rejected", r.rejected}, {"reasons", r.reasons},   {"duration_s", r.duration_s},
-          {"decoded", r.decoded},       {"copied", r.copied},     {"linked", r.linked},     {"mixed_to_mono", r.mixed_to_mono},
-          {"stereo_left", r.stereo_left}, {"already_there", r.already_there}, {"rates_hz", r.rates_hz}, {"speakers", r.speakers},
-          {"notes", r.notes},           {"about", r.about}};
+  return {{"utterances", r.utterances},
+          {"rejected", r.rejected},
+          {"reasons", r.reasons},
+          {"duration_s", r.duration_s},
+          {"decoded", r.decoded},
+          {"copied", r.copied},
+          {"linked", r.linked},
+          {"mixed_to_mono", r.mixed_to_mono},
+          {"stereo_left", r.stereo_left},
+          {"already_there", r.already_there},
+          {"rates_hz", r.rates_hz},
+          {"speakers", r.speakers},
+          {"notes", r.notes},
+          {"about", r.about}};
 }
 
 }  // namespace timbre::corpus

@@ -19,8 +19,8 @@ namespace fs = std::filesystem;
 
 /// What an importer found for one utterance.
 struct Entry {
-  std::string id;      ///< made usable by make_id(); repeated ids are rejected
-  fs::path audio;      ///< the source file
+  std::string id;  ///< made usable by make_id(); repeated ids are rejected
+  fs::path audio;  ///< the source file
   std::string text;
   std::string speaker, language, split;
   std::optional<double> start_s, end_s;  ///< a piece of a longer recording: always written out, never left in place
@@ -87,14 +87,14 @@ struct ImportRequest {
   std::vector<fs::path> sources;  ///< usually one; asterisk takes the audio and the text package
   fs::path out;
   ImportOptions options;
-  bool dry_run = false;  ///< reads and probes everything, writes nothing
+  bool dry_run = false;      ///< reads and probes everything, writes nothing
   std::string tool_version;  ///< for corpus.json
 };
 
 struct ImportResult {
   std::int64_t utterances = 0, rejected = 0, mixed_to_mono = 0, stereo_left = 0, decoded = 0, copied = 0, linked = 0;
   double duration_s = 0;
-  bool already_there = false;                  ///< the same import was finished before
+  bool already_there = false;                   ///< the same import was finished before
   std::map<std::string, std::int64_t> reasons;  ///< rejected, by reason
   std::map<std::string, std::int64_t> rates_hz, speakers;
   std::vector<std::string> notes;

@@ -2,8 +2,8 @@
 
 #include <gmock/gmock.h>
 
-#include "base/error.h"
 #include "align/textgrid.h"
+#include "base/error.h"
 #include "base/strings.h"
 #include "corpus/clips.h"
 #include "corpus/intake.h"
@@ -24,7 +24,8 @@ using testing_support::write_clip;
 class Import : public testing::Test {
  protected:
   /// `flags` are given as on the command line.
-  ImportResult run(const std::string& format, const fs::path& source, const std::vector<std::string>& flags = {}, bool dry_run = false) {
+  ImportResult run(const std::string& format, const fs::path& source, const std::vector<std::string>& flags = {},
+                   bool dry_run = false) {
     Importers all;
     register_all_importers(all);
     Importer importer = all.make(format);
@@ -53,20 +54,27 @@ class Import : public testing::Test {
     for (const Utterance& u : imported()) by_id[u.id] = u.text;
     return by_id;
   }
-  void clip(const fs::path& name, double seconds = 0.5) { write_clip(dir / "src" / name, babble(seconds, 16000, std::hash<std::string>{}(name.string())), 16000); }
+  void clip(const fs::path& name, double seconds = 0.5) {
+    write_clip(dir / "src" / name, babble(seconds, 16000, std::hash<std::string>{}(name.string())), 16000);
+  }
   void text(const fs::path& name, const std::string& bytes) { write_bytes(dir / "src" / name, bytes); }
   TempFolder dir;
 };
 
 TEST_F(Import, LjspeechTakesTheThirdColumnOrTheSecond) {
   for (const char* id : {"a1", "a2", "a3"}) clip(fs::path("wavs") / (std::string(id) + ".wav"));
-  text("metadata.csv", "\xEF\xBB\xBF" "a1|Dr. \"X\" has 5|Doctor \"X\" has five\r\na2|Plain, text|\r\na3|Only two\nbroken line\na4|no clip|no clip\na1|again|again\na2 |  |\n");
+  text("metadata.csv",
+       "\xEF\xBB\xBF"
+       "a1|Dr. \"X\" has 5|Doctor \"X\" has five\r\na2|Plain, text|\r\na3|Only two\nbroken line\na4|no clip|no "
+       "clip\na1|again|again\na2 |  |\n");
   ImportResult result = run("ljspeech", dir / "src");
-  EXPECT_THAT(texts(), UnorderedElementsAre(Pair("a1", "Doctor \"X\" has five"), Pair("a2", "Plain, text"), Pair("a3", "Only two")));
+  EXPECT_THAT(texts(), UnorderedElementsAre(Pair("a1", "Doctor \"X\" has five"), Pair("a2", "Plain, text"),
+                                            Pair("a3", "Only two")));
   EXPECT_EQ(imported()[0].extra["raw_text"], "Dr. \"X\" has 5");
   EXPECT_EQ(imported()[0].rate_hz, 16000);
   EXPECT_NEAR(imported()[0].duration_s, 0.5, 1e-3);
-  EXPECT_THAT(result.reasons, UnorderedElementsAre(Pair("not 2 or 3 columns", 1), Pair("no audio file", 1), Pair("id came before", 1), Pair("no text", 1)));
+  EXPECT_THAT(result.reasons, UnorderedElementsAre(Pair("not 2 or 3 columns", 1), Pair("no audio file", 1),
+                                                   Pair("id came before", 1), Pair("no text", 1)));
   EXPECT_EQ(result.linked, 3);
   std::vector<std::string> rejected = read_lines(dir / "out/rejected.jsonl");
   ASSERT_EQ(rejected.size(), 4u);
@@ -152,7 +160,8 @@ TEST_F(Import, UnreadableAndShortClipsAreRejected) {
   text("wavs/bad.wav", "this is no sound at all, but it is long enough to be looked at");
   text("wavs/none.wav", "");
   text("metadata.csv", "good|one|\nshort|two|\nbad|three|\nnone|four|\n");
-  EXPECT_THAT(run("ljspeech", dir / "src").reasons, UnorderedElementsAre(Pair("audio is too short", 1), Pair("audio cannot be read", 2)));
+  EXPECT_THAT(run("ljspeech", dir / "src").reasons,
+              UnorderedElementsAre(Pair("audio is too short", 1), Pair("audio cannot be read", 2)));
 }
 
 TEST_F(Import, TextThatIsNotUtf8IsRejected) {
@@ -167,9 +176,12 @@ TEST_F(Import, TableOfFileAndText) {
   clip("wavs/名前.wav");
   clip("sub/c.wav");
   clip("d.wav");
-  text("list.txt", "wavs/a 1.wav|One, two; \"three\"\nwavs\\名前.wav|Zwei\n\"C:\\Users\\me\\data\\sub\\c.wav\"|Three\nD|Four\nE.wav|Five\n");
+  text("list.txt",
+       "wavs/a 1.wav|One, two; "
+       "\"three\"\nwavs\\名前.wav|Zwei\n\"C:\\Users\\me\\data\\sub\\c.wav\"|Three\nD|Four\nE.wav|Five\n");
   ImportResult result = run("table", dir / "src/list.txt");
-  EXPECT_THAT(texts(), UnorderedElementsAre(Pair("a 1", "One, two; \"three\""), Pair("名前", "Zwei"), Pair("sub_c", "Three"), Pair("d", "Four")));
+  EXPECT_THAT(texts(), UnorderedElementsAre(Pair("a 1", "One, two; \"three\""), Pair("名前", "Zwei"),
+                                            Pair("sub_c", "Three"), Pair("d", "Four")));
   EXPECT_THAT(result.reasons, ElementsAre(Pair("no audio file", 1)));
 }
 
@@ -198,8 +210,11 @@ TEST_F(Import, CsvWithHeaderQuotesAndCrlf) {
   clip("b.wav");
   clip("long.wav", 3);
   text("table.csv",
-       "\xEF\xBB\xBF" "Audio_File,Speaker,Text,Split,Start,End\r\na.wav,ada,\"Hello, \"\"you\"\"\",train,,\r\nb.wav,bob,\"Two\r\nlines\",dev,,\r\n"
-       "long.wav,bob,piece,test,0.5,1.25\r\nlong.wav,bob,piece two,test,1.25,2\r\nb.wav,bob,x,nosuch,,\r\na.wav,ada,too,many,cells,here,now\r\n");
+       "\xEF\xBB\xBF"
+       "Audio_File,Speaker,Text,Split,Start,End\r\na.wav,ada,\"Hello, "
+       "\"\"you\"\"\",train,,\r\nb.wav,bob,\"Two\r\nlines\",dev,,\r\n"
+       "long.wav,bob,piece,test,0.5,1.25\r\nlong.wav,bob,piece "
+       "two,test,1.25,2\r\nb.wav,bob,x,nosuch,,\r\na.wav,ada,too,many,cells,here,now\r\n");
   ImportResult result = run("table", dir / "src");
   std::vector<Utterance> all = imported();
   ASSERT_EQ(all.size(), 4u);
@@ -210,14 +225,16 @@ TEST_F(Import, CsvWithHeaderQuotesAndCrlf) {
   EXPECT_NEAR(all[2].duration_s, 0.75, 1e-3);
   EXPECT_NE(all[2].id, all[3].id);
   EXPECT_TRUE(fs::exists(dir / "out" / all[2].audio));
-  EXPECT_THAT(result.reasons, UnorderedElementsAre(Pair("unusable split or time", 1), Pair("another number of columns", 1)));
+  EXPECT_THAT(result.reasons,
+              UnorderedElementsAre(Pair("unusable split or time", 1), Pair("another number of columns", 1)));
 }
 
 TEST_F(Import, TableColumnsNeverGuessed) {
   clip("a.wav");
   text("t.tsv", "a.wav\tx\ty\tz\n");
   EXPECT_THAT(error<DataError>("table", dir / "src/t.tsv"), HasSubstr("--table.columns"));
-  EXPECT_THAT(error<UsageError>("table", dir / "src/t.tsv", {"--table.columns", "file,speker,language,text"}), HasSubstr("'speker' is no column"));
+  EXPECT_THAT(error<UsageError>("table", dir / "src/t.tsv", {"--table.columns", "file,speker,language,text"}),
+              HasSubstr("'speker' is no column"));
   run("table", dir / "src/t.tsv", {"--table.columns", "file,speaker,-,text"});
   EXPECT_THAT(texts(), ElementsAre(Pair("a", "z")));
 }
@@ -244,7 +261,8 @@ TEST_F(Import, LabFoldersAreSpeakers) {
   text("bob/gone.lab", "no sound");
   ImportResult result = run("lab", dir / "src");
   std::vector<Utterance> all = imported();
-  EXPECT_THAT(texts(), UnorderedElementsAre(Pair("ada_one", "hello there"), Pair("bob_one", "good day"), Pair("bob_deep_two", "deep"), Pair("flat", "flat")));
+  EXPECT_THAT(texts(), UnorderedElementsAre(Pair("ada_one", "hello there"), Pair("bob_one", "good day"),
+                                            Pair("bob_deep_two", "deep"), Pair("flat", "flat")));
   for (const Utterance& u : all) EXPECT_EQ(u.speaker, u.id == "flat" ? "" : u.id.substr(0, 3));
   EXPECT_THAT(result.reasons, UnorderedElementsAre(Pair("no text", 1), Pair("no audio file", 1)));
 }
@@ -252,7 +270,8 @@ TEST_F(Import, LabFoldersAreSpeakers) {
 std::string grid(const std::vector<std::tuple<std::string, double, double, std::string>>& intervals) {
   align::TextGrid grid{.start_s = 0, .end_s = 2, .tiers = {}};
   for (const auto& [tier, start, end, label] : intervals) {
-    if (grid.tiers.empty() || grid.tiers.back().name != tier) grid.tiers.push_back({.name = tier, .start_s = 0, .end_s = 2, .of_points = false, .intervals = {}, .points = {}});
+    if (grid.tiers.empty() || grid.tiers.back().name != tier)
+      grid.tiers.push_back({.name = tier, .start_s = 0, .end_s = 2, .of_points = false, .intervals = {}, .points = {}});
     grid.tiers.back().intervals.push_back({start, end, label});
   }
   return align::format_textgrid(grid);
@@ -260,7 +279,11 @@ std::string grid(const std::vector<std::tuple<std::string, double, double, std::
 
 TEST_F(Import, LabReadsAlignedTextGrids) {
   clip("ada/one.wav", 2);
-  text("ada/one.TextGrid", grid({{"words", 0, 0.5, ""}, {"words", 0.5, 1, "hello"}, {"words", 1, 1.5, "world"}, {"words", 1.5, 2, "sp"}, {"phones", 0, 2, "x"}}));
+  text("ada/one.TextGrid", grid({{"words", 0, 0.5, ""},
+                                 {"words", 0.5, 1, "hello"},
+                                 {"words", 1, 1.5, "world"},
+                                 {"words", 1.5, 2, "sp"},
+                                 {"phones", 0, 2, "x"}}));
   run("lab", dir / "src");
   EXPECT_THAT(texts(), ElementsAre(Pair("ada_one", "hello world")));
   EXPECT_EQ(imported()[0].extra["textgrid"], (dir / "src/ada/one.TextGrid").string());
@@ -268,7 +291,8 @@ TEST_F(Import, LabReadsAlignedTextGrids) {
 
 TEST_F(Import, LabCutsTextGridsOfUtterances) {
   clip("talk.wav", 2);
-  text("talk.TextGrid", grid({{"ada", 0, 0.5, "good day"}, {"ada", 0.5, 2, ""}, {"bob", 0, 0.75, ""}, {"bob", 0.75, 2, "hello you"}}));
+  text("talk.TextGrid",
+       grid({{"ada", 0, 0.5, "good day"}, {"ada", 0.5, 2, ""}, {"bob", 0, 0.75, ""}, {"bob", 0.75, 2, "hello you"}}));
   run("lab", dir / "src");
   std::vector<Utterance> all = imported();
   ASSERT_EQ(all.size(), 2u);
@@ -279,13 +303,20 @@ TEST_F(Import, LabCutsTextGridsOfUtterances) {
 }
 
 TEST_F(Import, AsteriskMatchesNamesAndLeavesSoundsOut) {
-  for (const char* name : {"hello", "digits/1", "digits/1F", "beep", "letters/at", "untold"}) clip(fs::path("sounds/es_MX_f_Ann") / (std::string(name) + ".wav"));
+  for (const char* name : {"hello", "digits/1", "digits/1F", "beep", "letters/at", "untold"})
+    clip(fs::path("sounds/es_MX_f_Ann") / (std::string(name) + ".wav"));
   text("doc/core-sounds-es.txt",
-       "\xEF\xBB\xBF; a comment\r\nhello: Hola,  buenos dias.\r\ndigits/1: uno\r\ndigits/1f: una\r\nbeep: [tono]\r\nletters/at: arroba [@]\r\ngone: nada\r\nno colon\r\nhello: otra vez\r\n");
-  text("doc/copyright", "Source: http://example.org\n\nFiles: *\nCopyright: 2003, Ann Example\nComment: Recorded by:\n Ann Example (x)\nLicense: CC-BY-SA-3.0\n");
+       "\xEF\xBB\xBF; a comment\r\nhello: Hola,  buenos dias.\r\ndigits/1: uno\r\ndigits/1f: una\r\nbeep: "
+       "[tono]\r\nletters/at: arroba [@]\r\ngone: nada\r\nno colon\r\nhello: otra vez\r\n");
+  text("doc/copyright",
+       "Source: http://example.org\n\nFiles: *\nCopyright: 2003, Ann Example\nComment: Recorded by:\n Ann Example "
+       "(x)\nLicense: CC-BY-SA-3.0\n");
   ImportResult result = run("asterisk", dir / "src");
-  EXPECT_THAT(texts(), UnorderedElementsAre(Pair("hello", "Hola, buenos dias."), Pair("digits_1", "uno"), Pair("digits_1F", "una"), Pair("letters_at", "arroba")));
-  EXPECT_THAT(result.reasons, UnorderedElementsAre(Pair("not speech", 1), Pair("no audio file", 1), Pair("no ':' between name and text", 1), Pair("id came before", 1), Pair("no text", 1)));
+  EXPECT_THAT(texts(), UnorderedElementsAre(Pair("hello", "Hola, buenos dias."), Pair("digits_1", "uno"),
+                                            Pair("digits_1F", "una"), Pair("letters_at", "arroba")));
+  EXPECT_THAT(result.reasons, UnorderedElementsAre(Pair("not speech", 1), Pair("no audio file", 1),
+                                                   Pair("no ':' between name and text", 1), Pair("id came before", 1),
+                                                   Pair("no text", 1)));
   EXPECT_EQ(imported()[0].speaker, "Ann Example");
   EXPECT_EQ(imported()[0].language, "es-MX");
   nlohmann::json about = Corpus::open(dir / "out").about();
@@ -309,7 +340,9 @@ TEST(MakeId, IsAlwaysUsable) {
   EXPECT_EQ(make_id(" 名前 "), "名前");
   std::string longest;
   for (int i = 0; i < 200; ++i) longest += "名";
-  for (const std::string& text : {longest, longest + "x", std::string("a\nb"), std::string("\xff\xfe"), std::string("__metadata__")}) EXPECT_EQ(id_fault(make_id(text)), "") << text;
+  for (const std::string& text :
+       {longest, longest + "x", std::string("a\nb"), std::string("\xff\xfe"), std::string("__metadata__")})
+    EXPECT_EQ(id_fault(make_id(text)), "") << text;
   EXPECT_NE(make_id(longest), make_id(longest + "x"));
 }
 

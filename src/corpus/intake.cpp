@@ -27,7 +27,8 @@ ScratchFolder::~ScratchFolder() {
 const fs::path& ScratchFolder::path() {
   if (path_.empty()) {
     std::string name = (fs::temp_directory_path() / "timbre-import-XXXXXX").string();
-    if (!::mkdtemp(name.data())) throw SystemError(fmt::format("{}: cannot be made: {}", name, std::strerror(errno)), "set TMPDIR");
+    if (!::mkdtemp(name.data()))
+      throw SystemError(fmt::format("{}: cannot be made: {}", name, std::strerror(errno)), "set TMPDIR");
     path_ = name;
   }
   return path_;
@@ -50,9 +51,9 @@ class Listing {
   void add(const Entry& e) {
     std::error_code missing;
     auto size = fs::file_size(e.audio, missing);
-    take(fmt::format("+{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", e.id, scratch_.stable_name(e.audio), missing ? -1 : std::int64_t(size),
-                     e.text, e.speaker, e.language, e.split, e.start_s.value_or(-1), e.end_s.value_or(-1),
-                     e.extra.dump(-1, ' ', false, json::error_handler_t::replace)));
+    take(fmt::format("+{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", e.id, scratch_.stable_name(e.audio),
+                     missing ? -1 : std::int64_t(size), e.text, e.speaker, e.language, e.split, e.start_s.value_or(-1),
+                     e.end_s.value_or(-1), e.extra.dump(-1, ' ', false, json::error_handler_t::replace)));
   }
   void reject(const Reject& r) { take(fmt::format("-{}\n{}\n{}\n{}", r.line, r.reason, r.detail, r.text)); }
   std::string hash() const { return hash_hex(waiting_); }
@@ -90,8 +91,8 @@ struct Outcome {
 
 /// Formats that later steps read as quickly as WAV and with a known length.
 bool is_quick(const audio::AudioInfo& info) {
-  return !info.estimated && (info.format.starts_with("wav") || info.format.starts_with("flac") || info.format.starts_with("ogg") ||
-                             info.format.starts_with("aiff"));
+  return !info.estimated && (info.format.starts_with("wav") || info.format.starts_with("flac") ||
+                             info.format.starts_with("ogg") || info.format.starts_with("aiff"));
 }
 
 std::string short_reason(const std::string& what) { return what.size() > 300 ? what.substr(0, 300) + "…" : what; }
@@ -109,10 +110,14 @@ class Intake : public EntrySink {
     if (!request_.options.speaker.empty()) e.speaker = request_.options.speaker;
     if (!request_.options.language.empty()) e.language = request_.options.language;
     Reject r{e.file, e.line, {}, {}, e.text};
-    if (std::string fault = id_fault(e.id); !fault.empty()) r.reason = "unusable id", r.detail = fmt::format("'{}' {}", e.id, fault);
-    else if (!is_valid_utf8(e.text) || !is_valid_utf8(e.speaker)) r.reason = "text is not UTF-8";
-    else if (e.text.empty()) r.reason = "no text", r.detail = e.id;
-    else if (!ids_.insert(e.id)) r.reason = "id came before", r.detail = e.id;
+    if (std::string fault = id_fault(e.id); !fault.empty())
+      r.reason = "unusable id", r.detail = fmt::format("'{}' {}", e.id, fault);
+    else if (!is_valid_utf8(e.text) || !is_valid_utf8(e.speaker))
+      r.reason = "text is not UTF-8";
+    else if (e.text.empty())
+      r.reason = "no text", r.detail = e.id;
+    else if (!ids_.insert(e.id))
+      r.reason = "id came before", r.detail = e.id;
     if (!r.reason.empty()) return record_reject(r);
     batch_.push_back(std::move(e));
     if (batch_.size() >= kBatch) work();
@@ -164,7 +169,9 @@ class Intake : public EntrySink {
     ++result.speakers[o.utterance.speaker];
     result.mixed_to_mono += o.mixed;
     result.stereo_left += o.utterance.channels > 1;
-    (o.way == Outcome::Way::linked ? result.linked : o.way == Outcome::Way::copied ? result.copied : result.decoded) += 1;
+    (o.way == Outcome::Way::linked   ? result.linked
+     : o.way == Outcome::Way::copied ? result.copied
+                                     : result.decoded) += 1;
     if (writer_) writer_->add(o.utterance);
   }
 
@@ -207,7 +214,9 @@ class Intake : public EntrySink {
         make_folders(writer_->staging() / "audio");
         std::error_code failed;
         fs::copy_file(e.audio, writer_->staging() / u.audio, fs::copy_options::overwrite_existing, failed);
-        if (failed) throw SystemError(fmt::format("{}: cannot be copied: {}", e.audio.string(), failed.message()), "free some space");
+        if (failed)
+          throw SystemError(fmt::format("{}: cannot be copied: {}", e.audio.string(), failed.message()),
+                            "free some space");
       }
     } else {
       u.audio = fs::absolute(e.audio).lexically_normal().string();
@@ -240,7 +249,8 @@ class Intake : public EntrySink {
     }
     if (!writer_ || last == first) return;
     make_folders(writer_->staging() / "audio");
-    audio::write_audio(writer_->staging() / u.audio, std::span(clip.samples_N).subspan(first, last - first), clip.rate_hz, "wav");
+    audio::write_audio(writer_->staging() / u.audio, std::span(clip.samples_N).subspan(first, last - first),
+                       clip.rate_hz, "wav");
     u.audio_bytes = static_cast<std::int64_t>(fs::file_size(writer_->staging() / u.audio));
   }
 
@@ -259,18 +269,22 @@ json request_json(const Importer& importer, const ImportRequest& request) {
   ImportOptions options = request.options;
   json sources = json::array();
   for (const fs::path& source : request.sources) sources.push_back(fs::absolute(source).lexically_normal().string());
-  return {{"format", importer.name}, {"sources", sources}, {"options", config::to_json(fields(options))},
+  return {{"format", importer.name},
+          {"sources", sources},
+          {"options", config::to_json(fields(options))},
           {"format_options", config::to_json(importer.fields)}};
 }
 
 /// The finished import at `out`, when it is this one.
-std::optional<ImportResult> finished_before(const Importer& importer, const ImportRequest& request, const json& wanted) {
+std::optional<ImportResult> finished_before(const Importer& importer, const ImportRequest& request,
+                                            const json& wanted) {
   std::error_code missing;
   if (!fs::exists(request.out / "corpus.json", missing)) return std::nullopt;
   json about = json::parse(read_file(request.out / "corpus.json"), nullptr, false);
   if (about.is_discarded() || !about.is_object() || about.value("import", json()) != wanted) return std::nullopt;
   if (about.value("listing_hash", "") != listing_hash(importer, request)) {
-    throw UsageError(fmt::format("{}: holds this import, but the source has changed since; a corpus is never changed", request.out.string()),
+    throw UsageError(fmt::format("{}: holds this import, but the source has changed since; a corpus is never changed",
+                                 request.out.string()),
                      "give another --out, or remove that folder first");
   }
   ImportResult result;
@@ -291,7 +305,8 @@ std::string listing_hash(const Importer& importer, const ImportRequest& request)
 }
 
 ImportResult import_corpus(const Importer& importer, const ImportRequest& request, const EventSink& events) {
-  if (request.sources.empty()) throw UsageError("nothing to import", fmt::format("timbre import {} SOURCE --out CORPUS", importer.name));
+  if (request.sources.empty())
+    throw UsageError("nothing to import", fmt::format("timbre import {} SOURCE --out CORPUS", importer.name));
   for (const fs::path& source : request.sources)
     if (!fs::exists(source))
       throw DataError(fmt::format("{}: no such file or folder; expected {}", source.string(), importer.layout),
@@ -308,14 +323,20 @@ ImportResult import_corpus(const Importer& importer, const ImportRequest& reques
   ImportResult result = std::move(intake.result);
   if (result.utterances == 0) {
     std::string why;
-    for (const auto& [reason, count] : result.reasons) why += fmt::format("{}{} ({})", why.empty() ? "" : ", ", reason, count);
-    throw DataError(fmt::format("{}: nothing usable in it{}; expected {}", request.sources[0].string(), why.empty() ? "" : ": " + why,
-                                importer.layout),
+    for (const auto& [reason, count] : result.reasons)
+      why += fmt::format("{}{} ({})", why.empty() ? "" : ", ", reason, count);
+    throw DataError(fmt::format("{}: nothing usable in it{}; expected {}", request.sources[0].string(),
+                                why.empty() ? "" : ": " + why, importer.layout),
                     fmt::format("timbre import {} --help", importer.name));
   }
-  json about = {{"name", fs::absolute(request.sources[0]).lexically_normal().stem().string()}, {"licence", ""}, {"attribution", ""}, {"source", request.sources[0].string()}};
+  json about = {{"name", fs::absolute(request.sources[0]).lexically_normal().stem().string()},
+                {"licence", ""},
+                {"attribution", ""},
+                {"source", request.sources[0].string()}};
   about.update(result.about);
-  for (auto [key, value] : {std::pair("name", request.options.name), {"licence", request.options.licence}, {"attribution", request.options.attribution}})
+  for (auto [key, value] : {std::pair("name", request.options.name),
+                            {"licence", request.options.licence},
+                            {"attribution", request.options.attribution}})
     if (!value.empty()) about[key] = value;
   about["format"] = importer.name;
   about["tool_version"] = request.tool_version;

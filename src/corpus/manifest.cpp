@@ -22,7 +22,8 @@ std::uint64_t id_hash(std::string_view id) { return std::hash<std::string_view>{
 /// Takes known fields out of a parsed line; what stays is `extra`.
 class Line {
  public:
-  Line(json&& object, const std::string& file, std::int64_t number) : object_(std::move(object)), file_(file), number_(number) {}
+  Line(json&& object, const std::string& file, std::int64_t number)
+      : object_(std::move(object)), file_(file), number_(number) {}
 
   std::string text(const char* field, bool required) {
     auto it = object_.find(field);
@@ -92,7 +93,8 @@ std::vector<Piece> cut(std::string_view bytes, std::size_t size) {
   return pieces;
 }
 
-void each_line(const Piece& piece, const std::string& file, const std::function<void(Utterance&&, std::int64_t)>& each) {
+void each_line(const Piece& piece, const std::string& file,
+               const std::function<void(Utterance&&, std::int64_t)>& each) {
   std::int64_t number = piece.first_line;
   for (std::size_t from = 0; from < piece.bytes.size(); ++number) {
     std::size_t to = std::min(piece.bytes.find('\n', from), piece.bytes.size());
@@ -145,14 +147,15 @@ Utterance from_line(std::string_view text, const std::string& file, std::int64_t
     // nlohmann counts bytes from 1 and points one past the last one read.
     std::size_t column = std::max<std::size_t>(error.byte, 1);
     std::string near(text.substr(std::min(text.size(), column > 20 ? column - 20 : 0), 40));
-    throw DataError(fmt::format("{}, line {}, column {}: not valid JSON near “{}”; expected one object a line", file, line_number,
-                                column, near),
+    throw DataError(fmt::format("{}, line {}, column {}: not valid JSON near “{}”; expected one object a line", file,
+                                line_number, column, near),
                     "import the corpus again, or restore manifest.jsonl from a copy: it is never changed after import");
   }
   if (!object.is_object())
-    throw DataError(fmt::format("{}, line {}: a JSON {}; expected an object such as {{\"id\": …, \"audio\": …, \"text\": …}}", file,
-                                line_number, object.type_name()),
-                    "import the corpus again");
+    throw DataError(
+        fmt::format("{}, line {}: a JSON {}; expected an object such as {{\"id\": …, \"audio\": …, \"text\": …}}", file,
+                    line_number, object.type_name()),
+        "import the corpus again");
   Line line(std::move(object), file, line_number);
   Utterance u;
   u.id = line.text("id", true);
@@ -160,7 +163,8 @@ Utterance from_line(std::string_view text, const std::string& file, std::int64_t
   u.audio = line.text("audio", true);
   if (u.audio.empty()) line.fail("audio", "is empty", "the path of a clip");
   if (u.audio.front() != '/' && !is_safe_relative(u.audio))
-    line.fail("audio", fmt::format("is '{}', which leaves the corpus folder", u.audio), "a path inside it, or an absolute one");
+    line.fail("audio", fmt::format("is '{}', which leaves the corpus folder", u.audio),
+              "a path inside it, or an absolute one");
   u.text = line.text("text", true);
   u.speaker = line.text("speaker", false);
   u.language = line.text("language", false);

@@ -15,17 +15,17 @@ namespace fs = std::filesystem;
 
 /// One utterance: a clip and what is said in it.
 struct Utterance {
-  std::string id;        ///< unique in the corpus and usable as a file name: no '/', '\\', control characters, ≤ 200 bytes
+  std::string id;  ///< unique in the corpus and usable as a file name: no '/', '\\', control characters, ≤ 200 bytes
   std::string audio;     ///< relative to the corpus folder, or absolute where the clip was left in place
   std::string text;      ///< UTF-8, as written in the source
   std::string speaker;   ///< "" when the source names none
   std::string language;  ///< BCP 47 ("en", "zh-CN"), "" when unknown
   double duration_s = 0;
-  std::int64_t rate_hz = 0;   ///< of the stored file
-  std::int64_t channels = 0;  ///< of the stored file; later steps mix to one
-  std::string split;          ///< "" | "train" | "valid" | "test", where the source fixes it
+  std::int64_t rate_hz = 0;       ///< of the stored file
+  std::int64_t channels = 0;      ///< of the stored file; later steps mix to one
+  std::string split;              ///< "" | "train" | "valid" | "test", where the source fixes it
   std::int64_t audio_bytes = -1;  ///< size of the clip's file at import, -1 = not recorded; notices a replaced file
-  nlohmann::json extra;       ///< what an importer keeps besides (raw_text, textgrid, source_channels …); null or object
+  nlohmann::json extra;  ///< what an importer keeps besides (raw_text, textgrid, source_channels …); null or object
 };
 
 /// One manifest line without its line break. Keys in a fixed order, so equal utterances give equal bytes.

@@ -29,7 +29,9 @@ std::string data_error(F&& f) {
 std::string random_text(Philox& rng) {
   std::string text;
   for (auto n = rng.below(12); n > 0; --n) {
-    char32_t c = rng.below(4) == 0 ? char32_t(0x4E00 + rng.below(2000)) : rng.below(6) == 0 ? char32_t(0x1F600 + rng.below(60)) : char32_t(1 + rng.below(126));
+    char32_t c = rng.below(4) == 0   ? char32_t(0x4E00 + rng.below(2000))
+                 : rng.below(6) == 0 ? char32_t(0x1F600 + rng.below(60))
+                                     : char32_t(1 + rng.below(126));
     append_utf8(text, c);
   }
   return text;
@@ -101,20 +103,24 @@ TEST(Manifest, FieldErrorsNameTheField) {
   EXPECT_THAT(error(R"({"id":"a","audio":5,"text":""})"), HasSubstr("field 'audio' is 5; expected a string"));
   EXPECT_THAT(error(R"({"id":"a/b","audio":"a.wav","text":""})"), HasSubstr("field 'id' holds a path separator"));
   EXPECT_THAT(error(R"({"id":"a","audio":"../../etc/x.wav","text":""})"), HasSubstr("leaves the corpus folder"));
-  EXPECT_THAT(error(R"({"id":"a","audio":"a.wav","text":"","duration_s":-1})"), HasSubstr("field 'duration_s' is -1; expected a number from 0"));
-  EXPECT_THAT(error(R"({"id":"a","audio":"a.wav","text":"","split":"eval"})"), HasSubstr("expected train, valid or test"));
+  EXPECT_THAT(error(R"({"id":"a","audio":"a.wav","text":"","duration_s":-1})"),
+              HasSubstr("field 'duration_s' is -1; expected a number from 0"));
+  EXPECT_THAT(error(R"({"id":"a","audio":"a.wav","text":"","split":"eval"})"),
+              HasSubstr("expected train, valid or test"));
   EXPECT_THAT(error(R"(["a"])"), HasSubstr("line 7: a JSON array"));
 }
 
 TEST(Manifest, RepeatedIdNamesItsLine) {
-  std::string lines = "{\"id\":\"a\",\"audio\":\"a\",\"text\":\"t\"}\n\n{\"id\":\"a\",\"audio\":\"b\",\"text\":\"t\"}\n";
+  std::string lines =
+      "{\"id\":\"a\",\"audio\":\"a\",\"text\":\"t\"}\n\n{\"id\":\"a\",\"audio\":\"b\",\"text\":\"t\"}\n";
   EXPECT_THAT(data_error([&] { load_manifest(lines, "m"); }), HasSubstr("m, line 3: field 'id': 'a' came before"));
 }
 
 TEST(Manifest, ManyLinesInPiecesEqualTheStream) {
   TempFolder dir;
   std::string text;
-  for (int i = 0; i < 40000; ++i) text += fmt::format("{{\"id\":\"u{}\",\"audio\":\"a{}.wav\",\"text\":\"text number {}\"}}\n", i, i, i);
+  for (int i = 0; i < 40000; ++i)
+    text += fmt::format("{{\"id\":\"u{}\",\"audio\":\"a{}.wav\",\"text\":\"text number {}\"}}\n", i, i, i);
   write_bytes(dir / "m.jsonl", text);
   std::vector<Utterance> all = load_manifest(text, "m");
   ASSERT_EQ(all.size(), 40000u);

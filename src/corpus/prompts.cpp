@@ -67,7 +67,8 @@ Prompt read_prompt(std::string_view text) {
   Prompt prompt;
   text = trim(text);
   if (text.empty()) return {.text = "", .fault = "no text"};
-  if (is_wrapped(text, '[', ']') || is_wrapped(text, '(', ')') || is_wrapped(text, '<', '>')) return {.text = "", .fault = "not speech"};
+  if (is_wrapped(text, '[', ']') || is_wrapped(text, '(', ')') || is_wrapped(text, '<', '>'))
+    return {.text = "", .fault = "not speech"};
   std::string said;
   for (std::size_t i = 0; i < text.size();) {
     auto close = text[i] == '[' ? text.find(']', i) : std::string_view::npos;
@@ -95,8 +96,10 @@ Credits read_credits(std::string_view copyright, std::string_view language) {
     if (paragraph.contains("Source")) credits.source = first_line(paragraph["Source"]);
     if (!paragraph.contains("Files")) continue;
     std::string files = first_line(paragraph["Files"]);
-    if (files == std::string(language) + "-*") chosen = &paragraph;
-    else if (files == "*" && !chosen) chosen = &paragraph;
+    if (files == std::string(language) + "-*")
+      chosen = &paragraph;
+    else if (files == "*" && !chosen)
+      chosen = &paragraph;
   }
   if (!chosen) return credits;
   auto value = [&](const char* field) {

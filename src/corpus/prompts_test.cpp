@@ -6,7 +6,8 @@ namespace timbre::corpus {
 namespace {
 
 TEST(Prompts, SoundsAreNotSpeech) {
-  for (const char* text : {"[ascending tones]", "[ tono de error ]", "(beep)", "<beep ascending>", "(10 seconds of silence)"}) {
+  for (const char* text :
+       {"[ascending tones]", "[ tono de error ]", "(beep)", "<beep ascending>", "(10 seconds of silence)"}) {
     EXPECT_EQ(read_prompt(text).fault, "not speech") << text;
     EXPECT_EQ(read_prompt(text).text, "") << text;
   }
@@ -14,7 +15,10 @@ TEST(Prompts, SoundsAreNotSpeech) {
 }
 
 TEST(Prompts, GlossesOfSignsGo) {
-  for (auto [text, said] : {std::pair("at [@]", "at"), {"[!] punto esclamativo", "punto esclamativo"}, {"space [ ]", "space"}, {"spazio []", "spazio"}}) {
+  for (auto [text, said] : {std::pair("at [@]", "at"),
+                            {"[!] punto esclamativo", "punto esclamativo"},
+                            {"space [ ]", "space"},
+                            {"spazio []", "spazio"}}) {
     Prompt prompt = read_prompt(text);
     EXPECT_EQ(prompt.text, said);
     EXPECT_EQ(prompt.fault, "");
@@ -38,7 +42,8 @@ TEST(Prompts, OrdinaryTextsStay) {
 
 constexpr const char* kCopyright =
     "Format: x\nSource: http://example.org/sounds/\n\n"
-    "Files: *\nCopyright: 2003-2010, Ann Example\nComment: The CREDITS file:\n Recorded by:\n Ann Example (http://ann.example)\n .\n"
+    "Files: *\nCopyright: 2003-2010, Ann Example\nComment: The CREDITS file:\n Recorded by:\n Ann Example "
+    "(http://ann.example)\n .\n"
     "License: CC-BY-SA-3.0\n\n"
     "Files: ru-*\nCopyright: 2010, Max\nComment: CREDITS file:\n Provided by: Max Giver\nLicense: CC-BY-3.0\n\n"
     "Files: debian/*\nLicense: GPL-2+\n\nLicense: CC-BY-3.0\n THE TEXT\n .\n Files: it-*\n";
@@ -48,7 +53,8 @@ TEST(Prompts, CreditsOfALanguage) {
   EXPECT_EQ(en.licence, "CC-BY-SA-3.0");
   EXPECT_EQ(en.recorded_by, "Ann Example");
   EXPECT_EQ(en.source, "http://example.org/sounds/");
-  EXPECT_EQ(en.attribution, "© 2003-2010, Ann Example; recorded by Ann Example (http://ann.example); http://example.org/sounds/");
+  EXPECT_EQ(en.attribution,
+            "© 2003-2010, Ann Example; recorded by Ann Example (http://ann.example); http://example.org/sounds/");
   Credits ru = read_credits(kCopyright, "ru");
   EXPECT_EQ(ru.licence, "CC-BY-3.0");
   EXPECT_EQ(ru.recorded_by, "");

@@ -20,7 +20,8 @@ void mixed_rates(const Examined& e, Hits& hits) {
     if (rate > 0) ++counts[rate];
   }
   if (counts.size() < 2) return;
-  for (const auto& [rate, count] : counts) hits.add_corpus(fmt::format("{} clips at {} Hz", count, rate), double(count));
+  for (const auto& [rate, count] : counts)
+    hits.add_corpus(fmt::format("{} clips at {} Hz", count, rate), double(count));
 }
 
 /// Hash of a text as heard; equal keys are taken as equal texts.
@@ -44,11 +45,13 @@ void duplicate_text(const Examined& e, Hits& hits) {
 void split_leak(const Examined& e, Hits& hits) {
   std::unordered_map<std::uint64_t, std::size_t> held_out;
   for (std::size_t i = 0; i < e.utterances.size(); ++i)
-    if (e.utterances[i].split == "valid" || e.utterances[i].split == "test") held_out.emplace(key_hash(e.utterances[i]), i);
+    if (e.utterances[i].split == "valid" || e.utterances[i].split == "test")
+      held_out.emplace(key_hash(e.utterances[i]), i);
   for (const Utterance& u : e.utterances) {
     if (u.split != "train") continue;
     if (auto it = held_out.find(key_hash(u)); it != held_out.end())
-      hits.add(u, fmt::format("'{}' is also in {} ({})", u.text, e.utterances[it->second].split, e.utterances[it->second].id));
+      hits.add(u, fmt::format("'{}' is also in {} ({})", u.text, e.utterances[it->second].split,
+                              e.utterances[it->second].id));
   }
 }
 
@@ -58,13 +61,16 @@ void no_training_side(const Examined& e, Hits& hits) {
     fixed += !u.split.empty();
     train += u.split == "train";
   }
-  if (fixed == static_cast<std::int64_t>(e.utterances.size()) && train == 0) hits.add_corpus("every utterance is marked valid or test");
+  if (fixed == static_cast<std::int64_t>(e.utterances.size()) && train == 0)
+    hits.add_corpus("every utterance is marked valid or test");
 }
 
 void little_data(const Examined& e, Hits& hits) {
   double total_s = 0;
-  for (std::size_t i = 0; i < e.utterances.size(); ++i) total_s += e.facts.empty() ? e.utterances[i].duration_s : e.facts[i].duration_s();
-  if (total_s < e.options.min_total_s) hits.add_corpus(fmt::format("{} in {} clips", human_seconds(total_s), e.utterances.size()));
+  for (std::size_t i = 0; i < e.utterances.size(); ++i)
+    total_s += e.facts.empty() ? e.utterances[i].duration_s : e.facts[i].duration_s();
+  if (total_s < e.options.min_total_s)
+    hits.add_corpus(fmt::format("{} in {} clips", human_seconds(total_s), e.utterances.size()));
 }
 
 void little_of_a_speaker(const Examined& e, Hits& hits) {
@@ -84,7 +90,8 @@ void some_without_speaker(const Examined& e, Hits& hits) {
 }
 
 void changed_manifest(const Examined& e, Hits& hits) {
-  if (!e.corpus.as_imported()) hits.add_corpus("manifest.jsonl is not the one that was imported; all columns will be made again");
+  if (!e.corpus.as_imported())
+    hits.add_corpus("manifest.jsonl is not the one that was imported; all columns will be made again");
 }
 
 }  // namespace
@@ -92,14 +99,23 @@ void changed_manifest(const Examined& e, Hits& hits) {
 std::vector<Rule> set_rules() {
   using enum Severity;
   return {
-      {"no-training-side", fatal, false, "nothing is left to train on", "mark some utterances 'train' in the source, or none at all", no_training_side},
-      {"split-leak", warning, false, "the same text on the training side and held out: scores will flatter", "leave one of them out, or import without the splits", split_leak},
-      {"mixed-rates", warning, false, "clips of several sampling rates; all are resampled to the model's", "low-rate clips sound dull: consider leaving them out", mixed_rates},
-      {"little-data", warning, false, "little data for a voice", "start from an existing voice (train --base VOICE) or record more; --min-total-s sets what is enough", little_data},
-      {"speaker-little-data", warning, false, "speakers with few clips", "leave them out, or record more of them", little_of_a_speaker},
-      {"speaker-missing", warning, false, "some clips have no speaker, others do", "name the speaker in the source", some_without_speaker},
-      {"changed-manifest", warning, false, "the manifest was edited after import", "import again into a new folder", changed_manifest},
-      {"duplicate-text", info, false, "texts that occur more than once", "fine for prompts; splits keep equal texts on one side", duplicate_text},
+      {"no-training-side", fatal, false, "nothing is left to train on",
+       "mark some utterances 'train' in the source, or none at all", no_training_side},
+      {"split-leak", warning, false, "the same text on the training side and held out: scores will flatter",
+       "leave one of them out, or import without the splits", split_leak},
+      {"mixed-rates", warning, false, "clips of several sampling rates; all are resampled to the model's",
+       "low-rate clips sound dull: consider leaving them out", mixed_rates},
+      {"little-data", warning, false, "little data for a voice",
+       "start from an existing voice (train --base VOICE) or record more; --min-total-s sets what is enough",
+       little_data},
+      {"speaker-little-data", warning, false, "speakers with few clips", "leave them out, or record more of them",
+       little_of_a_speaker},
+      {"speaker-missing", warning, false, "some clips have no speaker, others do", "name the speaker in the source",
+       some_without_speaker},
+      {"changed-manifest", warning, false, "the manifest was edited after import", "import again into a new folder",
+       changed_manifest},
+      {"duplicate-text", info, false, "texts that occur more than once",
+       "fine for prompts; splits keep equal texts on one side", duplicate_text},
   };
 }
 

@@ -15,10 +15,14 @@ namespace timbre::corpus {
 
 std::string_view to_string(Side side) {
   switch (side) {
-    case Side::train: return "train";
-    case Side::valid: return "valid";
-    case Side::test: return "test";
-    case Side::unused: return "unused";
+    case Side::train:
+      return "train";
+    case Side::valid:
+      return "valid";
+    case Side::test:
+      return "test";
+    case Side::unused:
+      return "unused";
   }
   return "";
 }
@@ -79,12 +83,15 @@ struct Group {
 
 class Splitter {
  public:
-  Splitter(std::span<const Utterance> utterances, const SplitOptions& options) : utterances_(utterances), options_(options), group_of_(utterances.size()) {
-    std::unordered_map<std::string, std::size_t> by_text;
+  Splitter(std::span<const Utterance> utterances, const SplitOptions& options)
+      : utterances_(utterances), options_(options), group_of_(utterances.size()) {
+    // By hash, so that a million texts fit; two texts of one hash would merely stay together.
+    std::unordered_map<std::uint64_t, std::size_t> by_text;
     for (std::size_t i = 0; i < utterances.size(); ++i) {
       // Texts without letters are groups of their own.
       std::string key = text_key(utterances[i].text);
-      auto [it, is_new] = by_text.try_emplace(key.empty() ? "\n" + utterances[i].id : key, groups_.size());
+      auto [it, is_new] =
+          by_text.try_emplace(std::hash<std::string>{}(key.empty() ? "\n" + utterances[i].id : key), groups_.size());
       if (is_new) groups_.emplace_back();
       group_of_[i] = it->second;
       groups_[it->second].members.push_back(static_cast<std::uint32_t>(i));
@@ -94,7 +101,8 @@ class Splitter {
   Split run() {
     split_.side_of.assign(utterances_.size(), Side::train);
     exact_.assign(utterances_.size(), false);
-    const auto test_ids = all_ids(options_.test_ids, options_.test_list), valid_ids = all_ids(options_.valid_ids, options_.valid_list);
+    const auto test_ids = all_ids(options_.test_ids, options_.test_list),
+               valid_ids = all_ids(options_.valid_ids, options_.valid_list);
     hold_out(test_ids, Side::test);
     hold_out(valid_ids, Side::valid);
     if (options_.use_source) keep_source();
@@ -113,12 +121,14 @@ class Splitter {
       auto it = places_.find(id);
       if (it == places_.end()) throw UsageError(fmt::format("held-out id '{}' is not in the corpus", id));
       if (exact_[it->second]) {
-        if (split_.side_of[it->second] != side) throw UsageError(fmt::format("id '{}' is on both lists of held-out ids", id));
+        if (split_.side_of[it->second] != side)
+          throw UsageError(fmt::format("id '{}' is on both lists of held-out ids", id));
         continue;
       }
       Group& group = groups_[group_of_[it->second]];
       if (group.fixed && group.side != side)
-        throw UsageError(fmt::format("'{}' is to be held out for {}, but its text is also held out for {}", id, to_string(side), to_string(group.side)));
+        throw UsageError(fmt::format("'{}' is to be held out for {}, but its text is also held out for {}", id,
+                                     to_string(side), to_string(group.side)));
       group.fixed = true;
       group.side = side;
       exact_[it->second] = true;
@@ -190,7 +200,8 @@ class Splitter {
     std::int64_t open = 0;
     for (const Group& group : groups_) open += !group.fixed;
     if (!most || open < 2)
-      throw DataError(fmt::format("the {} side would stay empty: {} different texts cannot be shared out", to_string(side), groups_.size()),
+      throw DataError(fmt::format("the {} side would stay empty: {} different texts cannot be shared out",
+                                  to_string(side), groups_.size()),
                       "import more data, or hold nothing out (--valid 0)");
     take(most->front(), side);
   }
@@ -203,11 +214,19 @@ class Splitter {
         bool listed = group.side != Side::train && is_listed(group);
         split_.side_of[i] = listed ? Side::unused : group.side;
       }
-    for (Side side : split_.side_of) ++(side == Side::train ? split_.train : side == Side::valid ? split_.valid : side == Side::test ? split_.test : split_.unused);
+    for (Side side : split_.side_of)
+      ++(side == Side::train   ? split_.train
+         : side == Side::valid ? split_.valid
+         : side == Side::test  ? split_.test
+                               : split_.unused);
     if (split_.train == 0)
       throw DataError("the train side would stay empty: every text is held out", "hold out fewer utterances");
-    if (split_.unused) split_.notes.push_back(fmt::format("{} utterances have the text of a held-out one and are left out of training", split_.unused));
-    if (leaks_) split_.notes.push_back(fmt::format("{} utterances were moved from the side their source gives: their text is held out", leaks_));
+    if (split_.unused)
+      split_.notes.push_back(
+          fmt::format("{} utterances have the text of a held-out one and are left out of training", split_.unused));
+    if (leaks_)
+      split_.notes.push_back(
+          fmt::format("{} utterances were moved from the side their source gives: their text is held out", leaks_));
   }
 
   bool is_listed(const Group& group) const {
@@ -226,6 +245,8 @@ class Splitter {
 
 }  // namespace
 
-Split make_split(std::span<const Utterance> utterances, const SplitOptions& options) { return Splitter(utterances, options).run(); }
+Split make_split(std::span<const Utterance> utterances, const SplitOptions& options) {
+  return Splitter(utterances, options).run();
+}
 
 }  // namespace timbre::corpus

@@ -18,9 +18,10 @@ struct SplitOptions {
   std::int64_t seed = 1;
   double valid = 0.05;  ///< below 1: share of utterances; otherwise a number of them
   double test = 0;
-  std::vector<std::string> valid_ids, test_ids;  ///< exactly these, instead of the numbers; same texts elsewhere become unused
-  std::string valid_list, test_list;             ///< files with one id a line, added to the lists above
-  bool use_source = true;  ///< an utterance's own split (train, valid, test in the source) wins
+  std::vector<std::string> valid_ids,
+      test_ids;                       ///< exactly these, instead of the numbers; same texts elsewhere become unused
+  std::string valid_list, test_list;  ///< files with one id a line, added to the lists above
+  bool use_source = true;             ///< an utterance's own split (train, valid, test in the source) wins
 };
 config::Fields fields(SplitOptions& options);
 

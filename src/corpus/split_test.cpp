@@ -67,7 +67,8 @@ TEST(Split, SharesAndSpeakersAreInProportion) {
 
 std::vector<Utterance> ten() {
   std::vector<Utterance> all(10);
-  for (std::size_t i = 0; i < all.size(); ++i) all[i].id = "u" + std::to_string(i), all[i].text = "text " + std::to_string(i / 2);
+  for (std::size_t i = 0; i < all.size(); ++i)
+    all[i].id = "u" + std::to_string(i), all[i].text = "text " + std::to_string(i / 2);
   return all;
 }
 

@@ -52,8 +52,9 @@ Distribution describe(std::vector<double> values) {
 }
 
 json to_json(const Distribution& d) {
-  return {{"count", d.count}, {"total", d.total}, {"mean", d.mean}, {"std", d.std}, {"min", d.min}, {"25%", d.p25},     {"50%", d.p50},
-          {"75%", d.p75},     {"99%", d.p99},     {"99.5%", d.p995}, {"99.9%", d.p999}, {"max", d.max}};
+  return {{"count", d.count}, {"total", d.total}, {"mean", d.mean},  {"std", d.std},
+          {"min", d.min},     {"25%", d.p25},     {"50%", d.p50},    {"75%", d.p75},
+          {"99%", d.p99},     {"99.5%", d.p995},  {"99.9%", d.p999}, {"max", d.max}};
 }
 
 CorpusStats corpus_stats(std::span<const Utterance> utterances) {
@@ -93,7 +94,8 @@ namespace {
 
 json groups_json(const std::map<std::string, SpeakerStats>& groups) {
   json all = json::object();
-  for (const auto& [name, s] : groups) all[name] = {{"utterances", s.utterances}, {"duration_s", s.duration_s}, {"characters", s.characters}};
+  for (const auto& [name, s] : groups)
+    all[name] = {{"utterances", s.utterances}, {"duration_s", s.duration_s}, {"characters", s.characters}};
   return all;
 }
 
@@ -138,9 +140,11 @@ class Grid {
 
 std::string shown_name(const std::string& name) { return name.empty() ? "(not named)" : name; }
 
-std::string groups_text(const std::string& title, const std::map<std::string, SpeakerStats>& groups, std::int64_t most) {
+std::string groups_text(const std::string& title, const std::map<std::string, SpeakerStats>& groups,
+                        std::int64_t most) {
   std::vector<std::pair<std::string, SpeakerStats>> order(groups.begin(), groups.end());
-  std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.second.duration_s > b.second.duration_s; });
+  std::stable_sort(order.begin(), order.end(),
+                   [](const auto& a, const auto& b) { return a.second.duration_s > b.second.duration_s; });
   std::string text = title + "\n";
   std::int64_t shown = 0;
   for (const auto& [name, s] : order) {
@@ -148,15 +152,17 @@ std::string groups_text(const std::string& title, const std::map<std::string, Sp
       text += fmt::format("  … {} more\n", order.size() - static_cast<std::size_t>(most));
       break;
     }
-    text += fmt::format("  {:<24} {:>8} clips  {}  {:.1f} characters/s\n", shown_name(name), s.utterances, clock_text(s.duration_s),
+    text += fmt::format("  {:<24} {:>8} clips  {}  {:.1f} characters/s\n", shown_name(name), s.utterances,
+                        clock_text(s.duration_s),
                         s.duration_s > 0 ? static_cast<double>(s.characters) / s.duration_s : 0.0);
   }
   return text;
 }
 
 std::string spread_text(const std::string& name, const Distribution& d) {
-  return fmt::format("  {:<18} mean {:.1f}, std {:.1f}, min {:.1f}, 25 % {:.1f}, 50 % {:.1f}, 75 % {:.1f}, 99 % {:.1f}, max {:.1f}\n", name, d.mean, d.std, d.min,
-                     d.p25, d.p50, d.p75, d.p99, d.max);
+  return fmt::format(
+      "  {:<18} mean {:.1f}, std {:.1f}, min {:.1f}, 25 % {:.1f}, 50 % {:.1f}, 75 % {:.1f}, 99 % {:.1f}, max {:.1f}\n",
+      name, d.mean, d.std, d.min, d.p25, d.p50, d.p75, d.p99, d.max);
 }
 
 }  // namespace
@@ -175,26 +181,41 @@ json to_json(const CorpusStats& s) {
           {"distinct_characters", s.distinct_characters}};
 }
 
-std::string describe_table(const Distribution& d, std::int64_t recordings, std::int64_t features, std::int64_t supervisions) {
-  std::vector<std::vector<std::string>> rows = {{"Cuts count:", std::to_string(d.count)}, {"Total duration (hh:mm:ss)", clock_text(d.total)}};
-  for (auto [name, value] : {std::pair("mean", d.mean), {"std", d.std}, {"min", d.min}, {"25%", d.p25}, {"50%", d.p50}, {"75%", d.p75}, {"99%", d.p99},
-                             {"99.5%", d.p995}, {"99.9%", d.p999}, {"max", d.max}})
+std::string describe_table(const Distribution& d, std::int64_t recordings, std::int64_t features,
+                           std::int64_t supervisions) {
+  std::vector<std::vector<std::string>> rows = {{"Cuts count:", std::to_string(d.count)},
+                                                {"Total duration (hh:mm:ss)", clock_text(d.total)}};
+  for (auto [name, value] : {std::pair("mean", d.mean),
+                             {"std", d.std},
+                             {"min", d.min},
+                             {"25%", d.p25},
+                             {"50%", d.p50},
+                             {"75%", d.p75},
+                             {"99%", d.p99},
+                             {"99.5%", d.p995},
+                             {"99.9%", d.p999},
+                             {"max", d.max}})
     rows.push_back({name, fmt::format("{:.1f}", value)});
-  for (auto [name, count] : {std::pair("Recordings available:", recordings), {"Features available:", features}, {"Supervisions available:", supervisions}})
+  for (auto [name, count] : {std::pair("Recordings available:", recordings),
+                             {"Features available:", features},
+                             {"Supervisions available:", supervisions}})
     if (count >= 0) rows.push_back({name, std::to_string(count)});
   return Grid(std::move(rows)).fancy();
 }
 
 std::string to_text(const CorpusStats& s, std::int64_t speakers) {
   std::string text = describe_table(s.duration_s, -1, -1, -1);
-  text += "\ntext\n" + spread_text("characters", s.characters) + spread_text("words", s.words) + spread_text("characters/s", s.characters_per_s);
+  text += "\ntext\n" + spread_text("characters", s.characters) + spread_text("words", s.words) +
+          spread_text("characters/s", s.characters_per_s);
   text += fmt::format("  {} distinct texts, {} distinct characters\n", s.distinct_texts, s.distinct_characters);
   text += "\n" + groups_text(fmt::format("speakers ({})", s.speakers.size()), s.speakers, speakers);
-  if (s.languages.size() > 1 || !s.languages.begin()->first.empty()) text += "\n" + groups_text("languages", s.languages, speakers);
+  if (s.languages.size() > 1 || !s.languages.begin()->first.empty())
+    text += "\n" + groups_text("languages", s.languages, speakers);
   if (!s.splits.empty()) text += "\n" + groups_text("splits of the source", s.splits, speakers);
   text += "\naudio\n";
   for (const auto& [rate, count] : s.rates_hz) text += fmt::format("  {} Hz: {} clips\n", rate, count);
-  for (const auto& [channels, count] : s.channels) text += fmt::format("  {} channel{}: {} clips\n", channels, channels == 1 ? "" : "s", count);
+  for (const auto& [channels, count] : s.channels)
+    text += fmt::format("  {} channel{}: {} clips\n", channels, channels == 1 ? "" : "s", count);
   return text;
 }
 

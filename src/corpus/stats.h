@@ -25,7 +25,10 @@ struct Distribution {
 Distribution describe(std::vector<double> values);
 nlohmann::json to_json(const Distribution& distribution);
 
-struct SpeakerStats { std::int64_t utterances = 0, characters = 0; double duration_s = 0; };
+struct SpeakerStats {
+  std::int64_t utterances = 0, characters = 0;
+  double duration_s = 0;
+};
 
 struct CorpusStats {
   Distribution duration_s, characters, characters_per_s, words;
@@ -40,6 +43,7 @@ nlohmann::json to_json(const CorpusStats& stats);
 std::string to_text(const CorpusStats& stats, std::int64_t speakers = 20);
 
 /// The table alone, drawn as lhotse draws it (tabulate's "fancy_grid"). A negative count leaves its row out.
-std::string describe_table(const Distribution& durations, std::int64_t recordings, std::int64_t features, std::int64_t supervisions);
+std::string describe_table(const Distribution& durations, std::int64_t recordings, std::int64_t features,
+                           std::int64_t supervisions);
 
 }  // namespace timbre::corpus

@@ -36,7 +36,8 @@ std::vector<std::pair<std::string, std::string>> cells(const std::string& table)
     if (!line.starts_with("│")) continue;
     std::vector<std::string> parts;
     std::string rest = line;
-    for (std::size_t at; (at = rest.find("│")) != std::string::npos; rest = rest.substr(at + 3)) parts.emplace_back(trim(rest.substr(0, at)));
+    for (std::size_t at; (at = rest.find("│")) != std::string::npos; rest = rest.substr(at + 3))
+      parts.emplace_back(trim(rest.substr(0, at)));
     rows.emplace_back(parts.at(1), parts.at(2));
   }
   return rows;
@@ -59,12 +60,8 @@ void expect_described(const std::string& cuts, const std::string& table) {
   EXPECT_EQ(trim(got), trim(want));
 }
 
-TEST(Stats, DurationTableIsLhotsesCellForCell) {
-  expect_described("statistics_cuts.jsonl", "statistics_describe.txt");
-}
-TEST(Stats, DurationTableOfExtremes) {
-  expect_described("statistics_cuts_odd.jsonl", "statistics_odd_describe.txt");
-}
+TEST(Stats, DurationTableIsLhotsesCellForCell) { expect_described("statistics_cuts.jsonl", "statistics_describe.txt"); }
+TEST(Stats, DurationTableOfExtremes) { expect_described("statistics_cuts_odd.jsonl", "statistics_odd_describe.txt"); }
 
 Utterance utterance(const char* id, const char* text, const char* speaker, double duration_s, std::int64_t rate_hz) {
   Utterance u;
@@ -78,7 +75,8 @@ Utterance utterance(const char* id, const char* text, const char* speaker, doubl
 }
 
 TEST(Stats, CountsByGroup) {
-  std::vector<Utterance> all = {utterance("a", "héllo you", "x", 2, 16000), utterance("b", "Hello, you!", "y", 1, 22050),
+  std::vector<Utterance> all = {utterance("a", "héllo you", "x", 2, 16000),
+                                utterance("b", "Hello, you!", "y", 1, 22050),
                                 utterance("c", "hello YOU", "x", 4, 16000)};
   all[2].split = "test";
   CorpusStats stats = corpus_stats(all);

@@ -46,8 +46,10 @@ class Cursor {
     std::int64_t lines = 0;
     for (; i < text_.size(); ++i) {
       if (text_[i] == '"') {
-        if (i + 1 < text_.size() && text_[i + 1] == '"') value += text_[++i];
-        else break;
+        if (i + 1 < text_.size() && text_[i + 1] == '"')
+          value += text_[++i];
+        else
+          break;
       } else {
         if (text_[i] == '\n' && ++lines > kLongestCellLines) break;
         value += text_[i];
@@ -107,7 +109,8 @@ std::string format_record(const std::vector<std::string>& cells, char delimiter,
   std::string line;
   for (std::size_t i = 0; i < cells.size(); ++i) {
     if (i) line += delimiter;
-    bool quote = quotes == Quotes::doubled && cells[i].find_first_of(std::string("\"\r\n") + delimiter) != std::string::npos;
+    bool quote =
+        quotes == Quotes::doubled && cells[i].find_first_of(std::string("\"\r\n") + delimiter) != std::string::npos;
     if (!quote) {
       line += cells[i];
       continue;

@@ -14,8 +14,8 @@ struct Record {
 
 enum class Quotes { none, doubled };
 
-/// Cuts `text` into records. CRLF, CR and LF end lines; blank lines are left out. With Quotes::doubled, "…" may hold the
-/// delimiter, line breaks (at most 20) and "" for a quote. A quote that does not open a whole cell is an ordinary
+/// Cuts `text` into records. CRLF, CR and LF end lines; blank lines are left out. With Quotes::doubled, "…" may hold
+/// the delimiter, line breaks (at most 20) and "" for a quote. A quote that does not open a whole cell is an ordinary
 /// character, so `"Hello," he said` stays what it is.
 std::vector<Record> parse_table(std::string_view text, char delimiter, Quotes quotes);
 

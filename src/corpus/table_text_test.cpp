@@ -17,7 +17,8 @@ Cells cells(std::string_view text, char delimiter, Quotes quotes = Quotes::doubl
 
 TEST(TableText, CellsQuotesAndLineEnds) {
   EXPECT_THAT(cells("a|b c|", '|'), ElementsAre("a", "b c", ""));
-  EXPECT_THAT(cells("\"a,b\",\"say \"\"hi\"\"\",\"two\nlines\"\n", ','), ElementsAre("a,b", "say \"hi\"", "two\nlines"));
+  EXPECT_THAT(cells("\"a,b\",\"say \"\"hi\"\"\",\"two\nlines\"\n", ','),
+              ElementsAre("a,b", "say \"hi\"", "two\nlines"));
   EXPECT_THAT(cells("a.wav,\"Hello,\" he said\n", ','), ElementsAre("a.wav", "\"Hello", "\" he said"));
   EXPECT_THAT(cells("a.wav\t\"Hello,\" he said\r\n", '\t'), ElementsAre("a.wav", "\"Hello,\" he said"));
   EXPECT_THAT(cells("a.wav|\"quoted\"", '|', Quotes::none), ElementsAre("a.wav", "\"quoted\""));
@@ -68,9 +69,11 @@ TEST(TableText, NothingIsLostWhateverTheBytes) {
     Philox rng(seed);
     std::string text;
     for (auto n = rng.below(60); n > 0; --n) text += "ab|\"\n\r"[rng.below(6)];
-    std::size_t letters = std::count_if(text.begin(), text.end(), [](char c) { return c == 'a' || c == 'b'; }), found = 0;
+    std::size_t letters = std::count_if(text.begin(), text.end(), [](char c) { return c == 'a' || c == 'b'; }),
+                found = 0;
     for (const Record& record : parse_table(text, '|', Quotes::doubled))
-      for (const std::string& cell : record.cells) found += std::count_if(cell.begin(), cell.end(), [](char c) { return c == 'a' || c == 'b'; });
+      for (const std::string& cell : record.cells)
+        found += std::count_if(cell.begin(), cell.end(), [](char c) { return c == 'a' || c == 'b'; });
     ASSERT_EQ(found, letters) << "seed " << seed;
   }
 }
@@ -84,7 +87,9 @@ TEST(TableText, DelimiterIsTheOneThatFits) {
 }
 
 TEST(TableText, Utf16OfSpreadsheets) {
-  const char bytes[] = "\xFF\xFE" "a\0\t\0\xE9\0\x3D\xD8\x00\xDE";
+  const char bytes[] =
+      "\xFF\xFE"
+      "a\0\t\0\xE9\0\x3D\xD8\x00\xDE";
   EXPECT_EQ(from_utf16(std::string(bytes, sizeof bytes - 1)), "a\té😀");
   EXPECT_EQ(from_utf16("plain"), "plain");
 }

@@ -51,8 +51,10 @@ inline std::vector<std::string> read_lines(const fs::path& path) {
   return lines;
 }
 
-/// Something speech-like: a voiced tone with harmonics in syllables of 0.2 s, silence around it. Different seeds differ.
-inline std::vector<float> babble(double seconds, std::int64_t rate_hz, std::uint64_t seed = 1, double level = 0.3, double edge_s = 0.1) {
+/// Something speech-like: a voiced tone with harmonics in syllables of 0.2 s, silence around it. Different seeds
+/// differ.
+inline std::vector<float> babble(double seconds, std::int64_t rate_hz, std::uint64_t seed = 1, double level = 0.3,
+                                 double edge_s = 0.1) {
   auto count = static_cast<std::size_t>(seconds * static_cast<double>(rate_hz));
   std::vector<float> wave_N(count, 0.0f);
   Philox rng(seed);
@@ -61,7 +63,8 @@ inline std::vector<float> babble(double seconds, std::int64_t rate_hz, std::uint
     double t = static_cast<double>(i) / static_cast<double>(rate_hz);
     if (t < edge_s || t > seconds - edge_s) continue;
     double syllable = 0.6 + 0.4 * std::sin(2 * M_PI * t / 0.2), phase = 2 * M_PI * pitch_hz * t;
-    double x = 0.6 * std::sin(phase) + 0.3 * std::sin(2 * phase + 1) + 0.1 * std::sin(5 * phase + 2) + 0.02 * (rng.uniform() - 0.5);
+    double x = 0.6 * std::sin(phase) + 0.3 * std::sin(2 * phase + 1) + 0.1 * std::sin(5 * phase + 2) +
+               0.02 * (rng.uniform() - 0.5);
     wave_N[i] = static_cast<float>(level * syllable * x);
   }
   return wave_N;
@@ -77,8 +80,8 @@ struct RawWav {
     std::string data;
     for (float x : interleaved) data += u16(std::lround(std::max(-1.0f, std::min(1.0f, x)) * 32767));
     std::int64_t claimed = claimed_bytes < 0 ? std::int64_t(data.size()) : claimed_bytes;
-    return "RIFF" + u32(36 + claimed) + "WAVEfmt " + u32(16) + u16(1) + u16(channels) + u32(rate_hz) + u32(rate_hz * channels * 2) + u16(channels * 2) +
-           u16(16) + "data" + u32(claimed) + data;
+    return "RIFF" + u32(36 + claimed) + "WAVEfmt " + u32(16) + u16(1) + u16(channels) + u32(rate_hz) +
+           u32(rate_hz * channels * 2) + u16(channels * 2) + u16(16) + "data" + u32(claimed) + data;
   }
 };
 
@@ -89,9 +92,11 @@ inline void write_clip(const fs::path& path, const std::vector<float>& wave_N, s
 
 /// Texts that differ, with so many characters.
 inline std::string sentence(std::size_t number, std::size_t characters) {
-  static const std::vector<std::string> kWords = {"amber", "breeze", "candle", "dinner", "ember", "forest", "garden", "harbor", "island", "jungle", "kettle", "lantern"};
+  static const std::vector<std::string> kWords = {"amber",  "breeze", "candle", "dinner", "ember",  "forest",
+                                                  "garden", "harbor", "island", "jungle", "kettle", "lantern"};
   std::string text;
-  for (std::size_t n = number + 1; text.size() < characters; n = n * 7 + 3) text += (text.empty() ? "" : " ") + kWords[n % kWords.size()];
+  for (std::size_t n = number + 1; text.size() < characters; n = n * 7 + 3)
+    text += (text.empty() ? "" : " ") + kWords[n % kWords.size()];
   text += " " + std::string(1, char('a' + number % 26)) + std::string(1, char('a' + number / 26 % 26));
   return text;
 }

@@ -19,7 +19,8 @@ struct Options {
 };
 
 constexpr const char* kLayout =
-    "the packages asterisk-core-sounds-XX-g722 and asterisk-core-sounds-XX (.deb files, or folders they were unpacked into): "
+    "the packages asterisk-core-sounds-XX-g722 and asterisk-core-sounds-XX (.deb files, or folders they were unpacked "
+    "into): "
     "clips named as in core-sounds-XX.txt";
 
 /// Best first: raw G.722 is 16 kHz, Asterisk's own .wav and the rest are 8 kHz.
@@ -27,20 +28,22 @@ const std::vector<std::string> kEndings = {".g722", ".sln16", ".flac", ".wav", "
 
 /// What lies in the sources.
 struct Found {
-  std::map<std::string, fs::path> texts;                    ///< language → core-sounds-XX.txt
+  std::map<std::string, fs::path> texts;                          ///< language → core-sounds-XX.txt
   std::map<std::string, std::map<std::string, fs::path>> voices;  ///< folder of a voice → prompt name → clip
   std::vector<fs::path> copyrights;
 };
 
 std::size_t rank(const fs::path& clip) {
-  return static_cast<std::size_t>(std::find(kEndings.begin(), kEndings.end(), ascii_lower(clip.extension().string())) - kEndings.begin());
+  return static_cast<std::size_t>(std::find(kEndings.begin(), kEndings.end(), ascii_lower(clip.extension().string())) -
+                                  kEndings.begin());
 }
 
 /// "core-sounds-en.txt.gz" → "en"; "" for other files.
 std::string language_of_texts(const std::string& name) {
   std::string stem = name.ends_with(".gz") ? name.substr(0, name.size() - 3) : name;
   for (const char* prefix : {"core-sounds-", "extra-sounds-"})
-    if (stem.starts_with(prefix) && stem.ends_with(".txt")) return stem.substr(std::string(prefix).size(), stem.size() - std::string(prefix).size() - 4);
+    if (stem.starts_with(prefix) && stem.ends_with(".txt"))
+      return stem.substr(std::string(prefix).size(), stem.size() - std::string(prefix).size() - 4);
   return {};
 }
 
@@ -51,9 +54,12 @@ Found look(const std::vector<fs::path>& roots) {
     for (const auto& entry : fs::recursive_directory_iterator(root, fs::directory_options::skip_permission_denied)) {
       if (!entry.is_regular_file()) continue;
       std::string name = entry.path().filename().string();
-      if (std::string language = language_of_texts(name); !language.empty()) found.texts.emplace(language, entry.path());
-      else if (name == "copyright" || name.starts_with("CREDITS") || name.starts_with("LICENSE")) found.copyrights.push_back(entry.path());
-      else if (rank(entry.path()) < kEndings.size()) clips[entry.path().parent_path()].push_back(entry.path());
+      if (std::string language = language_of_texts(name); !language.empty())
+        found.texts.emplace(language, entry.path());
+      else if (name == "copyright" || name.starts_with("CREDITS") || name.starts_with("LICENSE"))
+        found.copyrights.push_back(entry.path());
+      else if (rank(entry.path()) < kEndings.size())
+        clips[entry.path().parent_path()].push_back(entry.path());
     }
   }
   std::sort(found.copyrights.begin(), found.copyrights.end());
@@ -81,8 +87,8 @@ std::string choose_voice(const Found& found, const std::string& language) {
   }
   if (fit.size() == 1) return fit[0];
   if (fit.empty() && found.voices.size() == 1) return found.voices.begin()->first;
-  throw DataError(fmt::format("{} folders of clips for language '{}': {}; expected one", fit.empty() ? "no" : std::to_string(fit.size()), language,
-                              join(names, ", ")),
+  throw DataError(fmt::format("{} folders of clips for language '{}': {}; expected one",
+                              fit.empty() ? "no" : std::to_string(fit.size()), language, join(names, ", ")),
                   "give the folder of one voice as the source");
 }
 
@@ -91,15 +97,17 @@ std::string choose_language(const Found& found, const std::string& wanted) {
   for (const auto& [language, path] : found.texts) languages.push_back(language);
   std::string base = wanted.substr(0, wanted.find_first_of("-_"));
   if (languages.empty())
-    throw DataError(fmt::format("no core-sounds-XX.txt among the sources; expected {}", kLayout),
-                    "apt-get download asterisk-core-sounds-en, and give that file as one more source (or --asterisk.texts FILE)");
+    throw DataError(
+        fmt::format("no core-sounds-XX.txt among the sources; expected {}", kLayout),
+        "apt-get download asterisk-core-sounds-en, and give that file as one more source (or --asterisk.texts FILE)");
   if (!wanted.empty()) {
     for (const std::string& name : {wanted, base})
       if (found.texts.contains(name)) return name;
     throw UsageError(fmt::format("--language {}: the sources hold {}", wanted, join(languages, ", ")));
   }
   if (languages.size() > 1)
-    throw UsageError(fmt::format("the sources hold several languages: {}", join(languages, ", ")), fmt::format("--language {}", languages[0]));
+    throw UsageError(fmt::format("the sources hold several languages: {}", join(languages, ", ")),
+                     fmt::format("--language {}", languages[0]));
   return languages[0];
 }
 
@@ -113,7 +121,8 @@ VoiceName parse_voice(const std::string& folder, const std::string& language) {
   return {language, ""};
 }
 
-void read_prompts(const fs::path& texts, const std::map<std::string, fs::path>& clips, const Entry& pattern, const Options& options, EntrySink& sink) {
+void read_prompts(const fs::path& texts, const std::map<std::string, fs::path>& clips, const Entry& pattern,
+                  const Options& options, EntrySink& sink) {
   std::map<std::string, std::vector<std::string>> folded;  ///< lower-case name → names of clips
   for (const auto& [name, clip] : clips) folded[ascii_lower(name)].push_back(name);
   std::set<std::string> used;
@@ -131,7 +140,8 @@ void read_prompts(const fs::path& texts, const std::map<std::string, fs::path>& 
     Prompt prompt = read_prompt(trim(line.substr(colon + 1)));
     auto clip = clips.find(name);
     // The lists of some languages differ from the clips in upper and lower case (digits/1f for digits/1F).
-    if (auto near = folded.find(ascii_lower(name)); clip == clips.end() && near != folded.end() && near->second.size() == 1)
+    if (auto near = folded.find(ascii_lower(name));
+        clip == clips.end() && near != folded.end() && near->second.size() == 1)
       clip = clips.find(near->second[0]);
     if (clip != clips.end()) used.insert(clip->first);
     Reject reject{texts.string(), number, prompt.fault, name, std::string(trim(line.substr(colon + 1)))};
@@ -167,7 +177,8 @@ void read(const std::vector<fs::path>& sources, const Options& options, const Im
     }
   }
   Found found = look(roots);
-  if (found.voices.empty()) throw DataError(fmt::format("{}: no clips in it; expected {}", sources[0].string(), kLayout));
+  if (found.voices.empty())
+    throw DataError(fmt::format("{}: no clips in it; expected {}", sources[0].string(), kLayout));
   if (!options.texts.empty()) {
     std::string language = language_of_texts(fs::path(options.texts).filename().string());
     found.texts = {{language.empty() ? common.language : language, fs::path(options.texts)}};
@@ -194,7 +205,8 @@ void read(const std::vector<fs::path>& sources, const Options& options, const Im
 config::Fields fields(Options& o) {
   config::Fields f;
   f.add("texts", o.texts, "the list of texts, where it is not among the sources").metavar("FILE");
-  f.add("speech", o.speech, "strict leaves out prompts whose text may not be what is said (words in brackets, lost letters)")
+  f.add("speech", o.speech,
+        "strict leaves out prompts whose text may not be what is said (words in brackets, lost letters)")
       .choices({"strict", "all"});
   return f;
 }
@@ -208,9 +220,8 @@ void register_importer_asterisk(Importers& importers) {
                     .summary = "prompts of the Asterisk telephone system, as Debian packages them (en es fr it ru)",
                     .layout = kLayout,
                     .fields = fields(*options),
-                    .read = [options](const std::vector<fs::path>& sources, const ImportOptions& common, EntrySink& sink) {
-                      read(sources, *options, common, sink);
-                    }};
+                    .read = [options](const std::vector<fs::path>& sources, const ImportOptions& common,
+                                      EntrySink& sink) { read(sources, *options, common, sink); }};
   });
 }
 

@@ -9,8 +9,8 @@
 #include "corpus/importer.h"
 #include "corpus/table_text.h"
 
-/// One folder a speaker, a text beside each clip: <speaker>/<utt>.wav with <utt>.lab, .txt or .TextGrid (Montreal Forced
-/// Aligner, ming024's raw_path, fish-speech).
+/// One folder a speaker, a text beside each clip: <speaker>/<utt>.wav with <utt>.lab, .txt or .TextGrid (Montreal
+/// Forced Aligner, ming024's raw_path, fish-speech).
 namespace timbre::corpus {
 
 namespace {
@@ -19,7 +19,8 @@ struct Options {
   std::string text = "auto", textgrids;
 };
 
-constexpr const char* kLayout = "a folder of <speaker>/<utt>.wav with <utt>.lab, <utt>.txt or <utt>.TextGrid beside each";
+constexpr const char* kLayout =
+    "a folder of <speaker>/<utt>.wav with <utt>.lab, <utt>.txt or <utt>.TextGrid beside each";
 
 const std::vector<std::pair<std::string, std::string>> kTexts = {
     {"lab", ".lab"}, {"txt", ".txt"}, {"txt", ".normalized.txt"}, {"textgrid", ".TextGrid"}, {"textgrid", ".textgrid"}};
@@ -41,7 +42,8 @@ std::string words_of(const align::Tier& tier) {
 
 class LabReader {
  public:
-  LabReader(fs::path root, const Options& options, EntrySink& sink) : root_(std::move(root)), options_(options), sink_(sink) {}
+  LabReader(fs::path root, const Options& options, EntrySink& sink)
+      : root_(std::move(root)), options_(options), sink_(sink) {}
 
   void read() {
     visit(root_);
@@ -53,9 +55,12 @@ class LabReader {
   void visit(const fs::path& folder) {
     std::vector<fs::path> clips, folders;
     for (const auto& entry : fs::directory_iterator(folder)) {
-      if (entry.is_directory()) folders.push_back(entry.path());
-      else if (entry.is_regular_file() && is_clip(entry.path())) clips.push_back(entry.path());
-      else if (entry.is_regular_file() && entry.path().extension() == ".lab") check_clip(entry.path());
+      if (entry.is_directory())
+        folders.push_back(entry.path());
+      else if (entry.is_regular_file() && is_clip(entry.path()))
+        clips.push_back(entry.path());
+      else if (entry.is_regular_file() && entry.path().extension() == ".lab")
+        check_clip(entry.path());
     }
     std::sort(clips.begin(), clips.end());
     std::sort(folders.begin(), folders.end());
@@ -104,8 +109,8 @@ class LabReader {
     return {};
   }
 
-  /// A "words" tier is a finished alignment of one utterance. Other tiers are what an aligner is given: a tier a speaker,
-  /// an interval an utterance.
+  /// A "words" tier is a finished alignment of one utterance. Other tiers are what an aligner is given: a tier a
+  /// speaker, an interval an utterance.
   void take_grid(const fs::path& file, Entry entry) {
     align::TextGrid grid;
     try {
@@ -142,8 +147,10 @@ class LabReader {
 
 config::Fields fields(Options& o) {
   config::Fields f;
-  f.add("text", o.text, "what to read beside each clip; auto takes the first there is, in this order").choices({"auto", "lab", "txt", "textgrid"});
-  f.add("textgrids", o.textgrids, "folder of <speaker>/<utt>.TextGrid, where they are apart; noted in the manifest").metavar("DIR");
+  f.add("text", o.text, "what to read beside each clip; auto takes the first there is, in this order")
+      .choices({"auto", "lab", "txt", "textgrid"});
+  f.add("textgrids", o.textgrids, "folder of <speaker>/<utt>.TextGrid, where they are apart; noted in the manifest")
+      .metavar("DIR");
   return f;
 }
 
@@ -158,7 +165,8 @@ void register_importer_lab(Importers& importers) {
                     .fields = fields(*options),
                     .read = [options](const std::vector<fs::path>& sources, const ImportOptions&, EntrySink& sink) {
                       for (const fs::path& source : sources) {
-                        if (!fs::is_directory(source)) throw DataError(fmt::format("{}: not a folder; expected {}", source.string(), kLayout));
+                        if (!fs::is_directory(source))
+                          throw DataError(fmt::format("{}: not a folder; expected {}", source.string(), kLayout));
                         LabReader(source, *options, sink).read();
                       }
                     }};

@@ -49,7 +49,8 @@ void read(const fs::path& source, const Options& options, EntrySink& sink) {
     std::vector<std::string> cells = split(line, '|');
     std::string file = table.string();
     if (cells.size() < 2 || cells.size() > 3) {
-      sink.reject({file, number, "not 2 or 3 columns", fmt::format("{} columns; expected id|text|normalised text", cells.size()), std::string(line)});
+      sink.reject({file, number, "not 2 or 3 columns",
+                   fmt::format("{} columns; expected id|text|normalised text", cells.size()), std::string(line)});
       continue;
     }
     Entry entry;
@@ -76,7 +77,8 @@ void read(const fs::path& source, const Options& options, EntrySink& sink) {
 
 config::Fields fields(Options& o) {
   config::Fields f;
-  f.add("text", o.text, "the third column, or the second where that is empty; or always the second").choices({"normalized", "raw"});
+  f.add("text", o.text, "the third column, or the second where that is empty; or always the second")
+      .choices({"normalized", "raw"});
   return f;
 }
 

@@ -10,8 +10,8 @@
 #include "corpus/importer.h"
 #include "corpus/table_text.h"
 
-/// Tables: `file|text`, `id|speaker|text`, CSV or TSV with a header. Delimiter and header are found out; what is not sure
-/// is asked for (--table.columns), never guessed.
+/// Tables: `file|text`, `id|speaker|text`, CSV or TSV with a header. Delimiter and header are found out; what is not
+/// sure is asked for (--table.columns), never guessed.
 namespace timbre::corpus {
 
 namespace {
@@ -21,13 +21,16 @@ struct Options {
   std::vector<std::string> columns;
 };
 
-constexpr const char* kLayout = "a text file of file|text or id|speaker|text lines, or CSV/TSV with a header line that names its columns";
+constexpr const char* kLayout =
+    "a text file of file|text or id|speaker|text lines, or CSV/TSV with a header line that names its columns";
 
 enum class Role { file, text, normalized, speaker, language, id, split, start, end, ignored };
 
 /// Names of columns in use.
 const std::vector<std::pair<Role, std::vector<std::string>>> kNames = {
-    {Role::file, {"file", "audio_file", "audio", "filename", "file_name", "path", "wav", "audio_path", "audio_filepath", "wav_filename", "clip", "wav_path", "filepath", "file_path"}},
+    {Role::file,
+     {"file", "audio_file", "audio", "filename", "file_name", "path", "wav", "audio_path", "audio_filepath",
+      "wav_filename", "clip", "wav_path", "filepath", "file_path"}},
     {Role::text, {"text", "transcript", "transcription", "sentence", "caption", "raw_text", "utterance"}},
     {Role::normalized, {"normalized", "normalized_text", "normalised_text", "norm_text", "text_normalized"}},
     {Role::speaker, {"speaker", "speaker_id", "spk", "spk_id", "client_id", "speaker_name", "voice"}},
@@ -36,7 +39,9 @@ const std::vector<std::pair<Role, std::vector<std::string>>> kNames = {
     {Role::split, {"split", "subset", "set"}},
     {Role::start, {"start", "start_s", "start_time", "offset"}},
     {Role::end, {"end", "end_s", "end_time"}},
-    {Role::ignored, {"-", "ignored", "duration", "duration_s", "gender", "age", "accent", "accents", "up_votes", "down_votes", "segment", "variant"}},
+    {Role::ignored,
+     {"-", "ignored", "duration", "duration_s", "gender", "age", "accent", "accents", "up_votes", "down_votes",
+      "segment", "variant"}},
 };
 
 std::optional<Role> role_of(std::string_view name) {
@@ -47,7 +52,9 @@ std::optional<Role> role_of(std::string_view name) {
   return std::nullopt;
 }
 
-bool has(const std::vector<Role>& roles, Role role) { return std::find(roles.begin(), roles.end(), role) != roles.end(); }
+bool has(const std::vector<Role>& roles, Role role) {
+  return std::find(roles.begin(), roles.end(), role) != roles.end();
+}
 
 /// A header names a text column and at least one that finds the clip.
 bool is_header(const Record& record) {
@@ -62,13 +69,17 @@ std::vector<Role> roles_of(const std::vector<std::string>& names, const std::str
   for (const std::string& name : names) {
     auto role = role_of(name);
     if (!role && strict)
-      throw UsageError(fmt::format("{}: '{}' is no column; there are file, id, text, normalized, speaker, language, split, start, end and -", where, name));
+      throw UsageError(fmt::format(
+          "{}: '{}' is no column; there are file, id, text, normalized, speaker, language, split, start, end and -",
+          where, name));
     roles.push_back(role.value_or(Role::ignored));
   }
   for (Role role : {Role::file, Role::text, Role::id, Role::speaker})
-    if (std::count(roles.begin(), roles.end(), role) > 1) throw UsageError(fmt::format("{}: a column is named twice", where), "--table.columns file,speaker,text");
+    if (std::count(roles.begin(), roles.end(), role) > 1)
+      throw UsageError(fmt::format("{}: a column is named twice", where), "--table.columns file,speaker,text");
   if (!(has(roles, Role::text) || has(roles, Role::normalized)) || !(has(roles, Role::file) || has(roles, Role::id)))
-    throw UsageError(fmt::format("{}: no column for the {}", where, has(roles, Role::file) || has(roles, Role::id) ? "text" : "clip's file"),
+    throw UsageError(fmt::format("{}: no column for the {}", where,
+                                 has(roles, Role::file) || has(roles, Role::id) ? "text" : "clip's file"),
                      "--table.columns file,speaker,text");
   return roles;
 }
@@ -85,7 +96,8 @@ std::vector<Role> guess_roles(const std::vector<Record>& records, const std::str
       second.insert(record.cells[1]);
       spaced += trim(record.cells[1]).find(' ') != std::string_view::npos;
     }
-    if (records.size() < 4 || second.size() * 2 <= records.size() || spaced * 2 <= records.size()) return {Role::file, Role::speaker, Role::text};
+    if (records.size() < 4 || second.size() * 2 <= records.size() || spaced * 2 <= records.size())
+      return {Role::file, Role::speaker, Role::text};
     throw DataError(fmt::format("{}: the second of three columns looks like text, not like speakers", table),
                     "for id|text|normalised text: timbre import ljspeech, or --table.columns file,text,normalized");
   }
@@ -94,11 +106,14 @@ std::vector<Role> guess_roles(const std::vector<Record>& records, const std::str
 }
 
 char delimiter_of(const Options& options, const std::string& text, const std::string& table) {
-  static const std::vector<std::pair<std::string, char>> kWords = {{"bar", '|'}, {"tab", '\t'}, {"comma", ','}, {"semicolon", ';'}};
+  static const std::vector<std::pair<std::string, char>> kWords = {
+      {"bar", '|'}, {"tab", '\t'}, {"comma", ','}, {"semicolon", ';'}};
   for (const auto& [word, c] : kWords)
     if (options.delimiter == word) return c;
   char found = detect_delimiter(text);
-  if (!found) throw DataError(fmt::format("{}: no delimiter cuts its lines into columns; expected {}", table, kLayout), "--table.delimiter bar|tab|comma|semicolon");
+  if (!found)
+    throw DataError(fmt::format("{}: no delimiter cuts its lines into columns; expected {}", table, kLayout),
+                    "--table.delimiter bar|tab|comma|semicolon");
   return found;
 }
 
@@ -106,7 +121,10 @@ char delimiter_of(const Options& options, const std::string& text, const std::st
 class TableReader {
  public:
   TableReader(const fs::path& table, const Options& options, EntrySink& sink)
-      : table_(table), options_(options), sink_(sink), finder_(options.audio_dir.empty() ? table.parent_path() : fs::path(options.audio_dir)) {}
+      : table_(table),
+        options_(options),
+        sink_(sink),
+        finder_(options.audio_dir.empty() ? table.parent_path() : fs::path(options.audio_dir)) {}
 
   void read() {
     std::string text = from_utf16(read_text(table_));
@@ -114,9 +132,13 @@ class TableReader {
     delimiter_ = delimiter_of(options_, text, table_.string());
     std::vector<Record> records = parse_table(text, delimiter_, delimiter_ == '|' ? Quotes::none : Quotes::doubled);
     bool header = options_.header == "yes" || (options_.header == "auto" && is_header(records.front()));
-    if (!options_.columns.empty()) roles_ = roles_of(options_.columns, "--table.columns", true);
-    else if (header) roles_ = roles_of(records.front().cells, fmt::format("{}, line {}", table_.string(), records.front().line), false);
-    else roles_ = guess_roles(records, table_.string());
+    if (!options_.columns.empty())
+      roles_ = roles_of(options_.columns, "--table.columns", true);
+    else if (header)
+      roles_ =
+          roles_of(records.front().cells, fmt::format("{}, line {}", table_.string(), records.front().line), false);
+    else
+      roles_ = guess_roles(records, table_.string());
     for (std::size_t i = header ? 1 : 0; i < records.size(); ++i) take(std::move(records[i]));
   }
 
@@ -129,24 +151,29 @@ class TableReader {
     if (delimiter_ == ',' && text_last)
       for (; cells.size() > roles_.size(); cells.pop_back()) cells[cells.size() - 2] += "," + cells.back();
     if (cells.size() != roles_.size())
-      return sink_.reject({table_.string(), record.line, "another number of columns", fmt::format("{}; expected {}", cells.size(), roles_.size()), line});
+      return sink_.reject({table_.string(), record.line, "another number of columns",
+                           fmt::format("{}; expected {}", cells.size(), roles_.size()), line});
     Entry entry;
     entry.file = table_.string();
     entry.line = record.line;
     auto cell = [&](Role role) {
       auto it = std::find(roles_.begin(), roles_.end(), role);
-      return it == roles_.end() ? std::string() : std::string(trim(cells[static_cast<std::size_t>(it - roles_.begin())]));
+      return it == roles_.end() ? std::string()
+                                : std::string(trim(cells[static_cast<std::size_t>(it - roles_.begin())]));
     };
-    std::string written = cell(Role::file), id = cell(Role::id), raw = cell(Role::text), normalized = cell(Role::normalized);
+    std::string written = cell(Role::file), id = cell(Role::id), raw = cell(Role::text),
+                normalized = cell(Role::normalized);
     auto clip = finder_.find(written.empty() ? id : written);
-    if (!clip) return sink_.reject({table_.string(), record.line, "no audio file", written.empty() ? id : written, line});
+    if (!clip)
+      return sink_.reject({table_.string(), record.line, "no audio file", written.empty() ? id : written, line});
     entry.audio = *clip;
     entry.id = id.empty() ? finder_.id_of(*clip) : id;
     entry.text = options_.text == "normalized" && !normalized.empty() ? normalized : raw.empty() ? normalized : raw;
     if (!raw.empty() && raw != entry.text) entry.extra = {{"raw_text", raw}};
     entry.speaker = cell(Role::speaker);
     entry.language = cell(Role::language);
-    if (!take_split(cell(Role::split), entry) || !take_time(cell(Role::start), entry.start_s) || !take_time(cell(Role::end), entry.end_s))
+    if (!take_split(cell(Role::split), entry) || !take_time(cell(Role::start), entry.start_s) ||
+        !take_time(cell(Role::end), entry.end_s))
       return sink_.reject({table_.string(), record.line, "unusable split or time", {}, line});
     if (entry.start_s || entry.end_s) entry.id += id.empty() ? fmt::format("_{}", record.line) : "";
     sink_.add(std::move(entry));
@@ -154,7 +181,8 @@ class TableReader {
 
   static bool take_split(const std::string& word, Entry& entry) {
     static const std::vector<std::pair<std::string, std::string>> kWords = {
-        {"", ""}, {"train", "train"}, {"valid", "valid"}, {"validation", "valid"}, {"val", "valid"}, {"dev", "valid"}, {"test", "test"}, {"eval", "test"}};
+        {"", ""},         {"train", "train"}, {"valid", "valid"}, {"validation", "valid"},
+        {"val", "valid"}, {"dev", "valid"},   {"test", "test"},   {"eval", "test"}};
     for (const auto& [from, to] : kWords)
       if (ascii_lower(word) == from) {
         entry.split = to;
@@ -185,7 +213,9 @@ void read(const fs::path& source, const Options& options, EntrySink& sink) {
       for (const char* ending : {".csv", ".tsv", ".txt", ".list"})
         if (ascii_lower(entry.path().extension().string()) == ending) tables.push_back(entry.path());
     if (tables.size() != 1)
-      throw DataError(fmt::format("{}: {} tables (.csv .tsv .txt .list) in it; expected one", source.string(), tables.size()), "give the table itself as the source");
+      throw DataError(
+          fmt::format("{}: {} tables (.csv .tsv .txt .list) in it; expected one", source.string(), tables.size()),
+          "give the table itself as the source");
     table = tables[0];
   }
   TableReader(table, options, sink).read();
@@ -195,7 +225,9 @@ config::Fields fields(Options& o) {
   config::Fields f;
   f.add("delimiter", o.delimiter, "what stands between columns").choices({"auto", "bar", "tab", "comma", "semicolon"});
   f.add("header", o.header, "whether the first line names the columns").choices({"auto", "yes", "no"});
-  f.add("columns", o.columns, "what the columns are: file id text normalized speaker language split start end, - for others").metavar("A,B,…");
+  f.add("columns", o.columns,
+        "what the columns are: file id text normalized speaker language split start end, - for others")
+      .metavar("A,B,…");
   f.add("audio_dir", o.audio_dir, "folder of the clips; default: the table's own").metavar("DIR");
   f.add("text", o.text, "which column to speak, where there are both").choices({"normalized", "raw"});
   return f;
