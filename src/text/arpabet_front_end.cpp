@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "text/clauses.h"
+#include "text/cleaners.h"
 #include "text/english_g2p.h"
 #include "text/letters.h"
 #include "text/ready_text.h"
@@ -28,9 +29,9 @@ ArpabetFrontEnd::ArpabetFrontEnd(FrontEndOptions options) : user_(std::move(opti
 std::vector<std::string> ArpabetFrontEnd::look_up(std::string_view word, std::vector<std::string>& warnings) const {
   if (const std::string* by_user = user_.find(word)) return arpabet_by_hand(*by_user);
   if (auto entry = lexicon_.find(to_lower(word)); entry != lexicon_.end()) return entry->second;
-  std::string hyphens_apart(word);
-  if (cmudict_lookup(to_lower(word)).empty()) std::replace(hyphens_apart.begin(), hyphens_apart.end(), '-', ' ');
-  EnglishPhones read = g2p_en(hyphens_apart);
+  std::string spelt = normalize_numbers(word);
+  if (cmudict_lookup(to_lower(spelt)).empty()) std::replace(spelt.begin(), spelt.end(), '-', ' ');
+  EnglishPhones read = g2p_en(spelt);
   for (const std::string& guess : read.guessed) warnings.push_back(fmt::format("'{}' is in no lexicon; its sound is a guess", guess));
   std::erase_if(read.phones, [](const std::string& phone) { return !is_arpabet(phone); });
   return read.phones;
@@ -43,15 +44,16 @@ Phonemized ArpabetFrontEnd::phonemize(std::string_view text, std::span<const Spo
     out.phones.emplace_back(symbol);
     out.word_of_phone.push_back(-1);
   };
-  const Spoken* last_by_hand = nullptr;
+  const Given* last_by_hand = nullptr;
   for (const Clause& clause : split_clauses(ready.text, "en")) {
     std::size_t before = out.phones.size();
     pause(before == 0 ? kEdgeSilence : kInnerPause);
     for (const WordSpan& span : clause.words) {
       std::string word = ready.text.substr(span.begin, span.end - span.begin);
-      const Spoken* by_hand = ready.by_hand(span.begin, span.end);
+      const Given* by_hand = ready.by_hand(span.begin, span.end);
       if (by_hand && by_hand == last_by_hand) continue;  // the second word of one given pronunciation
       last_by_hand = by_hand;
+      if (by_hand) word = by_hand->shown;
       std::vector<std::string> phones = by_hand ? arpabet_by_hand(by_hand->phones) : look_up(word, out.warnings);
       if (phones.empty()) continue;
       for (std::string& phone : phones) {

@@ -110,6 +110,7 @@ bool is_full_stop(std::string_view text, std::size_t at, std::string_view langua
     return word == "i" && language.starts_with("en");
   }
   if (word == "vs" || word == "e.g" || word == "i.e" || word == "cf") return false;
+  if (language.starts_with("de")) return is_upper(next) && (word == "usw" || word == "etc");  // every noun has a capital there
   // "the U.S. Army" but "in the U.S. It was"
   if (word.find('.') != word.npos) return begins_sentence(text.substr(behind), language);
   return is_upper(next);

@@ -1,12 +1,18 @@
 #include "text/data_table.h"
 
+#include <cstdlib>
 #include <cstring>
+#include <vector>
+
+#include "base/error.h"
+#include "base/files.h"
 
 // Laid down by cmake/packages/text.cmake.
 extern "C" {
 extern const unsigned char timbre_text_decompose[], timbre_text_compose[], timbre_text_combining[], timbre_text_lower[],
-    timbre_text_unidecode[], timbre_text_cmudict[], timbre_text_pinyin_characters[], timbre_text_pinyin_phrases[],
+    timbre_text_cmudict[], timbre_text_pinyin_characters[], timbre_text_pinyin_phrases[],
     timbre_text_homographs[], timbre_text_g2p_network[];
+extern const char timbre_text_share[];  // the build's own share folder
 }
 
 namespace timbre::text {
@@ -16,6 +22,16 @@ std::uint32_t read_u32(const unsigned char* at) {
   std::uint32_t v;
   std::memcpy(&v, at, sizeof v);
   return v;
+}
+
+fs::path share_file(const char* name) {
+  const char* chosen = std::getenv("TIMBRE_SHARE");
+  std::vector<fs::path> folders = {program_folder() / "share", timbre_text_share};
+  if (chosen && *chosen) folders = {chosen};
+  for (const fs::path& folder : folders)
+    if (fs::exists(folder / name)) return folder / name;
+  throw SystemError(fmt::format("the transliteration table {} is missing in {}", name, folders[0].string()),
+                    "make build, or set TIMBRE_SHARE to the folder that holds it");
 }
 
 }  // namespace
@@ -68,12 +84,17 @@ TIMBRE_TEXT_TABLE(decompose_table, timbre_text_decompose)
 TIMBRE_TEXT_TABLE(compose_table, timbre_text_compose)
 TIMBRE_TEXT_TABLE(combining_table, timbre_text_combining)
 TIMBRE_TEXT_TABLE(lower_table, timbre_text_lower)
-TIMBRE_TEXT_TABLE(unidecode_table, timbre_text_unidecode)
 TIMBRE_TEXT_TABLE(cmudict_table, timbre_text_cmudict)
 TIMBRE_TEXT_TABLE(pinyin_character_table, timbre_text_pinyin_characters)
 TIMBRE_TEXT_TABLE(pinyin_phrase_table, timbre_text_pinyin_phrases)
 TIMBRE_TEXT_TABLE(homograph_table, timbre_text_homographs)
 TIMBRE_TEXT_TABLE(g2p_network_table, timbre_text_g2p_network)
 #undef TIMBRE_TEXT_TABLE
+
+const DataTable& unidecode_table() {
+  static const MappedFile file(share_file("unidecode.bin"));
+  static const DataTable table(reinterpret_cast<const unsigned char*>(file.bytes().data()));
+  return table;
+}
 
 }  // namespace timbre::text

@@ -5,7 +5,7 @@
 
 namespace timbre::text {
 
-/// A sorted map of bytes to bytes embedded in the program (tools/text_data/make_tables.py); nothing is copied or parsed.
+/// A sorted map of bytes to bytes, embedded in the program or mapped from a file (tools/text_data/make_tables.py); nothing is copied or parsed.
 class DataTable {
  public:
   explicit DataTable(const unsigned char* data);
@@ -29,7 +29,7 @@ const DataTable& decompose_table();          ///< canonical decomposition, one s
 const DataTable& compose_table();            ///< two characters → the one they compose to
 const DataTable& combining_table();          ///< combining class of a mark, one byte
 const DataTable& lower_table();              ///< full lower case of a character outside ASCII
-const DataTable& unidecode_table();          ///< ASCII transliteration of a character
+const DataTable& unidecode_table();          ///< ASCII transliteration of a character; a file (GPL data), SystemError when missing
 const DataTable& cmudict_table();            ///< word → first pronunciation, phones joined by blanks
 const DataTable& pinyin_character_table();   ///< character → syllable with tone number
 const DataTable& pinyin_phrase_table();      ///< phrase → syllables joined by blanks

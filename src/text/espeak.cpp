@@ -79,7 +79,7 @@ class Library {
       if (!voice.languages || !voice.languages[0] || !voice.identifier) continue;
       EspeakVoice& kept = voices_.emplace_back(EspeakVoice{voice.languages + 1, voice.identifier, voice.name ? voice.name : "", {}});
       for (const char* code = voice.languages + 1 + kept.code.size() + 1; *code; code += std::string_view(code).size() + 1)
-        kept.also.emplace_back(code + 1);
+        kept.also.emplace_back(code[0], code + 1);
     }
     std::stable_sort(voices_.begin(), voices_.end(), [](auto& a, auto& b) { return a.code < b.code; });
   }
@@ -110,8 +110,12 @@ EspeakVoice find_espeak_voice(std::string_view name) {
   for (auto member : {&EspeakVoice::code, &EspeakVoice::identifier, &EspeakVoice::name})
     for (const EspeakVoice& voice : voices)
       if (ascii_lower(voice.*member) == wanted) return voice;
+  const EspeakVoice* meant = nullptr;
+  int best = 256;
   for (const EspeakVoice& voice : voices)
-    if (std::find(voice.also.begin(), voice.also.end(), wanted) != voice.also.end()) return voice;
+    for (const auto& [rank, code] : voice.also)
+      if (code == wanted && rank < best) best = rank, meant = &voice;
+  if (meant) return *meant;
   std::vector<std::string> codes;
   for (const EspeakVoice& voice : voices)
     if (codes.empty() || codes.back() != voice.code) codes.push_back(voice.code);

@@ -1,6 +1,7 @@
 #pragma once
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 /// espeak-ng inside this process, loaded on first use (it is GPL and never linked; everything else works without it).
@@ -12,7 +13,8 @@ struct EspeakVoice {
   std::string code;        ///< "en-us": what a front end's name carries
   std::string identifier;  ///< "gmw/en-US": the voice file
   std::string name;        ///< "English_(America)"
-  std::vector<std::string> also;  ///< other codes it answers to: "fr" for fr-fr
+  /// Other codes it answers to ("fr" for fr-fr), each with espeak-ng's rank: the lowest of all voices is meant.
+  std::vector<std::pair<int, std::string>> also;
 };
 
 /// All installed voices, by code. Throws SystemError when the library or its data is missing.

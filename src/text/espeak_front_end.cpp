@@ -154,8 +154,8 @@ void EspeakFrontEnd::check_script(const ReadyText& ready) const {
   std::vector<std::string> strange;
   std::set<Script> scripts;
   for (std::size_t at = 0, next = 0; at < ready.text.size();) {
-    while (next < ready.spoken.size() && ready.spoken[next].end <= at) ++next;
-    bool by_hand = next < ready.spoken.size() && ready.spoken[next].begin <= at;
+    while (next < ready.given.size() && ready.given[next].end <= at) ++next;
+    bool by_hand = next < ready.given.size() && ready.given[next].begin <= at;
     std::size_t start = at;
     char32_t before = start ? static_cast<unsigned char>(ready.text[start - 1]) : U' ';
     char32_t c = next_code_point(ready.text, at);
@@ -189,16 +189,17 @@ void EspeakFrontEnd::read_clause(const ReadyText& ready, const Clause& clause, P
   std::vector<std::string> read;
   for (const WordSpan& span : clause.words) {
     Word word{ready.text.substr(span.begin, span.end - span.begin), nullptr, read.size()};
-    if (const Spoken* by_hand = ready.by_hand(span.begin, span.end)) {
-      if (!words.empty() && words.back().phones == &by_hand->phones)
-        words.back().text += " " + word.text;
-      else
-        word.phones = &by_hand->phones, words.push_back(word);
+    if (const Given* by_hand = ready.by_hand(span.begin, span.end)) {
+      if (words.empty() || words.back().phones != &by_hand->phones) {
+        word.text = by_hand->shown;
+        word.phones = &by_hand->phones;
+        words.push_back(word);
+      }
     } else {
       word.phones = user_.find(word.text);
       words.push_back(word);
     }
-    read.push_back(word.text);
+    read.push_back(ready.text.substr(span.begin, span.end - span.begin));
   }
   std::vector<Phones> phones = by_word(groups(std::string_view(ready.text).substr(clause.begin, clause.end - clause.begin)), read);
   for (std::size_t w = 0; w < words.size(); ++w) {

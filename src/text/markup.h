@@ -29,7 +29,7 @@ struct SpeechPiece {
   std::string text;            ///< empty only for a pause before the first word
   std::vector<Spoken> spoken;  ///< bytes of text
   double pause_after_s = 0;    ///< from [pause:…]
-  bool ends_sentence = true;   ///< false where a pause or the length limit cut a sentence
+  bool ends_sentence = true;  ///< false where a pause or the length limit cut a sentence
   bool ends_paragraph = false;
 };
 

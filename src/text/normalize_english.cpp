@@ -326,7 +326,7 @@ class Reader {
             at_ + mark.size());
         return true;
       }
-    if (look() == '#' && digit(look(1))) return say("number", at_ + 1), out_ += ' ', true;
+    if (look() == '#' && digit(look(1))) return say("number", at_ + 1), true;
     if (look() == '&' && !out_.empty() && (out_.back() == ' ' || word_before(out_, out_.size()))) return say("and", at_ + 1), true;
     if (here("×")) return say("times", at_ + 2), true;
     // *emphasis* and _emphasis_ of plain-text writing

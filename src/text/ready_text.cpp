@@ -2,13 +2,28 @@
 
 #include <algorithm>
 
+#include "text/letters.h"
 #include "text/normalize.h"
 
 namespace timbre::text {
 
-const Spoken* ReadyText::by_hand(std::size_t begin, std::size_t end) const {
-  auto it = std::find_if(spoken.begin(), spoken.end(), [&](const Spoken& s) { return begin < s.end && s.begin < end; });
-  return it == spoken.end() ? nullptr : &*it;
+namespace {
+
+bool is_plain(std::string_view words) {
+  bool letters = false;
+  for (std::size_t at = 0; at < words.size();) {
+    char32_t c = next_code_point(words, at);
+    letters = letters || is_letter(c);
+    if (!is_letter(c) && !is_combining_mark(c) && c != U' ' && c != U'\'') return false;
+  }
+  return letters;
+}
+
+}  // namespace
+
+const Given* ReadyText::by_hand(std::size_t begin, std::size_t end) const {
+  auto it = std::find_if(given.begin(), given.end(), [&](const Given& g) { return begin < g.end && g.begin < end; });
+  return it == given.end() ? nullptr : &*it;
 }
 
 ReadyText make_ready(std::string_view text, std::span<const Spoken> spoken, std::string_view language, std::vector<std::string>& warnings) {
@@ -29,7 +44,9 @@ ReadyText make_ready(std::string_view text, std::span<const Spoken> spoken, std:
     std::string word = clean_unicode(text.substr(s.begin, s.end - s.begin), ignored);
     std::replace(word.begin(), word.end(), '\n', ' ');
     gap();
-    ready.spoken.push_back({ready.text.size(), ready.text.size() + word.size(), s.phones});
+    std::string shown = word;
+    if (!is_plain(word)) word = "x";
+    ready.given.push_back({{ready.text.size(), ready.text.size() + word.size(), s.phones}, std::move(shown)});
     ready.text += word;
     at = s.end;
   }

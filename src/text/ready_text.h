@@ -8,12 +8,18 @@
 
 namespace timbre::text {
 
-/// A normalised text ready to be cut into clauses; words given by hand stand in it as they were written.
+/// A word whose phones are given, at bytes [begin, end) of a ReadyText.
+struct Given : Spoken {
+  std::string shown;  ///< the word as it was written
+};
+
+/// A normalised text ready to be cut into clauses. Where phones were given it holds the word, or "x" for what is no plain word
+/// ("U.S. way", "∂"), so that nothing inside it cuts the clause.
 struct ReadyText {
   std::string text;
-  std::vector<Spoken> spoken;  ///< bytes of text
-  /// The word given by hand that overlaps bytes [begin, end), or null.
-  const Spoken* by_hand(std::size_t begin, std::size_t end) const;
+  std::vector<Given> given;  ///< in order
+  /// The given word that overlaps bytes [begin, end), or null.
+  const Given* by_hand(std::size_t begin, std::size_t end) const;
 };
 
 /// Normalises what lies between the given words (normalize_for_speech).

@@ -9,6 +9,7 @@ namespace timbre::text {
 /// Bytes [begin, end) of the text that was split, without white space at its ends; never empty.
 struct Sentence {
   std::size_t begin = 0, end = 0;
+  bool ends_sentence = true;    ///< false where only the length limit cut
   bool ends_paragraph = false;  ///< an empty line or the end of the text follows
 };
 

@@ -32,16 +32,16 @@ UserLexicon UserLexicon::read(const std::filesystem::path& file) {
   const std::string expected = "write word<TAB>/ipa/ on each line, for example: tomato<TAB>/təˈmeɪtoʊ/";
   for (const std::string& raw : split(text, '\n')) {
     ++number;
-    std::string_view line = trim(raw);
-    if (line.empty() || line.front() == '#') continue;
+    std::string_view line = std::string_view(raw).substr(0, raw.find_last_not_of(" \t\r") + 1);
+    if (trim(line).empty() || line.front() == '#') continue;
     auto fail = [&](const std::string& what) { return DataError(fmt::format("{}:{}: {}: '{}'", file.string(), number, what, line), expected); };
     auto tab = line.find('\t');
     if (!is_valid_utf8(line)) throw DataError(fmt::format("{}:{}: not UTF-8", file.string(), number), "save the lexicon as UTF-8");
-    if (tab == line.npos) throw fail("no tab between word and phones");
-    std::string_view word = trim(line.substr(0, tab)), phones = without_slashes(line.substr(tab + 1));
+    if (tab == line.npos && raw.find('\t') == raw.npos) throw fail("no tab between word and phones");
+    std::string_view word = trim(line.substr(0, tab)), phones = tab == line.npos ? "" : without_slashes(line.substr(tab + 1));
     if (word.empty()) throw fail("no word before the tab");
     if (word.find(' ') != word.npos) throw fail("an entry is one word, without blanks");
-    if (phones.empty()) throw fail("no phones behind the tab");
+    if (phones.empty()) throw fail("no phones behind the word");
     if (lexicon.find(word)) throw fail("this word stands in the lexicon twice");
     lexicon.add(word, std::string(phones));
   }
