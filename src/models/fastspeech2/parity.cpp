@@ -12,6 +12,7 @@
 #include "models/fastspeech2/names.h"
 #include "models/fastspeech2/parity_parts.h"
 #include "models/fastspeech2/recipe.h"
+#include "train/schedule.h"
 
 namespace timbre::fastspeech2 {
 namespace {
@@ -199,7 +200,7 @@ void fit(ParityRun& run) {
   const auto model = subject.build();
   model->train();
   FitOptimizer optimizer(*model, run.has_file("config/train.yaml") ? run.input_path("config/train.yaml") : fs::path(),
-                         static_cast<double>(subject.config.encoder.width));
+                         subject.config.encoder.width);
   for (const std::string& i : run.keys(kCases, "/fit_trajectory")) {
     const std::string at = "/fit_trajectory/" + i;
     const auto step = run.input_json(kCases, at + "/step").get<std::int64_t>();
@@ -220,14 +221,15 @@ void fit(ParityRun& run) {
 
 void learning_rates(ParityRun& run) {
   const std::string at = "/lr_schedule";
-  FitSchedule schedule;
-  schedule.width = run.input_json(kCases, at + "/hidden").get<double>();
-  schedule.warmup = run.input_json(kCases, at + "/warm_up_step").get<double>();
+  train::ScheduleOptions schedule;
+  schedule.kind = "ming024";
+  schedule.width = run.input_json(kCases, at + "/hidden").get<std::int64_t>();
+  schedule.warmup_steps = run.input_json(kCases, at + "/warm_up_step").get<std::int64_t>();
   schedule.anneal_steps = run.input_json(kCases, at + "/anneal_steps").get<std::vector<std::int64_t>>();
   schedule.anneal_rate = run.input_json(kCases, at + "/anneal_rate").get<double>();
   for (const std::string& i : run.keys(kCases, at + "/step_lr")) {
     const auto step = run.input_json(kCases, fmt::format("{}/step_lr/{}/0", at, i)).get<std::int64_t>();
-    run.put_json(kCases, fmt::format("{}/step_lr/{}/1", at, i), schedule.rate(step));
+    run.put_json(kCases, fmt::format("{}/step_lr/{}/1", at, i), train::learning_rate(schedule, 0, step, 0));
   }
 }
 
