@@ -32,7 +32,7 @@ int run(const CheckVerb& verb, Context& context) {
 void register_check(Verbs& verbs) {
   Verb head;
   head.name = "check";
-  head.summary = "the doctor: what is wrong with this data, before any training time is spent";
+  head.summary = "Data: the doctor: what is wrong with this data, before any training time is spent";
   head.usage = "check CORPUS";
   head.examples = {"timbre check corpora/en", "timbre check corpora/en --json",
                    "timbre check corpora/en --no-audio --examples 20",

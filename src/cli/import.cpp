@@ -75,14 +75,14 @@ int run(const ImportVerb& verb, Context& context) {
 }  // namespace
 
 void register_import(Verbs& verbs) {
-  verbs.add("import", "any common dataset layout → a corpus folder", [] {
+  verbs.add("import", "Data: any common dataset layout → a corpus folder", [] {
     corpus::Importers importers;
     corpus::register_all_importers(importers);
     auto verb = std::make_shared<ImportVerb>();
     for (const std::string& name : importers.names()) verb->importers.emplace(name, importers.make(name));
     Verb head;
     head.name = "import";
-    head.summary = "any common dataset layout → a corpus folder";
+    head.summary = "Data: any common dataset layout → a corpus folder";
     head.usage = "import FORMAT SOURCE… --out CORPUS";
     head.examples = {"timbre import ljspeech LJSpeech-1.1 --out corpora/lj",
                      "timbre import asterisk asterisk-core-sounds-en-g722_1.6.1-1_all.deb "

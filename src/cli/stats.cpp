@@ -43,7 +43,7 @@ int run(const StatsVerb& verb, Context& context) {
 void register_stats(Verbs& verbs) {
   Verb head;
   head.name = "stats";
-  head.summary = "durations, rates and texts of a corpus, as tables";
+  head.summary = "Data: durations, rates and texts of a corpus, as tables";
   head.usage = "stats CORPUS";
   head.examples = {"timbre stats corpora/en", "timbre stats corpora/en --json",
                    "timbre stats corpora/vctk --speakers 200"};
