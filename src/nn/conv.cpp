@@ -76,13 +76,13 @@ Tensor pad_time(const Tensor& x_BTC, std::int64_t padding) {
 }
 
 struct Dense : Function<Dense> {
-  static Tensor forward(AutogradContext* context, const Tensor& x_BTC, const Tensor& weight, const Tensor& bias, std::int64_t padding,
+  static Tensor forward(AutogradContext* context, const Tensor& x_BTC, const Tensor& weight, const std::optional<Tensor>& bias, std::int64_t padding,
                         std::int64_t dilation) {
     const Geometry g{x_BTC.size(0), x_BTC.size(1), x_BTC.size(2), weight.size(0), weight.size(2), padding, dilation};
     context->save_for_backward({x_BTC, weight});
     context->saved_data["padding"] = padding;
     context->saved_data["dilation"] = dilation;
-    context->saved_data["bias"] = bias.defined();
+    context->saved_data["bias"] = bias.has_value();
     const Tensor x_padded = pad_time(x_BTC, padding);
     const Tensor w_WO = weight.permute({2, 1, 0}).contiguous().view({g.window(), g.O});
     Tensor y = at::empty({g.rows(), g.O}, x_BTC.options());
@@ -91,8 +91,8 @@ struct Dense : Function<Dense> {
       const std::int64_t count = std::min(kRows, g.rows() - first);
       copy_windows(g, x_padded.const_data_ptr<float>(), windows.mutable_data_ptr<float>(), first, count);
       Tensor out = y.narrow(0, first, count);
-      if (bias.defined())
-        at::addmm_out(out, bias, windows.narrow(0, 0, count), w_WO);
+      if (bias)
+        at::addmm_out(out, *bias, windows.narrow(0, 0, count), w_WO);
       else
         at::mm_out(out, windows.narrow(0, 0, count), w_WO);
     }
@@ -138,15 +138,15 @@ struct Dense : Function<Dense> {
 };
 
 struct Depthwise : Function<Depthwise> {
-  static Tensor forward(AutogradContext* context, const Tensor& x_in, const Tensor& weight, const Tensor& bias, std::int64_t padding,
+  static Tensor forward(AutogradContext* context, const Tensor& x_in, const Tensor& weight, const std::optional<Tensor>& bias, std::int64_t padding,
                         std::int64_t dilation) {
     const Tensor x = x_in.contiguous();
     context->save_for_backward({x, weight});
     context->saved_data["padding"] = padding;
     context->saved_data["dilation"] = dilation;
-    context->saved_data["bias"] = bias.defined();
+    context->saved_data["bias"] = bias.has_value();
     const Tensor w_KC = weight.view({weight.size(0), weight.size(2)}).t().contiguous();
-    return run(x, w_KC, bias, padding, dilation);
+    return run(x, w_KC, bias.value_or(Tensor()), padding, dilation);
   }
 
   static Tensor run(const Tensor& x, const Tensor& w_KC, const Tensor& bias, std::int64_t padding, std::int64_t dilation) {
@@ -190,13 +190,14 @@ struct Depthwise : Function<Depthwise> {
   }
 };
 
+std::optional<Tensor> maybe(const Tensor& tensor) { return tensor.defined() ? std::optional<Tensor>(tensor) : std::nullopt; }
+
 bool ours(const Tensor& x, const Tensor& weight) {
   return x.device().is_cpu() && x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat;
 }
 
 Tensor by_library(const Tensor& x_BTC, const Tensor& weight, const Tensor& bias, std::int64_t padding, std::int64_t dilation, std::int64_t groups) {
-  const std::optional<Tensor> maybe_bias = bias.defined() ? std::optional<Tensor>(bias) : std::nullopt;
-  return at::conv1d(x_BTC.transpose(1, 2), weight, maybe_bias, {1}, {padding}, {dilation}, groups).transpose(1, 2);
+  return at::conv1d(x_BTC.transpose(1, 2), weight, maybe(bias), {1}, {padding}, {dilation}, groups).transpose(1, 2);
 }
 
 }  // namespace
@@ -204,17 +205,16 @@ Tensor by_library(const Tensor& x_BTC, const Tensor& weight, const Tensor& bias,
 Tensor conv1d_btc(const Tensor& x_BTC, const Tensor& weight_OCK, const Tensor& bias_O, std::int64_t padding, std::int64_t dilation) {
   expect_shape(x_BTC, {kAny, kAny, weight_OCK.size(1)}, "conv1d_btc: x_BTC");
   if (weight_OCK.size(2) == 1 && padding == 0) {  // a linear map of every row
-    const std::optional<Tensor> maybe_bias = bias_O.defined() ? std::optional<Tensor>(bias_O) : std::nullopt;
-    return at::linear(x_BTC, weight_OCK.squeeze(2), maybe_bias);
+    return at::linear(x_BTC, weight_OCK.squeeze(2), maybe(bias_O));
   }
   if (!ours(x_BTC, weight_OCK)) return by_library(x_BTC, weight_OCK, bias_O, padding, dilation, 1);
-  return Dense::apply(x_BTC, weight_OCK, bias_O, padding, dilation);
+  return Dense::apply(x_BTC, weight_OCK, maybe(bias_O), padding, dilation);
 }
 
 Tensor depthwise_conv1d_btc(const Tensor& x_BTC, const Tensor& weight_C1K, const Tensor& bias_C, std::int64_t padding, std::int64_t dilation) {
   expect_shape(x_BTC, {kAny, kAny, weight_C1K.size(0)}, "depthwise_conv1d_btc: x_BTC");
   if (!ours(x_BTC, weight_C1K)) return by_library(x_BTC, weight_C1K, bias_C, padding, dilation, weight_C1K.size(0));
-  return Depthwise::apply(x_BTC, weight_C1K, bias_C, padding, dilation);
+  return Depthwise::apply(x_BTC, weight_C1K, maybe(bias_C), padding, dilation);
 }
 
 }  // namespace timbre::nn

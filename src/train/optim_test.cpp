@@ -1,0 +1,116 @@
+#include "train/optim.h"
+
+#include <ATen/ops/zeros.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "base/error.h"
+#include "nn/init.h"
+#include "train/schedule.h"
+
+namespace timbre::train {
+namespace {
+
+/// Kingma & Ba 2015, algorithm 1, and Loshchilov & Hutter 2019, algorithm 2, in double.
+struct NaiveAdam {
+  OptimOptions o;
+  double w, m = 0, v = 0;
+  int t = 0;
+  void step(double g, double lr) {
+    ++t;
+    if (o.kind == "adam") g += o.weight_decay * w;
+    if (o.kind == "adamw") w -= lr * o.weight_decay * w;
+    m = o.beta1 * m + (1 - o.beta1) * g;
+    v = o.beta2 * v + (1 - o.beta2) * g * g;
+    w -= lr * (m / (1 - std::pow(o.beta1, t))) / (std::sqrt(v / (1 - std::pow(o.beta2, t))) + o.eps);
+  }
+};
+
+TEST(Optimiser, IsThePapersAlgorithm) {
+  for (const char* kind : {"adam", "adamw"}) {
+    OptimOptions o;
+    o.kind = kind;
+    o.weight_decay = 0.02;
+    o.beta2 = 0.98;
+    Tensor w = nn::init_normal({37}, 0, 1);
+    std::vector<NaiveAdam> naive;
+    for (int i = 0; i < 37; ++i) naive.push_back({o, w[i].item<double>()});
+    w.set_requires_grad(true);
+    Optimiser optimiser(o, make_groups({{"w", w}}, {}));
+    for (int step = 1; step <= 20; ++step) {
+      const double lr = 1e-2 / step;
+      const Tensor g = nn::init_normal({37}, 0, 1);
+      w.mutable_grad() = g;
+      optimiser.step(lr);
+      for (int i = 0; i < 37; ++i) naive[static_cast<std::size_t>(i)].step(g[i].item<double>(), lr);
+    }
+    for (int i = 0; i < 37; ++i) EXPECT_NEAR(w[i].item<double>(), naive[static_cast<std::size_t>(i)].w, 2e-6) << kind;  // 20 steps of single precision
+  }
+}
+
+TEST(Optimiser, ClipsByTheNormOfAll) {
+  Tensor a = at::zeros({3}).set_requires_grad(true), b = at::zeros({1}).set_requires_grad(true);
+  a.mutable_grad() = at::zeros({3}).fill_(2.0);
+  b.mutable_grad() = at::zeros({1}).fill_(2.0);
+  const std::vector<Named> all{{"a", a}, {"b", b}};
+  const double norm = gradient_norm(all).item<double>();
+  EXPECT_DOUBLE_EQ(norm, 4.0);
+  clip_gradients(all, norm, 8.0);
+  EXPECT_DOUBLE_EQ(a.grad()[0].item<double>(), 2.0);
+  clip_gradients(all, norm, 1.0);
+  EXPECT_NEAR(a.grad()[0].item<double>(), 2.0 * 1.0 / (4.0 + 1e-6), 1e-7);
+}
+
+TEST(Optimiser, GroupsGoByTheFirstMatch) {
+  std::vector<Named> all;
+  for (const char* name : {"encoder.w", "encoder.bias", "decoder.w"}) all.push_back({name, at::zeros({2}).set_requires_grad(true)});
+  const auto groups = make_groups(all, {"*.bias=0", "encoder=0.5"});
+  ASSERT_EQ(groups.size(), 3u);
+  EXPECT_EQ(groups[0].parameters[0].name, "encoder.bias");
+  EXPECT_EQ(groups[1].parameters[0].name, "encoder.w");
+  EXPECT_EQ(groups[2].parameters[0].name, "decoder.w");
+  EXPECT_THROW(make_groups(all, {"encdoer=0.5"}), UsageError);
+  EXPECT_THROW(make_groups(all, {"encoder"}), UsageError);
+  EXPECT_THROW(make_groups(all, {"encoder=fast"}), UsageError);
+}
+
+TEST(Schedule, ValuesByHand) {
+  ScheduleOptions s;
+  s.kind = "warmup_cosine";
+  s.warmup_steps = 10;
+  s.final_ratio = 0.1;
+  EXPECT_NEAR(learning_rate(s, 1.0, 1, 110), 0.1, 1e-12);
+  EXPECT_NEAR(learning_rate(s, 1.0, 10, 110), 1.0, 1e-12);
+  EXPECT_NEAR(learning_rate(s, 1.0, 60, 110), 0.55, 1e-12);
+  EXPECT_NEAR(learning_rate(s, 1.0, 110, 110), 0.1, 1e-12);
+  s.kind = "warmup_linear";
+  EXPECT_NEAR(learning_rate(s, 2.0, 35, 110), 2.0 * (0.1 + 0.9 * 0.75), 1e-12);
+  s.kind = "constant";
+  EXPECT_NEAR(learning_rate(s, 2.0, 5000, 110), 2.0, 1e-12);
+  s.kind = "ming024";
+  s.width = 256;
+  s.warmup_steps = 4000;
+  EXPECT_NEAR(learning_rate(s, 123.0, 1, 0), std::pow(256.0, -0.5) * std::pow(4000.0, -1.5), 1e-18);
+  EXPECT_NEAR(learning_rate(s, 123.0, 300000, 0), std::pow(256.0, -0.5) * std::pow(300000.0, -0.5), 1e-15);
+  EXPECT_NEAR(learning_rate(s, 123.0, 450000, 0), 0.09 * std::pow(256.0, -0.5) * std::pow(450000.0, -0.5), 1e-15);
+  s.kind = "noam";
+  EXPECT_NEAR(learning_rate(s, 2.0, 4000, 0), 2.0 * std::pow(256.0, -0.5) * std::pow(4000.0, -0.5), 1e-15);
+}
+
+TEST(Schedule, WarnsOfTraps) {
+  TrainOptions o;
+  o.schedule.kind = "warmup_cosine";
+  o.schedule.warmup_steps = 500;
+  EXPECT_EQ(schedule_warnings(o, 400, 10).size(), 1u);
+  EXPECT_TRUE(schedule_warnings(o, 4000, 10).empty());
+  o.schedule.kind = "noam";
+  o.optim.lr = 1e-4;
+  EXPECT_EQ(schedule_warnings(o, 4000, 10).size(), 1u);
+  o.schedule.kind = "constant";
+  o.schedule.warmup_steps = 5;
+  EXPECT_EQ(schedule_warnings(o, 4000, 1000).size(), 1u);  // meant in epochs?
+}
+
+}  // namespace
+}  // namespace timbre::train
