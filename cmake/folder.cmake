@@ -44,10 +44,27 @@ function(timbre_split files light heavy)
   set(${heavy} "${h}" PARENT_SCOPE)
 endfunction()
 
+# A sanitized library. -O0 compiles in half the time of -O1, which is for the folders whose tests compute for long. One precompiled
+# header for all the others; the release build goes without, so that every file keeps naming what it includes.
+function(timbre_sanitized target)
+  target_compile_options(${target} PRIVATE ${TIMBRE_SANITIZE_OPTIONS})
+  if(target MATCHES "_(align|audio|plot)$")
+    target_compile_options(${target} PRIVATE -O1)
+  elseif(target STREQUAL timbre_base)
+    target_precompile_headers(${target} PRIVATE <fmt/format.h> <nlohmann/json.hpp> <algorithm> <filesystem> <functional>
+      <map> <optional> <string> <vector>)
+  else()
+    target_precompile_headers(${target} REUSE_FROM timbre_base)
+  endif()
+endfunction()
+
 function(timbre_library target)
   add_library(${target} STATIC ${ARGN})
   target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR}/src)
   target_link_libraries(${target} PUBLIC timbre_packages)
+  if(TIMBRE_SANITIZE)
+    timbre_sanitized(${target})
+  endif()
 endfunction()
 
 # A torch target: ATen per operator, one precompiled header shared by all of them (nn/aten.h).

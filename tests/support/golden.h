@@ -25,10 +25,11 @@ inline bool in_ci() {
 
 }  // namespace timbre::testing_support
 
-/// Declares `path` as the folder of golden set `set`; missing, the test is skipped by name, and with CI=true it fails.
-#define TIMBRE_GOLDEN_OR_SKIP(path, set)                                                     \
-  const std::filesystem::path path = timbre::testing_support::golden(set);                   \
-  if (path.empty()) {                                                                        \
+/// Declares `folder` as the folder of golden set `set`; missing, the test is skipped by name, and with CI=true it
+/// fails.
+#define TIMBRE_GOLDEN_OR_SKIP(folder, set)                                                   \
+  const std::filesystem::path folder = timbre::testing_support::golden(set);                 \
+  if (folder.empty()) {                                                                      \
     if (timbre::testing_support::in_ci()) FAIL() << "golden set " << (set) << " is missing"; \
     GTEST_SKIP() << "golden set " << (set) << " is missing";                                 \
   }
