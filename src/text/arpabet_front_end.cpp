@@ -17,7 +17,8 @@ std::vector<std::string> arpabet_by_hand(std::string_view phones) {
   const std::string expected = "write ARPAbet with blanks between, for example [tomato](/T AH0 M EY1 T OW2/)";
   if (out.empty()) throw UsageError(fmt::format("/{}/ holds no phone", phones), expected);
   for (const std::string& phone : out)
-    if (!is_arpabet(phone)) throw UsageError(fmt::format("'{}' in /{}/ is not an ARPAbet phone", phone, phones), expected);
+    if (!is_arpabet(phone))
+      throw UsageError(fmt::format("'{}' in /{}/ is not an ARPAbet phone", phone, phones), expected);
   return out;
 }
 
@@ -32,7 +33,8 @@ std::vector<std::string> ArpabetFrontEnd::look_up(std::string_view word, std::ve
   std::string spelt = normalize_numbers(word);
   if (cmudict_lookup(to_lower(spelt)).empty()) std::replace(spelt.begin(), spelt.end(), '-', ' ');
   EnglishPhones read = g2p_en(spelt);
-  for (const std::string& guess : read.guessed) warnings.push_back(fmt::format("'{}' is in no lexicon; its sound is a guess", guess));
+  for (const std::string& guess : read.guessed)
+    warnings.push_back(fmt::format("'{}' is in no lexicon; its sound is a guess", guess));
   std::erase_if(read.phones, [](const std::string& phone) { return !is_arpabet(phone); });
   return read.phones;
 }
@@ -47,7 +49,8 @@ Phonemized ArpabetFrontEnd::phonemize(std::string_view text, std::span<const Spo
   const Given* last_by_hand = nullptr;
   for (const Clause& clause : split_clauses(ready.text, "en")) {
     std::size_t before = out.phones.size();
-    pause(before == 0 ? kEdgeSilence : kInnerPause);
+    bool silent = before == 0 || clause.pause_before;
+    if (silent) pause(before == 0 ? kEdgeSilence : kInnerPause);
     for (const WordSpan& span : clause.words) {
       std::string word = ready.text.substr(span.begin, span.end - span.begin);
       const Given* by_hand = ready.by_hand(span.begin, span.end);
@@ -62,7 +65,7 @@ Phonemized ArpabetFrontEnd::phonemize(std::string_view text, std::span<const Spo
       }
       out.words.push_back(std::move(word));
     }
-    if (out.phones.size() == before + 1) {
+    if (silent && out.phones.size() == before + 1) {
       out.phones.pop_back();
       out.word_of_phone.pop_back();
     }

@@ -8,9 +8,9 @@
 
 namespace timbre::text {
 
-/// "arpabet:en": cleaned and normalised English, cut into clauses; each word from the user lexicon, the lexicon file, CMUdict
-/// (first entry), or g2p_en's network, with a warning for the last. `sil` at both ends, `sp` between clauses. What the aligner
-/// uses for ming024 voices, whose phones are the same.
+/// "arpabet:en": cleaned and normalised English, cut into clauses; each word from the user lexicon, the lexicon file,
+/// CMUdict (first entry), or g2p_en's network, with a warning for the last. `sil` at both ends, `sp` between clauses.
+/// What the aligner uses for ming024 voices, whose phones are the same.
 class ArpabetFrontEnd : public FrontEnd {
  public:
   explicit ArpabetFrontEnd(FrontEndOptions options);

@@ -9,8 +9,13 @@
 namespace timbre::text {
 namespace {
 
+// Longer clauses cost too much to align, and espeak-ng cuts them itself.
+constexpr std::size_t kLongestWords = 40, kLongestBytes = 300;
+
 // Signs that are read as words of their own.
-bool is_spoken_sign(char32_t c) { return std::u32string_view(U"%&+=@#$€£¥§°×÷<>½¼¾²³*/^~‰µ№").find(c) != std::u32string_view::npos; }
+bool is_spoken_sign(char32_t c) {
+  return std::u32string_view(U"%&+=@#$€£¥§°×÷<>½¼¾²³*/^~‰µ№").find(c) != std::u32string_view::npos;
+}
 
 bool is_speakable(char32_t c) { return is_letter(c) || is_digit(c) || is_spoken_sign(c); }
 
@@ -29,11 +34,13 @@ bool is_wide(char32_t c) { return c >= 0x3000; }  // CJK marks need no space beh
 // Does the mark `c` of bytes [at, end) separate clauses?
 bool separates(std::string_view text, std::size_t at, std::size_t end, char32_t c, std::string_view language) {
   char32_t next = peek(text, end), previous = before(text, at);
-  if (c == U'\n' || is_wide(c)) return c == U'\n' || is_clause_mark(c) || is_sentence_end(c) || is_opening(c) || is_closing(c);
+  if (c == U'\n' || is_wide(c))
+    return c == U'\n' || is_clause_mark(c) || is_sentence_end(c) || is_opening(c) || is_closing(c);
   if (c == U'.') return is_full_stop(text, at, language);
   if (c == U'(' || c == U')' || c == U'[' || c == U']' || c == U'{' || c == U'}') return true;
   if (c == U'—' || c == U'―' || c == U'…' || c == U'¿' || c == U'¡' || c == U';') return true;
-  bool open_behind = next == U'\0' || is_space(next) || is_closing(next) || is_sentence_end(next) || is_clause_mark(next);
+  bool open_behind =
+      next == U'\0' || is_space(next) || is_closing(next) || is_sentence_end(next) || is_clause_mark(next);
   if (c == U'-' || c == U'–') return (is_space(previous) || previous == U'\0' || previous == c) && open_behind;
   if (is_sentence_end(c)) return true;
   return is_clause_mark(c) && (open_behind || !(is_digit(previous) && is_digit(next))) && !(c == U':' && next == U'/');
@@ -41,10 +48,11 @@ bool separates(std::string_view text, std::size_t at, std::size_t end, char32_t 
 
 // Whether the first word of `text` is one that mostly stands at the head of a sentence.
 bool begins_sentence(std::string_view text, std::string_view language) {
-  static constexpr std::string_view kHeads[] = {"A", "After", "All", "An", "And", "As", "At", "But", "For", "From", "He", "Her", "His", "How", "I",
-                                                "If", "In", "It", "Its", "My", "No", "Not", "On", "Our", "She", "So", "Some", "That", "The",
-                                                "Their", "Then", "There", "These", "They", "This", "Those", "To", "We", "What", "When", "Where",
-                                                "Which", "Who", "Why", "With", "You", "Your"};
+  static constexpr std::string_view kHeads[] = {
+      "A",   "After", "All",  "An",   "And",   "As",    "At",   "But",   "For",   "From", "He",   "Her",
+      "His", "How",   "I",    "If",   "In",    "It",    "Its",  "My",    "No",    "Not",  "On",   "Our",
+      "She", "So",    "Some", "That", "The",   "Their", "Then", "There", "These", "They", "This", "Those",
+      "To",  "We",    "What", "When", "Where", "Which", "Who",  "Why",   "With",  "You",  "Your"};
   if (!is_upper(peek(text, 0))) return false;
   if (!language.starts_with("en")) return true;
   std::size_t end = 0;
@@ -94,7 +102,8 @@ bool is_full_stop(std::string_view text, std::size_t at, std::string_view langua
   if (behind >= text.size()) return true;
   char32_t next = peek(text, behind);
   std::size_t begin = at;
-  while (begin > 0 && !is_space(before(text, begin)) && !is_opening(before(text, begin)) && !is_closing(before(text, begin))) {
+  while (begin > 0 && !is_space(before(text, begin)) && !is_opening(before(text, begin)) &&
+         !is_closing(before(text, begin))) {
     --begin;
     while (begin > 0 && (static_cast<unsigned char>(text[begin]) & 0xC0) == 0x80) --begin;
   }
@@ -110,7 +119,8 @@ bool is_full_stop(std::string_view text, std::size_t at, std::string_view langua
     return word == "i" && language.starts_with("en");
   }
   if (word == "vs" || word == "e.g" || word == "i.e" || word == "cf") return false;
-  if (language.starts_with("de")) return is_upper(next) && (word == "usw" || word == "etc");  // every noun has a capital there
+  if (language.starts_with("de"))
+    return is_upper(next) && (word == "usw" || word == "etc");  // every noun has a capital there
   // "the U.S. Army" but "in the U.S. It was"
   if (word.find('.') != word.npos) return begins_sentence(text.substr(behind), language);
   return is_upper(next);
@@ -121,8 +131,17 @@ std::vector<Clause> split_clauses(std::string_view text, std::string_view langua
   std::size_t begin = 0;
   auto close = [&](std::size_t end) {
     std::vector<WordSpan> words = words_of(text, begin, end);
-    // Marks behind the last word are not kept: espeak-ng reads one character ahead and would carry it into the next call.
-    if (!words.empty()) clauses.push_back({words.front().begin, words.back().end, std::move(words)});
+    // Marks behind the last word are not kept: espeak-ng reads one character ahead and would carry it into the next
+    // call.
+    for (std::size_t first = 0; first < words.size();) {
+      std::size_t last = first + 1;
+      while (last < words.size() && last - first < kLongestWords &&
+             words[last].end - words[first].begin <= kLongestBytes)
+        ++last;
+      clauses.push_back(
+          {words[first].begin, words[last - 1].end, {words.begin() + first, words.begin() + last}, first == 0});
+      first = last;
+    }
   };
   for (std::size_t at = 0; at < text.size();) {
     std::size_t start = at;

@@ -42,7 +42,8 @@ std::string expand_pounds(std::string_view text) {
   constexpr std::string_view kSign = "£";
   std::string out;
   for (std::size_t at = 0; at < text.size();) {
-    std::size_t begin = at + kSign.size(), end = text.substr(at).starts_with(kSign) ? run_to_digit(text, begin, ",") : begin;
+    std::size_t begin = at + kSign.size(),
+                end = text.substr(at).starts_with(kSign) ? run_to_digit(text, begin, ",") : begin;
     if (end == begin) {
       out += text[at++];
       continue;
@@ -64,7 +65,8 @@ std::string dollars_in_words(const std::string& amount) {
   parts.resize(2);
   for (const std::string& part : parts)
     if (part.find(',') != part.npos)
-      throw DataError(fmt::format("'${}' is not an amount of money: the comma does not separate thousands", amount), "write it as $1,234.56");
+      throw DataError(fmt::format("'${}' is not an amount of money: the comma does not separate thousands", amount),
+                      "write it as $1,234.56");
   std::string dollars = without_leading_zeros(parts[0]), cents = without_leading_zeros(parts[1]);
   std::string dollars_words = fmt::format("{} {}", dollars, dollars == "1" ? "dollar" : "dollars");
   std::string cents_words = fmt::format("{} {}", cents, cents == "1" ? "cent" : "cents");
@@ -92,8 +94,11 @@ std::size_t digits_end(std::string_view text, std::size_t at) {
   return at;
 }
 
-// Calls `expand` for every run of digits; it appends words and returns where reading goes on, or `begin` to copy the run.
-std::string for_each_number(std::string_view text, const std::function<std::size_t(std::size_t begin, std::size_t end, std::string& out)>& expand) {
+// Calls `expand` for every run of digits; it appends words and returns where reading goes on, or `begin` to copy the
+// run.
+std::string for_each_number(
+    std::string_view text,
+    const std::function<std::size_t(std::size_t begin, std::size_t end, std::string& out)>& expand) {
   std::string out;
   for (std::size_t at = 0; at < text.size();) {
     if (!digit(text[at])) {
@@ -124,9 +129,24 @@ std::string expand_number(std::string_view digits) {
 
 std::string expand_abbreviations(std::string text) {
   static constexpr std::array<std::pair<std::string_view, std::string_view>, 18> kAbbreviations = {
-      {{"mrs", "misess"}, {"mr", "mister"}, {"dr", "doctor"}, {"st", "saint"}, {"co", "company"}, {"jr", "junior"},
-       {"maj", "major"}, {"gen", "general"}, {"drs", "doctors"}, {"rev", "reverend"}, {"lt", "lieutenant"}, {"hon", "honorable"},
-       {"sgt", "sergeant"}, {"capt", "captain"}, {"esq", "esquire"}, {"ltd", "limited"}, {"col", "colonel"}, {"ft", "fort"}}};
+      {{"mrs", "misess"},
+       {"mr", "mister"},
+       {"dr", "doctor"},
+       {"st", "saint"},
+       {"co", "company"},
+       {"jr", "junior"},
+       {"maj", "major"},
+       {"gen", "general"},
+       {"drs", "doctors"},
+       {"rev", "reverend"},
+       {"lt", "lieutenant"},
+       {"hon", "honorable"},
+       {"sgt", "sergeant"},
+       {"capt", "captain"},
+       {"esq", "esquire"},
+       {"ltd", "limited"},
+       {"col", "colonel"},
+       {"ft", "fort"}}};
   for (const auto& [from, to] : kAbbreviations) {
     std::string out;
     std::size_t at = 0, found;
@@ -192,9 +212,13 @@ std::string normalize_numbers(std::string_view text) {
   });
 }
 
-std::string basic_cleaners(std::string_view text) { return collapse_whitespace(to_utf8(python_lower(to_code_points(text)))); }
+std::string basic_cleaners(std::string_view text) {
+  return collapse_whitespace(to_utf8(python_lower(to_code_points(text))));
+}
 
-std::string transliteration_cleaners(std::string_view text) { return collapse_whitespace(ascii_lower(unidecode(text))); }
+std::string transliteration_cleaners(std::string_view text) {
+  return collapse_whitespace(ascii_lower(unidecode(text)));
+}
 
 std::string english_cleaners(std::string_view text) {
   return collapse_whitespace(expand_abbreviations(normalize_numbers(ascii_lower(unidecode(text)))));
@@ -212,7 +236,8 @@ std::string clean_text(std::string_view text, const std::vector<std::string>& cl
       out = english_cleaners(out);
     } else {
       std::string near = did_you_mean(name, kKnown);
-      throw UsageError(fmt::format("there is no text cleaner '{}'{}", name, near.empty() ? "" : "; " + near), "one of: " + join(kKnown, ", "));
+      throw UsageError(fmt::format("there is no text cleaner '{}'{}", name, near.empty() ? "" : "; " + near),
+                       "one of: " + join(kKnown, ", "));
     }
   }
   return out;

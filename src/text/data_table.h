@@ -5,7 +5,8 @@
 
 namespace timbre::text {
 
-/// A sorted map of bytes to bytes, embedded in the program or mapped from a file (tools/text_data/make_tables.py); nothing is copied or parsed.
+/// A sorted map of bytes to bytes, embedded in the program or mapped from a file (tools/text_data/make_tables.py);
+/// nothing is copied or parsed.
 class DataTable {
  public:
   explicit DataTable(const unsigned char* data);
@@ -25,15 +26,16 @@ class DataTable {
 };
 
 /// The tables by name: a character or word (UTF-8) → …
-const DataTable& decompose_table();          ///< canonical decomposition, one step
-const DataTable& compose_table();            ///< two characters → the one they compose to
-const DataTable& combining_table();          ///< combining class of a mark, one byte
-const DataTable& lower_table();              ///< full lower case of a character outside ASCII
-const DataTable& unidecode_table();          ///< ASCII transliteration of a character; a file (GPL data), SystemError when missing
-const DataTable& cmudict_table();            ///< word → first pronunciation, phones joined by blanks
-const DataTable& pinyin_character_table();   ///< character → syllable with tone number
-const DataTable& pinyin_phrase_table();      ///< phrase → syllables joined by blanks
-const DataTable& homograph_table();          ///< word → "PRON 1|PRON 2|part of speech of the first"
-const DataTable& g2p_network_table();        ///< parameter → float32 values
+const DataTable& decompose_table();  ///< canonical decomposition, one step
+const DataTable& compose_table();    ///< two characters → the one they compose to
+const DataTable& combining_table();  ///< combining class of a mark, one byte
+const DataTable& lower_table();      ///< full lower case of a character outside ASCII
+const DataTable&
+unidecode_table();  ///< ASCII transliteration of a character; a file (GPL data), SystemError when missing
+const DataTable& cmudict_table();           ///< word → first pronunciation, phones joined by blanks
+const DataTable& pinyin_character_table();  ///< character → syllable with tone number
+const DataTable& pinyin_phrase_table();     ///< phrase → syllables joined by blanks
+const DataTable& homograph_table();         ///< word → "PRON 1|PRON 2|part of speech of the first"
+const DataTable& g2p_network_table();       ///< parameter → float32 values
 
 }  // namespace timbre::text

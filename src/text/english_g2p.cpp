@@ -23,7 +23,8 @@ std::string letters_of(std::string_view text) {
     if (!is_combining_mark(c)) plain += c;
   std::string out;
   for (char32_t c : python_lower(plain))
-    if (c < 0x80 && (letter(static_cast<char>(c)) || std::string_view(" '.,?!-").find(static_cast<char>(c)) != std::string_view::npos))
+    if (c < 0x80 && (letter(static_cast<char>(c)) ||
+                     std::string_view(" '.,?!-").find(static_cast<char>(c)) != std::string_view::npos))
       out += static_cast<char>(c);
   return out;
 }
@@ -42,7 +43,8 @@ std::string shorten_runs(std::string_view text) {
   return out;
 }
 
-// Tokens as NLTK's TweetTokenizer cuts what letters_of leaves: words with inner apostrophes and dashes, runs of stops, marks.
+// Tokens as NLTK's TweetTokenizer cuts what letters_of leaves: words with inner apostrophes and dashes, runs of stops,
+// marks.
 std::vector<std::string> tokens_of(const std::string& text) {
   std::vector<std::string> tokens;
   for (std::size_t at = 0; at < text.size();) {

@@ -10,9 +10,10 @@ struct EnglishPhones {
   std::vector<std::string> guessed;  ///< words in no dictionary, read by the network
 };
 
-/// What g2p_en 2.1.0 makes of a piece of text without full stops (ming024 cuts at them before): numbers in words, accents
-/// off, tokens, then for each the homograph list, CMUdict's first entry, or g2p_en's own small network (a GRU encoder and
-/// decoder over letters). No part-of-speech tagger: a homograph takes its second reading, as for an unknown tag.
+/// What g2p_en 2.1.0 makes of a piece of text without full stops (ming024 cuts at them before): numbers in words,
+/// accents off, tokens, then for each the homograph list, CMUdict's first entry, or g2p_en's own small network (a GRU
+/// encoder and decoder over letters). No part-of-speech tagger: a homograph takes its second reading, as for an unknown
+/// tag.
 EnglishPhones g2p_en(std::string_view text);
 
 /// The network alone: at most 20 phones for a word of letters.

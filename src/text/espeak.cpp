@@ -22,11 +22,11 @@ struct VoiceRecord {
   int score;
   void* spare;
 };
-constexpr int kRetrievalOutput = 1;       // AUDIO_OUTPUT_RETRIEVAL: nothing is played
-constexpr int kDontExit = 0x8000;         // espeakINITIALIZE_DONT_EXIT
-constexpr int kUtf8 = 1;                  // espeakCHARS_UTF8
-constexpr int kIpa = 0x02;                // espeakPHONEMES_IPA
-constexpr char kBorder = '\x1f';          // between phonemes; no language of espeak-ng uses it
+constexpr int kRetrievalOutput = 1;  // AUDIO_OUTPUT_RETRIEVAL: nothing is played
+constexpr int kDontExit = 0x8000;    // espeakINITIALIZE_DONT_EXIT
+constexpr int kUtf8 = 1;             // espeakCHARS_UTF8
+constexpr int kIpa = 0x02;           // espeakPHONEMES_IPA
+constexpr char kBorder = '\x1f';     // between phonemes; no language of espeak-ng uses it
 
 class Library {
  public:
@@ -77,8 +77,10 @@ class Library {
     for (const VoiceRecord** record = list(nullptr); record && *record; ++record) {
       const VoiceRecord& voice = **record;
       if (!voice.languages || !voice.languages[0] || !voice.identifier) continue;
-      EspeakVoice& kept = voices_.emplace_back(EspeakVoice{voice.languages + 1, voice.identifier, voice.name ? voice.name : "", {}});
-      for (const char* code = voice.languages + 1 + kept.code.size() + 1; *code; code += std::string_view(code).size() + 1)
+      EspeakVoice& kept =
+          voices_.emplace_back(EspeakVoice{voice.languages + 1, voice.identifier, voice.name ? voice.name : "", {}});
+      for (const char* code = voice.languages + 1 + kept.code.size() + 1; *code;
+           code += std::string_view(code).size() + 1)
         kept.also.emplace_back(code[0], code + 1);
     }
     std::stable_sort(voices_.begin(), voices_.end(), [](auto& a, auto& b) { return a.code < b.code; });

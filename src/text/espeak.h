@@ -20,7 +20,8 @@ struct EspeakVoice {
 /// All installed voices, by code. Throws SystemError when the library or its data is missing.
 std::vector<EspeakVoice> espeak_voices();
 
-/// The voice for a code, identifier or name, without regard to case. Throws UsageError with "did you mean" and the list of codes.
+/// The voice for a code, identifier or name, without regard to case. Throws UsageError with "did you mean" and the list
+/// of codes.
 EspeakVoice find_espeak_voice(std::string_view name);
 
 /// Phonemes of one clause: words, each a list of espeak's phonemes in IPA with stress marks and length marks. Marks of

@@ -10,7 +10,6 @@
 #include "text/abbreviations.h"
 #include "text/ipa.h"
 #include "text/letters.h"
-#include "text/scripts.h"
 
 namespace timbre::text {
 namespace {
@@ -56,7 +55,8 @@ double change_cost(const std::string& a, const std::string& b) {
 
 }  // namespace
 
-std::vector<std::size_t> align_to_parts(const std::vector<std::string>& spoken, const std::vector<std::vector<std::string>>& parts) {
+std::vector<std::size_t> align_to_parts(const std::vector<std::string>& spoken,
+                                        const std::vector<std::vector<std::string>>& parts) {
   std::vector<std::string> apart;
   std::vector<std::size_t> part_of;
   for (std::size_t p = 0; p < parts.size(); ++p)
@@ -87,8 +87,10 @@ std::vector<std::size_t> align_to_parts(const std::vector<std::string>& spoken, 
       --j;
     } else {
       --i;
-      if (how == 0) last = part_of[--j];
-      else if (j > 0) last = std::min(last, part_of[j - 1]);  // an extra phone belongs to the word it follows
+      if (how == 0)
+        last = part_of[--j];
+      else if (j > 0)
+        last = std::min(last, part_of[j - 1]);  // an extra phone belongs to the word it follows
       part[i] = last;
     }
   }
@@ -96,7 +98,10 @@ std::vector<std::size_t> align_to_parts(const std::vector<std::string>& spoken, 
 }
 
 EspeakFrontEnd::EspeakFrontEnd(std::string_view voice, FrontEndOptions options)
-    : voice_(find_espeak_voice(voice)), language_(language_of(voice_.code)), user_(std::move(options.user)) {
+    : voice_(find_espeak_voice(voice)),
+      language_(language_of(voice_.code)),
+      scripts_(scripts_of_language(language_)),
+      user_(std::move(options.user)) {
   for (const auto& [word, phones] : user_.all()) given(phones);  // a wrong letter is named now, not at its first use
 }
 
@@ -104,8 +109,15 @@ std::string EspeakFrontEnd::plainer(std::string_view phone) const { return plain
 
 void EspeakFrontEnd::merge_allophones(Phones& phones) const {
   if (language_ != "en") return;
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kMerged = {
-      {{"ɐ", "ə"}, {"ˈɐ", "ˈʌ"}, {"ᵻ", "ɪ"}, {"oː", "ɔː"}, {"ˈoː", "ˈɔː"}, {"ɔ", "ɔː"}, {"ˈɔ", "ˈɔː"}, {"ʔ", "t"}, {"ˈi", "ˈiː"}}};
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kMerged = {{{"ɐ", "ə"},
+                                                                                            {"ˈɐ", "ˈʌ"},
+                                                                                            {"ᵻ", "ɪ"},
+                                                                                            {"oː", "ɔː"},
+                                                                                            {"ˈoː", "ˈɔː"},
+                                                                                            {"ɔ", "ɔː"},
+                                                                                            {"ˈɔ", "ˈɔː"},
+                                                                                            {"ʔ", "t"},
+                                                                                            {"ˈi", "ˈiː"}}};
   for (std::string& phone : phones)
     for (const auto& [from, to] : kMerged)
       if (phone == from) {
@@ -116,7 +128,8 @@ void EspeakFrontEnd::merge_allophones(Phones& phones) const {
 
 EspeakFrontEnd::Phones EspeakFrontEnd::given(std::string_view phones) const {
   Phones out = split_ipa(phones);
-  if (out.empty()) throw UsageError(fmt::format("/{}/ holds no phone", phones), "write IPA, for example [tomato](/təˈmeɪtoʊ/)");
+  if (out.empty())
+    throw UsageError(fmt::format("/{}/ holds no phone", phones), "write IPA, for example [tomato](/təˈmeɪtoʊ/)");
   merge_allophones(out);
   return out;
 }
@@ -133,8 +146,16 @@ std::vector<EspeakFrontEnd::Phones> EspeakFrontEnd::groups(std::string_view clau
   return out;
 }
 
-std::vector<EspeakFrontEnd::Phones> EspeakFrontEnd::by_word(const std::vector<Phones>& groups, const std::vector<std::string>& words) {
-  if (groups.size() == words.size() && std::all_of(words.begin(), words.end(), [](auto& w) { return is_plain_word(w); })) return groups;
+std::vector<EspeakFrontEnd::Phones> EspeakFrontEnd::by_word(const std::vector<Phones>& groups,
+                                                            const std::vector<std::string>& words) {
+  if (words.size() == 1) {
+    std::vector<Phones> out(1);
+    for (const Phones& group : groups) out[0].insert(out[0].end(), group.begin(), group.end());
+    return out;
+  }
+  if (groups.size() == words.size() &&
+      std::all_of(words.begin(), words.end(), [](auto& w) { return is_plain_word(w); }))
+    return groups;
   std::vector<Phones> parts, out(words.size());
   for (const std::string& word : words) {
     auto [it, fresh] = alone_.try_emplace(word);
@@ -150,7 +171,6 @@ std::vector<EspeakFrontEnd::Phones> EspeakFrontEnd::by_word(const std::vector<Ph
 }
 
 void EspeakFrontEnd::check_script(const ReadyText& ready) const {
-  std::set<Script> known = scripts_of_language(language_);
   std::vector<std::string> strange;
   std::set<Script> scripts;
   for (std::size_t at = 0, next = 0; at < ready.text.size();) {
@@ -160,10 +180,11 @@ void EspeakFrontEnd::check_script(const ReadyText& ready) const {
     char32_t before = start ? static_cast<unsigned char>(ready.text[start - 1]) : U' ';
     char32_t c = next_code_point(ready.text, at);
     Script script = script_of(c);
-    if (by_hand || script == Script::none || known.contains(script)) continue;
+    if (by_hand || script == Script::none || scripts_.contains(script)) continue;
     std::size_t ahead = at;
     char32_t after = ahead < ready.text.size() ? next_code_point(ready.text, ahead) : U' ';
-    if (script == Script::greek && !is_letter(after) && before < 0x80) continue;  // "π", "5 µm": espeak names the letter
+    if (script == Script::greek && !is_letter(after) && before < 0x80)
+      continue;  // "π", "5 µm": espeak names the letter
     scripts.insert(script);
     std::string shown = to_utf8(std::u32string(1, c));
     if (std::find(strange.begin(), strange.end(), shown) == strange.end()) strange.push_back(shown);
@@ -173,12 +194,14 @@ void EspeakFrontEnd::check_script(const ReadyText& ready) const {
   for (Script script : scripts) names.emplace_back(script_name(script));
   std::size_t count = strange.size();
   if (count > 20) strange.resize(20);
-  throw UsageError(fmt::format("the voice reads '{}' and does not know {} letters: {}{}", voice_.code, join(names, " and "), join(strange, " "),
-                               count > 20 ? fmt::format(" and {} more", count - 20) : ""),
-                   "transcribe them, or give their sound: [word](/ipa/)");
+  throw UsageError(
+      fmt::format("the voice reads '{}' and does not know {} letters: {}{}", voice_.code, join(names, " and "),
+                  join(strange, " "), count > 20 ? fmt::format(" and {} more", count - 20) : ""),
+      "transcribe them, or give their sound: [word](/ipa/)");
 }
 
-void EspeakFrontEnd::read_clause(const ReadyText& ready, const Clause& clause, Phonemized& out) {
+void EspeakFrontEnd::read_clause(const ReadyText& ready, const Clause& clause, const Given*& last_given,
+                                 Phonemized& out) {
   // What espeak reads, what was given by hand, and in which order.
   struct Word {
     std::string text;
@@ -190,10 +213,11 @@ void EspeakFrontEnd::read_clause(const ReadyText& ready, const Clause& clause, P
   for (const WordSpan& span : clause.words) {
     Word word{ready.text.substr(span.begin, span.end - span.begin), nullptr, read.size()};
     if (const Given* by_hand = ready.by_hand(span.begin, span.end)) {
-      if (words.empty() || words.back().phones != &by_hand->phones) {
+      if (by_hand != last_given) {  // else a further word of one given pronunciation
         word.text = by_hand->shown;
         word.phones = &by_hand->phones;
         words.push_back(word);
+        last_given = by_hand;
       }
     } else {
       word.phones = user_.find(word.text);
@@ -201,7 +225,8 @@ void EspeakFrontEnd::read_clause(const ReadyText& ready, const Clause& clause, P
     }
     read.push_back(ready.text.substr(span.begin, span.end - span.begin));
   }
-  std::vector<Phones> phones = by_word(groups(std::string_view(ready.text).substr(clause.begin, clause.end - clause.begin)), read);
+  std::vector<Phones> phones =
+      by_word(groups(std::string_view(ready.text).substr(clause.begin, clause.end - clause.begin)), read);
   for (std::size_t w = 0; w < words.size(); ++w) {
     const Word& word = words[w];
     auto index = static_cast<std::int64_t>(out.words.size());
@@ -228,11 +253,13 @@ Phonemized EspeakFrontEnd::phonemize(std::string_view text, std::span<const Spok
     out.phones.emplace_back(symbol);
     out.word_of_phone.push_back(-1);
   };
+  const Given* last_given = nullptr;
   for (const Clause& clause : split_clauses(ready.text, language_)) {
     std::size_t before = out.phones.size();
-    pause(before == 0 ? kEdgeSilence : kInnerPause);
-    read_clause(ready, clause, out);
-    if (out.phones.size() == before + 1) {  // espeak says nothing for it
+    bool silent = before == 0 || clause.pause_before;
+    if (silent) pause(before == 0 ? kEdgeSilence : kInnerPause);
+    read_clause(ready, clause, last_given, out);
+    if (silent && out.phones.size() == before + 1) {  // espeak says nothing for it
       out.phones.pop_back();
       out.word_of_phone.pop_back();
     }

@@ -26,13 +26,16 @@ class Espeak : public testing::Test {
       GTEST_SKIP() << e.what();
     }
   }
-  static std::string read(FrontEnd& front_end, std::string_view text) { return join(front_end.phonemize(text).phones, " "); }
+  static std::string read(FrontEnd& front_end, std::string_view text) {
+    return join(front_end.phonemize(text).phones, " ");
+  }
 };
 
 std::string words_and_counts(const Phonemized& p) {
   std::string out;
   for (std::size_t w = 0; w < p.words.size(); ++w)
-    out += fmt::format("{}:{} ", p.words[w], std::count(p.word_of_phone.begin(), p.word_of_phone.end(), static_cast<std::int64_t>(w)));
+    out += fmt::format("{}:{} ", p.words[w],
+                       std::count(p.word_of_phone.begin(), p.word_of_phone.end(), static_cast<std::int64_t>(w)));
   return out;
 }
 
@@ -47,16 +50,19 @@ TEST_F(Espeak, EnglishPhonesPausesAndEdges) {
 
 TEST_F(Espeak, WordsWhereEspeakJoinsOrSplits) {
   auto english = make_front_end("espeak:en-us");
-  EXPECT_EQ(words_and_counts(english->phonemize("press 25 or 3.5 of the keys")), "press:4 25:9 or:2 3.5:10 of:2 the:2 keys:3 ");
+  EXPECT_EQ(words_and_counts(english->phonemize("press 25 or 3.5 of the keys")),
+            "press:4 25:9 or:2 3.5:10 of:2 the:2 keys:3 ");
   Phonemized p = english->phonemize("It's well-known, isn't it?");
   EXPECT_EQ(p.words, (std::vector<std::string>{"It's", "well-known", "isn't", "it"}));
   ASSERT_EQ(p.phones.size(), p.word_of_phone.size());
-  for (std::size_t i = 0; i < p.phones.size(); ++i) EXPECT_EQ(p.word_of_phone[i] == -1, p.phones[i] == "sil" || p.phones[i] == "sp");
+  for (std::size_t i = 0; i < p.phones.size(); ++i)
+    EXPECT_EQ(p.word_of_phone[i] == -1, p.phones[i] == "sil" || p.phones[i] == "sp");
 }
 
 TEST_F(Espeak, AlignToPartsIsMonotonicAndFindsBorders) {
   std::vector<std::string> joined = {"ɪ", "n", "ð", "ə", "b", "ˈɑː", "k", "s"};
-  EXPECT_EQ(align_to_parts(joined, {{"ˈɪ", "n"}, {"ð", "ˈiː"}, {"b", "ˈɑː", "k", "s"}}), (std::vector<std::size_t>{0, 0, 1, 1, 2, 2, 2, 2}));
+  EXPECT_EQ(align_to_parts(joined, {{"ˈɪ", "n"}, {"ð", "ˈiː"}, {"b", "ˈɑː", "k", "s"}}),
+            (std::vector<std::size_t>{0, 0, 1, 1, 2, 2, 2, 2}));
   EXPECT_EQ(align_to_parts({"a", "b"}, {}), (std::vector<std::size_t>{0, 0}));
 }
 
@@ -77,7 +83,9 @@ TEST_F(Espeak, GivenPhonesAndUserLexicon) {
 }
 
 TEST_F(Espeak, OtherLanguages) {
-  auto read_as = [](const char* voice, std::string_view text) { return join(make_front_end(voice)->phonemize(text).phones, " "); };
+  auto read_as = [](const char* voice, std::string_view text) {
+    return join(make_front_end(voice)->phonemize(text).phones, " ");
+  };
   EXPECT_EQ(read_as("espeak:es", "¡Hola! ¿Qué tal?"), "sil ˈo l a sp k ˈe t ˈa l sil");
   EXPECT_EQ(read_as("espeak:ru", "Привет, мир"), "sil p rʲ i vʲ ˈe t sp mʲ ˈi r sil");
   EXPECT_EQ(read_as("espeak:it", "gli gnocchi"), "sil ʎ ɪ ɲ ˈo kː ɪ sil");
@@ -119,14 +127,29 @@ TEST_F(Espeak, EmptyEmojiForeignScriptMissingVoice) {
   EXPECT_THROW(make_front_end("espek:en-us"), UsageError);
 }
 
+TEST_F(Espeak, TenThousandCharactersWithoutAMark) {
+  auto english = make_front_end("espeak:en-us");
+  std::string text;
+  while (text.size() < 10000) text += "word 25 ";
+  Phonemized p = english->phonemize(text);
+  EXPECT_EQ(p.words.size(), 2500u);
+  EXPECT_EQ(std::count(p.phones.begin(), p.phones.end(), "sp"), 0);
+  EXPECT_EQ(std::count(p.phones.begin(), p.phones.end(), "sil"), 2);
+  // A given pronunciation of many words is said once, wherever the text is cut.
+  std::vector<Spoken> spoken = {{0, 800, "ɑ"}};
+  EXPECT_EQ(join(english->phonemize(text.substr(0, 800), spoken).phones, " "), "sil ɑ sil");
+}
+
 TEST_F(Espeak, ThreadsShareOneLibrary) {
-  std::string first = read(*make_front_end("espeak:en-us"), "One two three."), other = read(*make_front_end("espeak:es"), "Uno dos tres.");
+  std::string first = read(*make_front_end("espeak:en-us"), "One two three."),
+              other = read(*make_front_end("espeak:es"), "Uno dos tres.");
   std::vector<int> wrong(4, 0);
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&, t] {
       auto front_end = make_front_end(t % 2 ? "espeak:es" : "espeak:en-us");
-      for (int i = 0; i < 50; ++i) wrong[t] += read(*front_end, t % 2 ? "Uno dos tres." : "One two three.") != (t % 2 ? other : first);
+      for (int i = 0; i < 50; ++i)
+        wrong[t] += read(*front_end, t % 2 ? "Uno dos tres." : "One two three.") != (t % 2 ? other : first);
     });
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(wrong, (std::vector<int>{0, 0, 0, 0}));
@@ -179,8 +202,12 @@ TEST(UserLexiconFile, ReadsAndNamesBrokenLines) {
   ASSERT_NE(lexicon.find("tomato"), nullptr);
   EXPECT_EQ(*lexicon.find("TOMATO"), "təˈmeɪtoʊ");
   EXPECT_NE(lexicon.find("äther"), nullptr);
-  for (auto [text, part] : {std::pair("a /b/\n", ":1: no tab"), {"x\tb\n\tb\n", ":2: no word"}, {"a\t//\n", "no phones"},
-                            {"a\tb\nA\tc\n", ":2: this word stands in the lexicon twice"}, {"a b\tc\n", "one word"}, {"a\t\n", "no phones"}}) {
+  for (auto [text, part] : {std::pair("a /b/\n", ":1: no tab"),
+                            {"x\tb\n\tb\n", ":2: no word"},
+                            {"a\t//\n", "no phones"},
+                            {"a\tb\nA\tc\n", ":2: this word stands in the lexicon twice"},
+                            {"a b\tc\n", "one word"},
+                            {"a\t\n", "no phones"}}) {
     write(text);
     try {
       UserLexicon::read(file);
@@ -195,8 +222,7 @@ TEST(UserLexiconFile, ReadsAndNamesBrokenLines) {
 TEST(ArpabetFrontEnd, LexiconCmudictGuess) {
   auto front_end = make_front_end("arpabet:en");
   Phonemized p = front_end->phonemize("Hello, world: 21 zyxgrobs!");
-  EXPECT_EQ(join(p.phones, " "),
-            "sil HH AH0 L OW1 sp W ER1 L D sp T W EH1 N T IY0 W AH1 N Z IH1 K S B R AO2 G Z sil");
+  EXPECT_EQ(join(p.phones, " "), "sil HH AH0 L OW1 sp W ER1 L D sp T W EH1 N T IY0 W AO2 N Z IH1 K S B R AO2 G Z sil");
   ASSERT_EQ(p.warnings.size(), 1u);
   EXPECT_EQ(p.warnings[0], "'zyxgrobs' is in no lexicon; its sound is a guess");
   EXPECT_EQ(front_end->plainer("AA1"), "AA0");

@@ -19,8 +19,9 @@ constexpr std::u32string_view kConsonants =
 constexpr std::u32string_view kModifiers = U"ːˑʰʱʲʷˠˤⁿˡ˞ʼ˥˦˧˨˩1234567";
 
 // Two letters that are one phone wherever they meet without a border.
-constexpr std::array<std::u32string_view, 17> kAffricates = {U"ts", U"dz", U"tʃ", U"dʒ", U"tɕ", U"dʑ", U"tʂ", U"dʐ", U"ʈʂ",
-                                                             U"ɖʐ", U"pf", U"tɬ", U"dɮ", U"tθ", U"kx", U"bv", U"cç"};
+constexpr std::array<std::u32string_view, 17> kAffricates = {U"ts", U"dz", U"tʃ", U"dʒ", U"tɕ", U"dʑ",
+                                                             U"tʂ", U"dʐ", U"ʈʂ", U"ɖʐ", U"pf", U"tɬ",
+                                                             U"dɮ", U"tθ", U"kx", U"bv", U"cç"};
 // Diphthongs whose second letter can only be an off-glide, so that joining never crosses a syllable.
 constexpr std::array<std::u32string_view, 14> kDiphthongs = {U"aɪ", U"aʊ", U"eɪ", U"oʊ", U"əʊ", U"ɔɪ", U"ɔʏ",
                                                              U"ɔø", U"œy", U"ɛɪ", U"ʌɪ", U"ɛʊ", U"ɑɪ", U"ɑʊ"};
@@ -41,11 +42,12 @@ struct Unit {
 // Letters that stand for two, or that have two spellings.
 std::u32string canonical_letters(std::string_view ipa) {
   static constexpr std::array<std::pair<char32_t, std::u32string_view>, 32> kSpellings = {{
-      {U'g', U"ɡ"},       {U'ʤ', U"dʒ"},      {U'ʧ', U"tʃ"},      {U'ʦ', U"ts"},      {U'ʣ', U"dz"},      {U'ʨ', U"tɕ"},
-      {U'ʥ', U"dʑ"},      {U'ã', U"a\u0303"}, {U'ẽ', U"e\u0303"}, {U'ĩ', U"i\u0303"}, {U'õ', U"o\u0303"}, {U'ũ', U"u\u0303"},
-      {U'ä', U"a\u0308"}, {U'ë', U"e\u0308"}, {U'ï', U"i\u0308"}, {U'ö', U"o\u0308"}, {U'ü', U"u\u0308"}, {U'ñ', U"ɲ"},
-      {U'\'', U"ˈ"},      {U':', U"ː"},       {U'ɩ', U"ɪ"},       {U'ʇ', U"ǀ"},       {U'∅', U"ø"},       {U'ε', U"ɛ"},
-      {U'β', U"β"},       {U'\u0361', U""},   {U'\u035C', U""},   {U'\u200D', U""},   {U'\u032F', U""},   {U'\u2060', U""},
+      {U'g', U"ɡ"},       {U'ʤ', U"dʒ"},      {U'ʧ', U"tʃ"},      {U'ʦ', U"ts"},      {U'ʣ', U"dz"},
+      {U'ʨ', U"tɕ"},      {U'ʥ', U"dʑ"},      {U'ã', U"a\u0303"}, {U'ẽ', U"e\u0303"}, {U'ĩ', U"i\u0303"},
+      {U'õ', U"o\u0303"}, {U'ũ', U"u\u0303"}, {U'ä', U"a\u0308"}, {U'ë', U"e\u0308"}, {U'ï', U"i\u0308"},
+      {U'ö', U"o\u0308"}, {U'ü', U"u\u0308"}, {U'ñ', U"ɲ"},       {U'\'', U"ˈ"},      {U':', U"ː"},
+      {U'ɩ', U"ɪ"},       {U'ʇ', U"ǀ"},       {U'∅', U"ø"},       {U'ε', U"ɛ"},       {U'β', U"β"},
+      {U'\u0361', U""},   {U'\u035C', U""},   {U'\u200D', U""},   {U'\u032F', U""},   {U'\u2060', U""},
       {U'‿', U""},        {U'ʹ', U"ʲ"},
   }};
   std::u32string out;
@@ -83,8 +85,8 @@ std::vector<Unit> units_of(std::string_view ipa, bool strict) {
       units.push_back({c, {}, false, false});
       if (in(kVowels, c)) units.back().stressed = std::exchange(stress, false);
     } else {
-      throw UsageError(fmt::format("'{}' (U+{:04X}) in /{}/ is not a letter of the phonetic alphabet", to_utf8(std::u32string(1, c)),
-                                   static_cast<unsigned>(c), ipa),
+      throw UsageError(fmt::format("'{}' (U+{:04X}) in /{}/ is not a letter of the phonetic alphabet",
+                                   to_utf8(std::u32string(1, c)), static_cast<unsigned>(c), ipa),
                        "write IPA, for example [tomato](/təˈmeɪtoʊ/)");
     }
     // A stressed syllable without a vowel: its syllabic consonant carries the stress.
@@ -159,12 +161,13 @@ bool is_stressed(std::string_view phone) { return phone.starts_with("ˈ"); }
 std::string plainer_ipa(std::string_view phone) {
   // What is left when nothing can be taken off: the nearest commoner sound, by place and manner.
   static constexpr std::array<std::pair<char32_t, char32_t>, 52> kNear = {{
-      {U'ɜ', U'ə'}, {U'ɐ', U'ə'}, {U'ᵻ', U'ɪ'}, {U'ᵿ', U'ʊ'}, {U'ɚ', U'ə'}, {U'ɝ', U'ɚ'}, {U'ʌ', U'ə'}, {U'ɘ', U'ə'}, {U'ɵ', U'ə'},
-      {U'ɞ', U'ɜ'}, {U'ɪ', U'i'}, {U'ʏ', U'y'}, {U'ʊ', U'u'}, {U'ɛ', U'e'}, {U'ɔ', U'o'}, {U'ɒ', U'ɔ'}, {U'ɑ', U'a'}, {U'æ', U'a'},
-      {U'œ', U'ø'}, {U'ø', U'e'}, {U'y', U'i'}, {U'ɨ', U'i'}, {U'ʉ', U'u'}, {U'ɯ', U'u'}, {U'ɤ', U'o'}, {U'ɹ', U'r'}, {U'r', U'ɾ'},
-      {U'ɾ', U'd'}, {U'ʁ', U'ɣ'}, {U'ɣ', U'ɡ'}, {U'β', U'b'}, {U'ð', U'd'}, {U'θ', U's'}, {U'ɲ', U'n'}, {U'ŋ', U'n'}, {U'ʎ', U'l'},
-      {U'ɫ', U'l'}, {U'ɭ', U'l'}, {U'ʃ', U's'}, {U'ʒ', U'z'}, {U'ʂ', U'ʃ'}, {U'ʐ', U'ʒ'}, {U'ɕ', U'ʃ'}, {U'ʑ', U'ʒ'}, {U'ç', U'x'},
-      {U'x', U'h'}, {U'χ', U'x'}, {U'ɦ', U'h'}, {U'ɥ', U'w'}, {U'ʔ', U't'}, {U'ɱ', U'm'}, {U'ʋ', U'v'},
+      {U'ɜ', U'ə'}, {U'ɐ', U'ə'}, {U'ᵻ', U'ɪ'}, {U'ᵿ', U'ʊ'}, {U'ɚ', U'ə'}, {U'ɝ', U'ɚ'}, {U'ʌ', U'ə'}, {U'ɘ', U'ə'},
+      {U'ɵ', U'ə'}, {U'ɞ', U'ɜ'}, {U'ɪ', U'i'}, {U'ʏ', U'y'}, {U'ʊ', U'u'}, {U'ɛ', U'e'}, {U'ɔ', U'o'}, {U'ɒ', U'ɔ'},
+      {U'ɑ', U'a'}, {U'æ', U'a'}, {U'œ', U'ø'}, {U'ø', U'e'}, {U'y', U'i'}, {U'ɨ', U'i'}, {U'ʉ', U'u'}, {U'ɯ', U'u'},
+      {U'ɤ', U'o'}, {U'ɹ', U'r'}, {U'r', U'ɾ'}, {U'ɾ', U'd'}, {U'ʁ', U'ɣ'}, {U'ɣ', U'ɡ'}, {U'β', U'b'}, {U'ð', U'd'},
+      {U'θ', U's'}, {U'ɲ', U'n'}, {U'ŋ', U'n'}, {U'ʎ', U'l'}, {U'ɫ', U'l'}, {U'ɭ', U'l'}, {U'ʃ', U's'}, {U'ʒ', U'z'},
+      {U'ʂ', U'ʃ'}, {U'ʐ', U'ʒ'}, {U'ɕ', U'ʃ'}, {U'ʑ', U'ʒ'}, {U'ç', U'x'}, {U'x', U'h'}, {U'χ', U'x'}, {U'ɦ', U'h'},
+      {U'ɥ', U'w'}, {U'ʔ', U't'}, {U'ɱ', U'm'}, {U'ʋ', U'v'},
   }};
   std::u32string p = to_code_points(phone);
   if (p.empty()) return "";

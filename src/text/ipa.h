@@ -24,7 +24,8 @@ std::vector<std::string> split_espeak_phoneme(std::string_view phoneme);
 bool is_ipa_vowel(std::string_view phone);
 /// True where the phone carries primary stress.
 bool is_stressed(std::string_view phone);
-/// The next plainer spelling: stress off, then length off, then diacritics off, then a near phone ("ɜ" → "ə"); "" at the end.
+/// The next plainer spelling: stress off, then length off, then diacritics off, then a near phone ("ɜ" → "ə"); "" at
+/// the end.
 std::string plainer_ipa(std::string_view phone);
 
 }  // namespace timbre::text

@@ -12,7 +12,8 @@ using Phones = std::vector<std::string>;
 TEST(Ipa, StressGoesToTheVowel) {
   EXPECT_EQ(split_ipa("təˈmeɪtoʊ"), (Phones{"t", "ə", "m", "ˈeɪ", "t", "oʊ"}));
   EXPECT_EQ(split_ipa("ˈstrɛŋkθ"), (Phones{"s", "t", "r", "ˈɛ", "ŋ", "k", "θ"}));
-  EXPECT_EQ(split_ipa("ˌʌndəˈstænd"), (Phones{"ʌ", "n", "d", "ə", "s", "t", "ˈæ", "n", "d"}));  // secondary stress is dropped
+  EXPECT_EQ(split_ipa("ˌʌndəˈstænd"),
+            (Phones{"ʌ", "n", "d", "ə", "s", "t", "ˈæ", "n", "d"}));  // secondary stress is dropped
 }
 
 TEST(Ipa, AffricatesDiphthongsLengthAndBorders) {

@@ -5,9 +5,37 @@
 /// What the front ends ask about code points: enough of Unicode for text to be read aloud, independent of the locale.
 namespace timbre::text {
 
-enum class Script { latin, greek, cyrillic, armenian, hebrew, arabic, devanagari, bengali, gurmukhi, gujarati, oriya, tamil,
-                    telugu, kannada, malayalam, sinhala, thai, lao, myanmar, georgian, ethiopic, cherokee, khmer, tibetan,
-                    kana, hangul, han, other, none };
+enum class Script {
+  latin,
+  greek,
+  cyrillic,
+  armenian,
+  hebrew,
+  arabic,
+  devanagari,
+  bengali,
+  gurmukhi,
+  gujarati,
+  oriya,
+  tamil,
+  telugu,
+  kannada,
+  malayalam,
+  sinhala,
+  thai,
+  lao,
+  myanmar,
+  georgian,
+  ethiopic,
+  cherokee,
+  khmer,
+  tibetan,
+  kana,
+  hangul,
+  han,
+  other,
+  none
+};
 
 /// The script of a letter; Script::none for what is not a letter.
 Script script_of(char32_t c);

@@ -39,7 +39,8 @@ Lexicon read_lexicon(const std::filesystem::path& file) {
     if (trim(line).empty()) continue;
     std::vector<std::string> fields = fields_of(line);
     if (fields.size() < 2 || (fields.size() == 2 && fields[1].empty()))
-      throw DataError(fmt::format("{}:{}: the word '{}' has no phones", file.string(), number, fields[0]), "a line is: WORD PH PH …");
+      throw DataError(fmt::format("{}:{}: the word '{}' has no phones", file.string(), number, fields[0]),
+                      "a line is: WORD PH PH …");
     std::string word = to_utf8(python_lower(to_code_points(fields[0])));
     fields.erase(fields.begin());
     lexicon.try_emplace(std::move(word), std::move(fields));

@@ -10,9 +10,9 @@ namespace timbre::text {
 /// A pronunciation lexicon, word (lower case) → phones.
 using Lexicon = std::map<std::string, std::vector<std::string>, std::less<>>;
 
-/// Lines "WORD  PH PH …" separated by white space; the first entry of a word wins. Blanks at the end of a line make one empty
-/// phone more, as ming024's reader does (its front end turns it into a pause). Throws DataError naming file and line for
-/// a word without phones, SystemError when the file cannot be read.
+/// Lines "WORD  PH PH …" separated by white space; the first entry of a word wins. Blanks at the end of a line make one
+/// empty phone more, as ming024's reader does (its front end turns it into a pause). Throws DataError naming file and
+/// line for a word without phones, SystemError when the file cannot be read.
 Lexicon read_lexicon(const std::filesystem::path& file);
 
 /// A single ARPAbet phone, "AA1" or "B".

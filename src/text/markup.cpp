@@ -36,10 +36,12 @@ double pause_seconds(std::string_view amount, std::string_view text, std::size_t
   bool digits = !number.empty() && number.find_first_not_of("0123456789.") == number.npos;
   auto value = digits ? parse_double(number) : std::nullopt;
   if (unit_s == 0 || !value)
-    throw UsageError(fmt::format("{}: '[pause:{}]' has no length", place(text, at), amount), "write [pause:1.5s] or [pause:300ms]");
+    throw UsageError(fmt::format("{}: '[pause:{}]' has no length", place(text, at), amount),
+                     "write [pause:1.5s] or [pause:300ms]");
   double seconds = *value * unit_s;
   if (seconds > kLongestPause_s)
-    throw UsageError(fmt::format("{}: a pause of {:g} s is too long", place(text, at), seconds), fmt::format("{:g} s is the longest", kLongestPause_s));
+    throw UsageError(fmt::format("{}: a pause of {:g} s is too long", place(text, at), seconds),
+                     fmt::format("{:g} s is the longest", kLongestPause_s));
   return seconds;
 }
 
@@ -57,7 +59,8 @@ Marked parse_markup(std::string_view text) {
     if (starts_with_icase(rest, kPause)) {
       std::size_t close = rest.find_first_of("]\n");
       if (close == rest.npos || rest[close] != ']')
-        throw UsageError(fmt::format("{}: '[pause:' is not closed", place(text, at)), "write [pause:1.5s] or [pause:300ms]");
+        throw UsageError(fmt::format("{}: '[pause:' is not closed", place(text, at)),
+                         "write [pause:1.5s] or [pause:300ms]");
       double seconds = pause_seconds(rest.substr(kPause.size(), close - kPause.size()), text, at);
       if (!out.pauses.empty() && out.pauses.back().at == out.plain.size())
         out.pauses.back().seconds += seconds;
@@ -74,10 +77,12 @@ Marked parse_markup(std::string_view text) {
     }
     std::size_t open = close + 3, end = rest.find("/)", open);
     if (std::size_t line = rest.find('\n', open); end == rest.npos || line < end)
-      throw UsageError(fmt::format("{}: '{}' does not end in '/)'", place(text, at), rest.substr(0, open)), "write [word](/ipa/), for example [tomato](/təˈmeɪtoʊ/)");
+      throw UsageError(fmt::format("{}: '{}' does not end in '/)'", place(text, at), rest.substr(0, open)),
+                       "write [word](/ipa/), for example [tomato](/təˈmeɪtoʊ/)");
     std::string_view word = trim(rest.substr(1, close - 1)), phones = trim(rest.substr(open, end - open));
     if (word.empty() || phones.empty())
-      throw UsageError(fmt::format("{}: '{}' lacks its {}", place(text, at), rest.substr(0, end + 2), word.empty() ? "word" : "phones"),
+      throw UsageError(fmt::format("{}: '{}' lacks its {}", place(text, at), rest.substr(0, end + 2),
+                                   word.empty() ? "word" : "phones"),
                        "write [word](/ipa/), for example [tomato](/təˈmeɪtoʊ/)");
     out.spoken.push_back({out.plain.size(), out.plain.size() + word.size(), std::string(phones)});
     out.plain += word;

@@ -16,8 +16,8 @@ struct Marked {
     double seconds = 0;
   };
   std::string plain;
-  std::vector<Pause> pauses;    ///< in order
-  std::vector<Spoken> spoken;   ///< in order, bytes of plain
+  std::vector<Pause> pauses;   ///< in order
+  std::vector<Spoken> spoken;  ///< in order, bytes of plain
 };
 
 /// Throws UsageError for malformed markup ("[pause:" without a number, unit or bracket, a pause above 60 s, "[word](/"
@@ -29,7 +29,7 @@ struct SpeechPiece {
   std::string text;            ///< empty only for a pause before the first word
   std::vector<Spoken> spoken;  ///< bytes of text
   double pause_after_s = 0;    ///< from [pause:…]
-  bool ends_sentence = true;  ///< false where a pause or the length limit cut a sentence
+  bool ends_sentence = true;   ///< false where a pause or the length limit cut a sentence
   bool ends_paragraph = false;
 };
 

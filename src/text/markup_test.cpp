@@ -48,7 +48,8 @@ TEST(SpeechPlan, PiecesPausesOffsets) {
   EXPECT_EQ(plan[1].text, "First.");
   EXPECT_EQ(plan[2].text, "Second the U.S. way goes");
   ASSERT_EQ(plan[2].spoken.size(), 1u);
-  EXPECT_EQ(plan[2].text.substr(plan[2].spoken[0].begin, plan[2].spoken[0].end - plan[2].spoken[0].begin), "the U.S. way");
+  EXPECT_EQ(plan[2].text.substr(plan[2].spoken[0].begin, plan[2].spoken[0].end - plan[2].spoken[0].begin),
+            "the U.S. way");
   EXPECT_FALSE(plan[2].ends_sentence);
   EXPECT_DOUBLE_EQ(plan[2].pause_after_s, 1);
   EXPECT_EQ(plan[3].text, "on.");

@@ -12,7 +12,9 @@
 namespace timbre::text {
 namespace {
 
-bool is_separator(char32_t c) { return std::u32string_view(U",;.-?!+").find(c) != std::u32string_view::npos || is_space(c); }
+bool is_separator(char32_t c) {
+  return std::u32string_view(U",;.-?!+").find(c) != std::u32string_view::npos || is_space(c);
+}
 
 // A phone that is nothing or one mark becomes a pause: "{,}" → "{sp}".
 std::string phone_or_pause(const std::string& phone) {
@@ -48,7 +50,9 @@ class Collector {
 };
 
 std::string_view without_end_marks(std::string_view text) {
-  auto is_mark = [](char c) { return c > ' ' && c < 0x7F && !((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')); };
+  auto is_mark = [](char c) {
+    return c > ' ' && c < 0x7F && !((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'));
+  };
   while (!text.empty() && is_mark(text.back())) text.remove_suffix(1);
   return text;
 }
@@ -106,8 +110,10 @@ Phonemized Ming024English::phonemize(std::string_view text, std::span<const Spok
 
 Ming024Mandarin::Ming024Mandarin(FrontEndOptions options) {
   if (options.lexicon.empty())
-    throw UsageError("the front end ming024:mandarin needs a pinyin lexicon", "give its file: lexicon/pinyin-lexicon-r.txt of ming024/FastSpeech2");
-  if (!options.user.empty()) throw UsageError("the front end ming024:mandarin takes no user lexicon", "add lines to the pinyin lexicon instead");
+    throw UsageError("the front end ming024:mandarin needs a pinyin lexicon",
+                     "give its file: lexicon/pinyin-lexicon-r.txt of ming024/FastSpeech2");
+  if (!options.user.empty())
+    throw UsageError("the front end ming024:mandarin takes no user lexicon", "add lines to the pinyin lexicon instead");
   lexicon_ = read_lexicon(options.lexicon);
 }
 
@@ -118,8 +124,10 @@ Phonemized Ming024Mandarin::phonemize(std::string_view text, std::span<const Spo
     for (const std::string& syllable : read) {
       auto entry = lexicon_.find(syllable);
       if (entry == lexicon_.end() && by_hand)
-        throw UsageError(fmt::format("'{}' is no syllable of the pinyin lexicon", syllable), "write pinyin with tone numbers: [你好](/ni3 hao3/)");
-      collect.add(syllable, entry == lexicon_.end() ? std::vector<std::string>{std::string(kInnerPause)} : entry->second);
+        throw UsageError(fmt::format("'{}' is no syllable of the pinyin lexicon", syllable),
+                         "write pinyin with tone numbers: [你好](/ni3 hao3/)");
+      collect.add(syllable,
+                  entry == lexicon_.end() ? std::vector<std::string>{std::string(kInnerPause)} : entry->second);
     }
   };
   std::size_t at = 0;

@@ -8,8 +8,9 @@
 /// The text front ends of ming024/FastSpeech2's synthesize.py.
 namespace timbre::text {
 
-/// "ming024:english": closing punctuation off, pieces between , ; . - ? ! + and white space looked up in the lexicon (lower
-/// case, first entry), else read by g2p_en (english_g2p.h); a phone that is one mark becomes `sp`. No silence at the ends.
+/// "ming024:english": closing punctuation off, pieces between , ; . - ? ! + and white space looked up in the lexicon
+/// (lower case, first entry), else read by g2p_en (english_g2p.h); a phone that is one mark becomes `sp`. No silence at
+/// the ends.
 class Ming024English : public FrontEnd {
  public:
   explicit Ming024English(FrontEndOptions options);
@@ -23,7 +24,8 @@ class Ming024English : public FrontEnd {
   UserLexicon user_;
 };
 
-/// "ming024:mandarin": pypinyin's TONE3 syllables looked up in the pinyin lexicon ("ni3 n i3"); what is not in it is one `sp`.
+/// "ming024:mandarin": pypinyin's TONE3 syllables looked up in the pinyin lexicon ("ni3 n i3"); what is not in it is
+/// one `sp`.
 class Ming024Mandarin : public FrontEnd {
  public:
   /// Throws UsageError without a lexicon: initials and finals come from it.

@@ -76,21 +76,26 @@ TEST_F(Ming024Golden, TextToSequence) {
 
 TEST_F(Ming024Golden, PreparedLabs) {
   std::size_t compared = 0;
-  for (auto [dataset, corpus] : {std::pair("LJSpeech", "LJSpeech-1.1"), {"LibriTTS", "LibriTTS"}, {"AISHELL3", "AISHELL3"}})
+  for (auto [dataset, corpus] :
+       {std::pair("LJSpeech", "LJSpeech-1.1"), {"LibriTTS", "LibriTTS"}, {"AISHELL3", "AISHELL3"}})
     for (const LabText& text : prepare_align_texts(dataset, folder_ / "data/corpus" / corpus)) {
-      EXPECT_EQ(text.lab, read_file(folder_ / "data/prepared" / dataset / text.speaker / (text.id + ".lab"))) << text.id;
+      EXPECT_EQ(text.lab, read_file(folder_ / "data/prepared" / dataset / text.speaker / (text.id + ".lab")))
+          << text.id;
       ++compared;
     }
   std::size_t labs = 0;
-  for (const auto& entry : fs::recursive_directory_iterator(folder_ / "data/prepared")) labs += entry.path().extension() == ".lab";
+  for (const auto& entry : fs::recursive_directory_iterator(folder_ / "data/prepared"))
+    labs += entry.path().extension() == ".lab";
   EXPECT_EQ(compared, labs);
 }
 
-// Expected values below were made by the Python packages the reference calls (inflect 7.5, pypinyin 0.55, g2p_en 2.1.0).
+// Expected values below were made by the Python packages the reference calls (inflect 7.5, pypinyin 0.55,
+// g2p_en 2.1.0).
 TEST(NumberWords, AsInflectSpellsThem) {
   EXPECT_EQ(number_to_words("0"), "zero");
   EXPECT_EQ(number_to_words("1001"), "one thousand and one");
-  EXPECT_EQ(number_to_words("1234567", {.and_word = ""}), "one million, two hundred thirty-four thousand, five hundred sixty-seven");
+  EXPECT_EQ(number_to_words("1234567", {.and_word = ""}),
+            "one million, two hundred thirty-four thousand, five hundred sixty-seven");
   EXPECT_EQ(number_to_words("1000021", {.and_word = ""}), "one million twenty-one");
   EXPECT_EQ(number_to_words("1905", {.and_word = "", .zero = "oh", .group = 2}), "nineteen, oh five");
   EXPECT_EQ(number_to_words("12345", {.group = 3}), "one twenty-three, forty-five");
@@ -104,7 +109,8 @@ TEST(NumberWords, AsInflectSpellsThem) {
 TEST(Cleaners, OddPlaces) {
   EXPECT_EQ(english_cleaners("Ft.Ft., 1732nd"), "fortfort, one thousand, seven hundred and thirty-second");
   EXPECT_EQ(english_cleaners("1,,2 and ,5 in 1.2.3"), "twelve and ,five in one point two.three");
-  EXPECT_EQ(english_cleaners("$1.2.3 $0 $.50 $007"), "one point two.three dollars zero dollars fifty cents seven dollars");
+  EXPECT_EQ(english_cleaners("$1.2.3 $0 $.50 $007"),
+            "one point two.three dollars zero dollars fifty cents seven dollars");
   EXPECT_EQ(basic_cleaners("ΌΔΟΣ ΣΑΣ.  İ\tÉ"), "όδος σας. i̇ é");
   EXPECT_THROW(english_cleaners("$,5"), DataError);
   EXPECT_THROW(clean_text("a", {"english_cleaner"}), UsageError);
@@ -123,7 +129,8 @@ TEST(Pinyin, PhrasesAndCharacters) {
 
 TEST(EnglishG2p, DictionaryHomographNetwork) {
   using Phones = std::vector<std::string>;
-  EXPECT_EQ(g2p_en("résumé").phones, (Phones{"R", "EH1", "Z", "AH0", "M", "EY2"}));  // the homograph list's second reading
+  EXPECT_EQ(g2p_en("résumé").phones,
+            (Phones{"R", "EH1", "Z", "AH0", "M", "EY2"}));  // the homograph list's second reading
   EXPECT_EQ(g2p_en("$21").phones, g2p_en("twenty-one dollars").phones);
   EXPECT_EQ(g2p_en("it's, well").phones, (Phones{"IH1", "T", "S", ",", "W", "EH1", "L"}));
   EnglishPhones unknown = g2p_en("Zyxgrob");

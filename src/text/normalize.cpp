@@ -14,41 +14,87 @@ namespace timbre::text {
 namespace {
 
 bool is_emoji(char32_t c) {
-  return (c >= 0x1F000 && c <= 0x1FAFF) || (c >= 0x2600 && c <= 0x27BF && c != 0x2713) || (c >= 0x2B00 && c <= 0x2BFF) ||
-         (c >= 0x2300 && c <= 0x23FF) || (c >= 0x2190 && c <= 0x21FF) || (c >= 0x2500 && c <= 0x25FF) || (c >= 0xE0020 && c <= 0xE007F) ||
-         c == 0x200D || c == 0x20E3 || c == 0xFE0F || c == 0xFE0E || c == 0x3030;
+  return (c >= 0x1F000 && c <= 0x1FAFF) || (c >= 0x2600 && c <= 0x27BF && c != 0x2713) ||
+         (c >= 0x2B00 && c <= 0x2BFF) || (c >= 0x2300 && c <= 0x23FF) || (c >= 0x2190 && c <= 0x21FF) ||
+         (c >= 0x2500 && c <= 0x25FF) || (c >= 0xE0020 && c <= 0xE007F) || c == 0x200D || c == 0x20E3 || c == 0xFE0F ||
+         c == 0xFE0E || c == 0x3030;
 }
 
 bool is_invisible(char32_t c) {
-  return (c < 0x20 && !is_space(c)) || (c >= 0x7F && c <= 0x9F && c != 0x85) || c == 0xAD || c == 0x034F || c == 0x061C ||
-         (c >= 0x200B && c <= 0x200F) || (c >= 0x202A && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF ||
-         (c >= 0xFFF0 && c <= 0xFFFB) || (c >= 0xE0000 && c <= 0xE01EF) || (c >= 0xE000 && c <= 0xF8FF) || (c & 0xFFFE) == 0xFFFE;
+  return (c < 0x20 && !is_space(c)) || (c >= 0x7F && c <= 0x9F && c != 0x85) || c == 0xAD || c == 0x034F ||
+         c == 0x061C || (c >= 0x200B && c <= 0x200F) || (c >= 0x202A && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) ||
+         c == 0xFEFF || (c >= 0xFFF0 && c <= 0xFFFB) || (c >= 0xE0000 && c <= 0xE01EF) ||
+         (c >= 0xE000 && c <= 0xF8FF) || (c & 0xFFFE) == 0xFFFE;
 }
 
 // One spelling for what means the same.
 char32_t plain_mark(char32_t c) {
   switch (c) {
-    case U'‘': case U'’': case U'‛': case U'ʼ': case U'´': case U'`': case U'′': case U'＇': return U'\'';
-    case U'“': case U'”': case U'‟': case U'„': case U'«': case U'»': case U'‹': case U'›': case U'″': case U'＂': case U'〝': case U'〞': return U'"';
-    case U'‚': return U'\'';
-    case U'‐': case U'‑': case U'−': case U'﹣': return U'-';
-    case U'‒': return U'–';
-    case U'―': case U'⸺': case U'⸻': return U'—';
-    case U'⁄': case U'∕': return U'/';
-    case U'•': case U'·': case U'‧': case U'▪': return U',';
-    default: return c >= 0xFF01 && c <= 0xFF5E ? c - 0xFEE0 : c;  // full-width ASCII
+    case U'‘':
+    case U'’':
+    case U'‛':
+    case U'ʼ':
+    case U'´':
+    case U'`':
+    case U'′':
+    case U'＇':
+      return U'\'';
+    case U'“':
+    case U'”':
+    case U'‟':
+    case U'„':
+    case U'«':
+    case U'»':
+    case U'‹':
+    case U'›':
+    case U'″':
+    case U'＂':
+    case U'〝':
+    case U'〞':
+      return U'"';
+    case U'‚':
+      return U'\'';
+    case U'‐':
+    case U'‑':
+    case U'−':
+    case U'﹣':
+      return U'-';
+    case U'‒':
+      return U'–';
+    case U'―':
+    case U'⸺':
+    case U'⸻':
+      return U'—';
+    case U'⁄':
+    case U'∕':
+      return U'/';
+    case U'•':
+    case U'·':
+    case U'‧':
+    case U'▪':
+      return U',';
+    default:
+      return c >= 0xFF01 && c <= 0xFF5E ? c - 0xFEE0 : c;  // full-width ASCII
   }
 }
 
 std::u32string_view ligature(char32_t c) {
   switch (c) {
-    case U'ﬀ': return U"ff";
-    case U'ﬁ': return U"fi";
-    case U'ﬂ': return U"fl";
-    case U'ﬃ': return U"ffi";
-    case U'ﬄ': return U"ffl";
-    case U'ﬅ': case U'ﬆ': return U"st";
-    default: return {};
+    case U'ﬀ':
+      return U"ff";
+    case U'ﬁ':
+      return U"fi";
+    case U'ﬂ':
+      return U"fl";
+    case U'ﬃ':
+      return U"ffi";
+    case U'ﬄ':
+      return U"ffl";
+    case U'ﬅ':
+    case U'ﬆ':
+      return U"st";
+    default:
+      return {};
   }
 }
 

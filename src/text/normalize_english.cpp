@@ -14,8 +14,9 @@
 namespace timbre::text {
 namespace {
 
-constexpr std::array<std::string_view, 12> kMonths = {"January", "February", "March",     "April",   "May",      "June",
-                                                      "July",    "August",   "September", "October", "November", "December"};
+constexpr std::array<std::string_view, 12> kMonths = {"January",   "February", "March",    "April",
+                                                      "May",       "June",     "July",     "August",
+                                                      "September", "October",  "November", "December"};
 
 bool digit(char c) { return c >= '0' && c <= '9'; }
 bool letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -33,7 +34,9 @@ bool word_before(std::string_view text, std::size_t at) {
   return word_at(text, at);
 }
 
-std::string count(std::int64_t number, std::string_view one, std::string_view many) { return fmt::format("{} {}", number, number == 1 ? one : many); }
+std::string count(std::int64_t number, std::string_view one, std::string_view many) {
+  return fmt::format("{} {}", number, number == 1 ? one : many);
+}
 
 // Reads a text from left to right; each rule takes what it knows or leaves the place as it was.
 class Reader {
@@ -41,8 +44,9 @@ class Reader {
   explicit Reader(std::string_view text) : text_(text) {}
 
   std::string run() {
-    static constexpr bool (Reader::*kRules[])() = {&Reader::address, &Reader::money, &Reader::date, &Reader::clock, &Reader::telephone,
-                                                   &Reader::decade, &Reader::number, &Reader::latin, &Reader::sign};
+    static constexpr bool (Reader::*kRules[])() = {
+        &Reader::address, &Reader::money,       &Reader::date,   &Reader::clock, &Reader::telephone,
+        &Reader::decade,  &Reader::long_number, &Reader::number, &Reader::latin, &Reader::sign};
     while (at_ < text_.size()) {
       bool taken = std::any_of(std::begin(kRules), std::end(kRules), [this](auto rule) { return (this->*rule)(); });
       if (!taken) out_ += text_[at_++];
@@ -61,7 +65,9 @@ class Reader {
     if (end - at < least || end - at > most) return std::nullopt;
     return end;
   }
-  std::int64_t value(std::size_t begin, std::size_t end) const { return parse_int(text_.substr(begin, end - begin)).value_or(0); }
+  std::int64_t value(std::size_t begin, std::size_t end) const {
+    return parse_int(text_.substr(begin, end - begin)).value_or(0);
+  }
   bool open_at(std::size_t at) const { return !word_at(text_, at); }
   void say(std::string_view words, std::size_t end) {
     if (word_before(out_, out_.size())) out_ += ' ';
@@ -85,8 +91,17 @@ class Reader {
     while (token.ends_with('/')) token.remove_suffix(1);
     std::string words;
     for (char c : token) {
-      std::string_view name = c == '.' ? "dot" : c == '/' ? "slash" : c == '@' ? "at" : c == '-' ? "dash" : c == '_' ? "underscore"
-                              : c == '?' ? "question mark" : c == '=' ? "equals" : c == '&' ? "and" : c == ':' ? "colon" : c == '#' ? "hash" : "";
+      std::string_view name = c == '.'   ? "dot"
+                              : c == '/' ? "slash"
+                              : c == '@' ? "at"
+                              : c == '-' ? "dash"
+                              : c == '_' ? "underscore"
+                              : c == '?' ? "question mark"
+                              : c == '=' ? "equals"
+                              : c == '&' ? "and"
+                              : c == ':' ? "colon"
+                              : c == '#' ? "hash"
+                                         : "";
       if (name.empty())
         words += c;
       else
@@ -115,9 +130,12 @@ class Reader {
     struct Currency {
       std::string_view sign, one, many, cent, cents;
     };
-    static constexpr Currency kCurrencies[] = {{"US$", "dollar", "dollars", "cent", "cents"}, {"$", "dollar", "dollars", "cent", "cents"},
-                                               {"€", "euro", "euros", "cent", "cents"},       {"£", "pound", "pounds", "penny", "pence"},
-                                               {"¥", "yen", "yen", "sen", "sen"},             {"₹", "rupee", "rupees", "paisa", "paise"}};
+    static constexpr Currency kCurrencies[] = {{"US$", "dollar", "dollars", "cent", "cents"},
+                                               {"$", "dollar", "dollars", "cent", "cents"},
+                                               {"€", "euro", "euros", "cent", "cents"},
+                                               {"£", "pound", "pounds", "penny", "pence"},
+                                               {"¥", "yen", "yen", "sen", "sen"},
+                                               {"₹", "rupee", "rupees", "paisa", "paise"}};
     for (const Currency& c : kCurrencies) {
       if (!here(c.sign)) continue;
       std::size_t begin = at_ + c.sign.size();
@@ -200,7 +218,8 @@ class Reader {
         if (end >= text_.size() && name.ends_with('.')) half += ".";
         break;
       }
-    std::string minutes = minute == 0 ? (half.empty() ? " o'clock" : "") : fmt::format(" {}{}", minute < 10 ? "oh " : "", minute);
+    std::string minutes =
+        minute == 0 ? (half.empty() ? " o'clock" : "") : fmt::format(" {}{}", minute < 10 ? "oh " : "", minute);
     if (minute == 0 && hour > 12) minutes = " hundred hours";
     say(fmt::format("{}{}{}", hour, minutes, half), end);
     return true;
@@ -235,7 +254,9 @@ class Reader {
     if (*end - at_ == 3 || (number < 1100 && *end - at_ == 4) || number < 20) return false;
     std::string words = number % 100 ? number_to_words(std::to_string(number % 100)) : "hundred";
     words = words.ends_with("y") ? words.substr(0, words.size() - 1) + "ies" : words + "s";
-    if (number >= 1100) words = (number % 1000 == 0 ? number_to_words(std::to_string(number)) + "s" : number_to_words(std::to_string(number / 100)) + " " + words);
+    if (number >= 1100)
+      words = (number % 1000 == 0 ? number_to_words(std::to_string(number)) + "s"
+                                  : number_to_words(std::to_string(number / 100)) + " " + words);
     if (out_.ends_with('\'')) out_.pop_back();
     say(words, *end + 1);
     return true;
@@ -244,12 +265,36 @@ class Reader {
   // What follows a number: units, and the euro sign.
   std::size_t unit(std::size_t end, const std::string& number, std::string& words) const {
     static constexpr std::array<std::pair<std::string_view, std::string_view>, 30> kUnits = {
-        {{"km/h", "kilometer per hour"}, {"mph", "mile per hour"}, {"km", "kilometer"}, {"cm", "centimeter"}, {"mm", "millimeter"},
-         {"kg", "kilogram"},  {"mg", "milligram"}, {"lbs", "pound"},   {"lb", "pound"},     {"oz", "ounce"},     {"ft", "foot"},
-         {"kHz", "kilohertz"}, {"MHz", "megahertz"}, {"GHz", "gigahertz"}, {"Hz", "hertz"},  {"kB", "kilobyte"},  {"KB", "kilobyte"},
-         {"MB", "megabyte"},  {"GB", "gigabyte"},  {"TB", "terabyte"}, {"kW", "kilowatt"},  {"ml", "milliliter"}, {"ms", "millisecond"},
-         {"min", "minute"},   {"hrs", "hour"},     {"°C", "degree Celsius"}, {"°F", "degree Fahrenheit"}, {"°", "degree"},
-         {"€", "euro"},       {"µm", "micrometer"}}};
+        {{"km/h", "kilometer per hour"},
+         {"mph", "mile per hour"},
+         {"km", "kilometer"},
+         {"cm", "centimeter"},
+         {"mm", "millimeter"},
+         {"kg", "kilogram"},
+         {"mg", "milligram"},
+         {"lbs", "pound"},
+         {"lb", "pound"},
+         {"oz", "ounce"},
+         {"ft", "foot"},
+         {"kHz", "kilohertz"},
+         {"MHz", "megahertz"},
+         {"GHz", "gigahertz"},
+         {"Hz", "hertz"},
+         {"kB", "kilobyte"},
+         {"KB", "kilobyte"},
+         {"MB", "megabyte"},
+         {"GB", "gigabyte"},
+         {"TB", "terabyte"},
+         {"kW", "kilowatt"},
+         {"ml", "milliliter"},
+         {"ms", "millisecond"},
+         {"min", "minute"},
+         {"hrs", "hour"},
+         {"°C", "degree Celsius"},
+         {"°F", "degree Fahrenheit"},
+         {"°", "degree"},
+         {"€", "euro"},
+         {"µm", "micrometer"}}};
     std::size_t at = end < text_.size() && text_[end] == ' ' ? end + 1 : end;
     for (const auto& [sign, name] : kUnits) {
       if (!text_.substr(at).starts_with(sign)) continue;
@@ -266,6 +311,22 @@ class Reader {
       return behind;
     }
     return end;
+  }
+
+  // A card or account number: nobody says its quadrillions.
+  bool long_number() {
+    constexpr std::size_t kLongestRead = 15;
+    if (!digit(look()) || !word_begins()) return false;
+    std::size_t end = at_;
+    while (end < text_.size() && digit(text_[end])) ++end;
+    if (end - at_ <= kLongestRead) return false;
+    std::string spaced;
+    for (char c : text_.substr(at_, end - at_)) {
+      if (!spaced.empty()) spaced += ' ';
+      spaced += c;
+    }
+    say(spaced, end);
+    return true;
   }
 
   bool number() {
@@ -287,7 +348,8 @@ class Reader {
     // 5–7, 5-7 → 5 to 7
     std::string_view rest = text_.substr(after);
     std::size_t dash = rest.starts_with("–") ? 3 : rest.starts_with("-") ? 1 : 0;
-    if (dash && after + dash < text_.size() && digit(text_[after + dash]) && after == end && plain && range_ends(after + dash)) {
+    if (dash && after + dash < text_.size() && digit(text_[after + dash]) && after == end && plain &&
+        range_ends(after + dash)) {
       words += " to";
       after += dash;
     }
@@ -317,20 +379,31 @@ class Reader {
   }
 
   bool sign() {
-    static constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kFractions = {{{"½", "one half"}, {"⅓", "one third"},
-        {"⅔", "two thirds"}, {"¼", "one quarter"}, {"¾", "three quarters"}, {"⅛", "one eighth"}, {"²", "squared"}, {"³", "cubed"}}};
+    static constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kFractions = {
+        {{"½", "one half"},
+         {"⅓", "one third"},
+         {"⅔", "two thirds"},
+         {"¼", "one quarter"},
+         {"¾", "three quarters"},
+         {"⅛", "one eighth"},
+         {"²", "squared"},
+         {"³", "cubed"}}};
     for (const auto& [mark, name] : kFractions)
       if (here(mark)) {
         bool behind_number = !out_.empty() && digit(out_.back());
-        say(behind_number && !name.ends_with("ed") ? fmt::format("and {}", name.starts_with("one ") ? "a " + std::string(name.substr(4)) : name) : std::string(name),
+        say(behind_number && !name.ends_with("ed")
+                ? fmt::format("and {}", name.starts_with("one ") ? "a " + std::string(name.substr(4)) : name)
+                : std::string(name),
             at_ + mark.size());
         return true;
       }
     if (look() == '#' && digit(look(1))) return say("number", at_ + 1), true;
-    if (look() == '&' && !out_.empty() && (out_.back() == ' ' || word_before(out_, out_.size()))) return say("and", at_ + 1), true;
+    if (look() == '&' && !out_.empty() && (out_.back() == ' ' || word_before(out_, out_.size())))
+      return say("and", at_ + 1), true;
     if (here("×")) return say("times", at_ + 2), true;
     // *emphasis* and _emphasis_ of plain-text writing
-    if ((look() == '*' || look() == '_') && (word_at(text_, at_ + 1) || word_before(out_, out_.size()))) return ++at_, true;
+    if ((look() == '*' || look() == '_') && (word_at(text_, at_ + 1) || word_before(out_, out_.size())))
+      return ++at_, true;
     return false;
   }
 

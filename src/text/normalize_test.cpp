@@ -9,7 +9,8 @@ namespace {
 
 TEST(CleanUnicode, OneSpellingAndNothingUnspeakable) {
   std::vector<std::string> warnings;
-  EXPECT_EQ(clean_unicode("  e\u0301te\u0301\u200b  “q” – ‘it’s’\tＡ１ ﬁn\u00ad ", warnings), "été \"q\" – 'it's' A1 fin");
+  EXPECT_EQ(clean_unicode("  e\u0301te\u0301\u200b  “q” – ‘it’s’\tＡ１ ﬁn\u00ad ", warnings),
+            "été \"q\" – 'it's' A1 fin");
   EXPECT_TRUE(warnings.empty());
   EXPECT_EQ(clean_unicode("a\n b\n\n c\r\n\r\nd", warnings), "a b\nc\nd");
   EXPECT_EQ(clean_unicode("Hi 👋🏽😀 you\x01 \xff!", warnings), "Hi you !");
@@ -31,7 +32,8 @@ TEST(NormalizeEnglish, DatesTimesYears) {
   EXPECT_EQ(normalize_english("7/4/1905."), "July fourth, nineteen oh five.");
   EXPECT_EQ(normalize_english("13/45/2000 or 1/2"), "13/45/2000 or 1/2");
   EXPECT_EQ(normalize_english("3:05 pm, 10:00 and 7:00 a.m. now"), "3 oh 5 P M, 10 o'clock and 7 A M now");
-  EXPECT_EQ(normalize_english("in 1999, the 1980s and '60s, 2000s"), "in nineteen ninety-nine, the nineteen eighties and sixties, two thousands");
+  EXPECT_EQ(normalize_english("in 1999, the 1980s and '60s, 2000s"),
+            "in nineteen ninety-nine, the nineteen eighties and sixties, two thousands");
   EXPECT_EQ(normalize_english("3:2 to 25:99"), "3:2 to 25:99");
 }
 
@@ -40,8 +42,14 @@ TEST(NormalizeEnglish, SignsUnitsAddresses) {
   EXPECT_EQ(normalize_english("6 ft. of 12 MB/s"), "6 feet. of 12 megabytes/s");
   EXPECT_EQ(normalize_english("½ cup, 3½ cups"), "one half cup, 3 and a half cups");
   EXPECT_EQ(normalize_english("call 212-555-1234, #5"), "call 2 1 2, 5 5 5, 1 2 3 4, number 5");
-  EXPECT_EQ(normalize_english("me@x.org (https://www.a-b.com/c/)."), "me at x dot org (www dot a dash b dot com slash c).");
+  EXPECT_EQ(normalize_english("me@x.org (https://www.a-b.com/c/)."),
+            "me at x dot org (www dot a dash b dot com slash c).");
   EXPECT_EQ(normalize_english("R&D, 4x4, COVID-19, 1st, *very* good"), "R and D, 4x4, COVID-19, 1st, very good");
+}
+
+TEST(NormalizeEnglish, LongNumbersDigitByDigit) {
+  EXPECT_EQ(normalize_english("no. 1234567890123456."), "no. 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6.");
+  EXPECT_EQ(normalize_english("123456789012345"), "123456789012345");
 }
 
 }  // namespace

@@ -10,12 +10,15 @@
 namespace timbre::text {
 namespace {
 
-constexpr std::array<std::string_view, 10> kUnits = {"", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"};
+constexpr std::array<std::string_view, 10> kUnits = {"",     "one", "two",   "three", "four",
+                                                     "five", "six", "seven", "eight", "nine"};
 constexpr std::array<std::string_view, 10> kTeens = {"ten",     "eleven",  "twelve",    "thirteen", "fourteen",
                                                      "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"};
-constexpr std::array<std::string_view, 10> kTens = {"", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"};
-constexpr std::array<std::string_view, 12> kPowers = {"",            "thousand",   "million",    "billion",   "trillion",  "quadrillion",
-                                                      "quintillion", "sextillion", "septillion", "octillion", "nonillion", "decillion"};
+constexpr std::array<std::string_view, 10> kTens = {"",      "",      "twenty",  "thirty", "forty",
+                                                    "fifty", "sixty", "seventy", "eighty", "ninety"};
+constexpr std::array<std::string_view, 12> kPowers = {"",           "thousand",    "million",     "billion",
+                                                      "trillion",   "quadrillion", "quintillion", "sextillion",
+                                                      "septillion", "octillion",   "nonillion",   "decillion"};
 
 std::string below_hundred(int tens, int units) {
   if (tens == 1) return std::string(kTeens[units]);
@@ -36,7 +39,8 @@ std::vector<std::string> whole(std::string_view digits, const NumberStyle& style
   digits.remove_prefix(start);
   if (digits.empty()) return {style.zero};
   if ((digits.size() + 2) / 3 > kPowers.size())
-    throw UsageError(fmt::format("a number of {} digits has no name", digits.size()), "write it in words or shorten it (36 digits at most)");
+    throw UsageError(fmt::format("a number of {} digits has no name", digits.size()),
+                     "write it in words or shorten it (36 digits at most)");
   std::vector<std::string> parts;
   int last = 0;
   for (std::size_t power = (digits.size() + 2) / 3; power-- > 0;) {
@@ -61,9 +65,7 @@ std::vector<std::string> whole(std::string_view digits, const NumberStyle& style
 std::vector<std::string> grouped(std::string_view digits, const NumberStyle& style) {
   std::vector<std::string> parts;
   auto digit = [&](char c) { return c == '0' ? style.zero : std::string(kUnits[c - '0']); };
-  auto pair = [&](char t, char u) {
-    return t == '0' ? style.zero + " " + digit(u) : below_hundred(t - '0', u - '0');
-  };
+  auto pair = [&](char t, char u) { return t == '0' ? style.zero + " " + digit(u) : below_hundred(t - '0', u - '0'); };
   std::size_t at = 0;
   for (std::size_t size = style.group; size > 0; --size) {
     for (; at + size <= digits.size(); at += size) {

@@ -7,10 +7,10 @@
 namespace timbre::text {
 
 struct NumberStyle {
-  std::string and_word = "and";   ///< between hundreds and tens; "" for none
-  std::string comma = ",";        ///< after each power of a thousand; "" for none
-  std::string zero = "zero";      ///< in groups
-  int group = 0;                  ///< 0 = whole number; 1, 2, 3 = digits read in groups of so many
+  std::string and_word = "and";  ///< between hundreds and tens; "" for none
+  std::string comma = ",";       ///< after each power of a thousand; "" for none
+  std::string zero = "zero";     ///< in groups
+  int group = 0;                 ///< 0 = whole number; 1, 2, 3 = digits read in groups of so many
 };
 
 /// Words of a string of decimal digits (leading zeros as inflect treats them). Throws UsageError for other characters.

@@ -50,7 +50,8 @@ Fingerprint fingerprint(FrontEnd& front_end) {
   return out;
 }
 
-std::vector<std::string> differing_sentences(const Fingerprint& stored, const Fingerprint& now, std::string_view language) {
+std::vector<std::string> differing_sentences(const Fingerprint& stored, const Fingerprint& now,
+                                             std::string_view language) {
   const std::vector<std::string>& sentences = probe_sentences(language);
   std::vector<std::string> differing;
   for (std::size_t i = 0; i < sentences.size(); ++i) {

@@ -14,12 +14,14 @@ struct Fingerprint {
   std::vector<std::string> sentences;  ///< 32 hex digits for each probe sentence
 };
 
-/// 200 sentences for a language ("en", "es", "fr", "it", "ru", "de", "zh"; another Latin-script language takes a mixed set).
+/// 200 sentences for a language ("en", "es", "fr", "it", "ru", "de", "zh"; another Latin-script language takes a mixed
+/// set).
 const std::vector<std::string>& probe_sentences(std::string_view language);
 
 Fingerprint fingerprint(FrontEnd& front_end);
 
 /// The probe sentences whose phones differ, as text; empty = same.
-std::vector<std::string> differing_sentences(const Fingerprint& stored, const Fingerprint& now, std::string_view language);
+std::vector<std::string> differing_sentences(const Fingerprint& stored, const Fingerprint& now,
+                                             std::string_view language);
 
 }  // namespace timbre::text

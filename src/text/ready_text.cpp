@@ -26,7 +26,8 @@ const Given* ReadyText::by_hand(std::size_t begin, std::size_t end) const {
   return it == given.end() ? nullptr : &*it;
 }
 
-ReadyText make_ready(std::string_view text, std::span<const Spoken> spoken, std::string_view language, std::vector<std::string>& warnings) {
+ReadyText make_ready(std::string_view text, std::span<const Spoken> spoken, std::string_view language,
+                     std::vector<std::string>& warnings) {
   ReadyText ready;
   std::size_t at = 0;
   auto gap = [&] {

@@ -13,7 +13,8 @@ struct Given : Spoken {
   std::string shown;  ///< the word as it was written
 };
 
-/// A normalised text ready to be cut into clauses. Where phones were given it holds the word, or "x" for what is no plain word
+/// A normalised text ready to be cut into clauses. Where phones were given it holds the word, or "x" for what is no
+/// plain word
 /// ("U.S. way", "∂"), so that nothing inside it cuts the clause.
 struct ReadyText {
   std::string text;
@@ -23,6 +24,7 @@ struct ReadyText {
 };
 
 /// Normalises what lies between the given words (normalize_for_speech).
-ReadyText make_ready(std::string_view text, std::span<const Spoken> spoken, std::string_view language, std::vector<std::string>& warnings);
+ReadyText make_ready(std::string_view text, std::span<const Spoken> spoken, std::string_view language,
+                     std::vector<std::string>& warnings);
 
 }  // namespace timbre::text

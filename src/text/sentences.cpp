@@ -17,7 +17,8 @@ bool has_word(std::string_view text) {
 }
 
 std::size_t length_of(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
 // Behind an end mark at `end`: further end marks and what closes quotes and brackets belong to the sentence.
@@ -77,7 +78,8 @@ class Splitter {
     if (behind >= text_.size()) return true;
     std::size_t next = behind;
     char32_t following = next_code_point(text_, next);
-    if (!is_space(following) && script_of(following) != Script::han && script_of(following) != Script::kana) return false;
+    if (!is_space(following) && script_of(following) != Script::han && script_of(following) != Script::kana)
+      return false;
     if (c != U'…') return true;
     while (next < text_.size() && is_space(following)) following = next_code_point(text_, next);
     return !is_lower(following);  // "well… maybe" goes on
@@ -147,6 +149,8 @@ class Splitter {
 
 }  // namespace
 
-std::vector<Sentence> split_sentences(std::string_view text, const SentenceOptions& options) { return Splitter(text, options).run(); }
+std::vector<Sentence> split_sentences(std::string_view text, const SentenceOptions& options) {
+  return Splitter(text, options).run();
+}
 
 }  // namespace timbre::text

@@ -14,7 +14,7 @@ struct Sentence {
 };
 
 struct SentenceOptions {
-  std::string language = "en";      ///< whose abbreviations do not end a sentence
+  std::string language = "en";        ///< whose abbreviations do not end a sentence
   std::size_t max_code_points = 250;  ///< longer sentences are cut at clauses, then at spaces, then anywhere
 };
 

@@ -20,11 +20,13 @@ using Strings = std::vector<std::string>;
 TEST(Sentences, AbbreviationsNumbersInitials) {
   EXPECT_EQ(pieces("Mr. Smith paid $3.50. He left. \"Go!\" he said. J. R. Tolkien wrote."),
             (Strings{"Mr. Smith paid $3.50.", "He left.", "\"Go!\"", "he said.", "J. R. Tolkien wrote."}));
-  EXPECT_EQ(pieces("The U.S. Army left the U.S. It was late."), (Strings{"The U.S. Army left the U.S.", "It was late."}));
+  EXPECT_EQ(pieces("The U.S. Army left the U.S. It was late."),
+            (Strings{"The U.S. Army left the U.S.", "It was late."}));
   EXPECT_EQ(pieces("See e.g. Paris, etc. and so on. Well… maybe... Yes?! No."),
             (Strings{"See e.g. Paris, etc. and so on.", "Well… maybe...", "Yes?!", "No."}));
   EXPECT_EQ(pieces("So do I. Then we go (really.) Done"), (Strings{"So do I.", "Then we go (really.)", "Done"}));
-  EXPECT_EQ(pieces("El Sr. López vive aquí. ¿Qué tal? ¡Hola!", {.language = "es"}), (Strings{"El Sr. López vive aquí.", "¿Qué tal?", "¡Hola!"}));
+  EXPECT_EQ(pieces("El Sr. López vive aquí. ¿Qué tal? ¡Hola!", {.language = "es"}),
+            (Strings{"El Sr. López vive aquí.", "¿Qué tal?", "¡Hola!"}));
   EXPECT_EQ(pieces("Das ist z.B. Dr. Müller. Ja.", {.language = "de"}), (Strings{"Das ist z.B. Dr. Müller.", "Ja."}));
 }
 
@@ -60,7 +62,8 @@ TEST(Sentences, PropertiesOnRandomText) {
   Philox random(20261121);
   for (int round = 0; round < 300; ++round) {
     std::u32string points;
-    for (std::uint64_t n = random.below(round < 290 ? 200 : 10000); n > 0; --n) points += alphabet[random.below(alphabet.size())];
+    for (std::uint64_t n = random.below(round < 290 ? 200 : 10000); n > 0; --n)
+      points += alphabet[random.below(alphabet.size())];
     std::string text = to_utf8(points);
     SentenceOptions options{.language = "en", .max_code_points = 60};
     std::size_t at = 0, kept = 0, all = 0;

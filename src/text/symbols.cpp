@@ -10,10 +10,12 @@ namespace {
 
 std::vector<std::string> make_symbols() {
   constexpr std::string_view kArpabet =
-      "AA* AE* AH* AO* AW* AY* B CH D DH EH* ER* EY* F G HH IH* IY* JH K L M N NG OW* OY* P R S SH T TH UH* UW* V W Y Z ZH";
+      "AA* AE* AH* AO* AW* AY* B CH D DH EH* ER* EY* F G HH IH* IY* JH K L M N NG OW* OY* P R S SH T TH UH* UW* V W Y "
+      "Z ZH";
   constexpr std::string_view kInitials = "b c ch d f g h j k l m n p q r s sh t w x y z zh";
   constexpr std::string_view kFinals =
-      "a ai an ang ao e ei en eng er i ia ian iang iao ie ii iii in ing iong iou o ong ou u ua uai uan uang uei uen uo v van ve vn";
+      "a ai an ang ao e ei en eng er i ia ian iang iao ie ii iii in ing iong iou o ong ou u ua uai uan uang uei uen uo "
+      "v van ve vn";
   std::vector<std::string> symbols = {"_", "-"};
   for (char c : std::string_view("!'(),.:;? ")) symbols.emplace_back(1, c);
   for (char c = 'A'; c <= 'Z'; ++c) symbols.emplace_back(1, c);
@@ -60,8 +62,8 @@ std::int64_t ming024_symbol_id(std::string_view symbol) {
 std::vector<std::int64_t> text_to_sequence(std::string_view text, const std::vector<std::string>& cleaners) {
   std::vector<std::int64_t> ids;
   while (!text.empty()) {
-    // A group {…} of at least one character on the first line; what follows that line is lost then, as in the reference,
-    // whose pattern stops at line ends.
+    // A group {…} of at least one character on the first line; what follows that line is lost then, as in the
+    // reference, whose pattern stops at line ends.
     std::string_view line = text.substr(0, text.find('\n'));
     auto open = line.find('{');
     auto close = open == line.npos ? line.npos : line.find('}', open + 2);
@@ -70,7 +72,8 @@ std::vector<std::int64_t> text_to_sequence(std::string_view text, const std::vec
       break;
     }
     append_letters(ids, line.substr(0, open), cleaners);
-    for (const std::string& phone : split_whitespace(line.substr(open + 1, close - open - 1))) append_known(ids, "@" + phone);
+    for (const std::string& phone : split_whitespace(line.substr(open + 1, close - open - 1)))
+      append_known(ids, "@" + phone);
     text = line.substr(close + 1);
   }
   return ids;

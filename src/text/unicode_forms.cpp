@@ -60,7 +60,8 @@ std::u32string to_nfd(std::u32string_view text) {
     }
     std::size_t end = i;
     while (end < out.size() && combining_class(out[end])) ++end;
-    std::stable_sort(out.begin() + i, out.begin() + end, [](char32_t a, char32_t b) { return combining_class(a) < combining_class(b); });
+    std::stable_sort(out.begin() + i, out.begin() + end,
+                     [](char32_t a, char32_t b) { return combining_class(a) < combining_class(b); });
     i = end;
   }
   return out;
@@ -97,7 +98,10 @@ std::u32string python_lower(std::u32string_view text) {
     if (c < 0x80) {
       out += to_lower(c);
     } else if (c == U'Σ') {  // final where a letter stands before it and none behind it, marks and apostrophes aside
-      auto ignorable = [](char32_t x) { return is_combining_mark(x) || x == U'\'' || x == U'’' || x == U'.' || x == U':' || x == U'\u00AD' || x == U'^' || x == U'`' || x == U'·'; };
+      auto ignorable = [](char32_t x) {
+        return is_combining_mark(x) || x == U'\'' || x == U'’' || x == U'.' || x == U':' || x == U'\u00AD' ||
+               x == U'^' || x == U'`' || x == U'·';
+      };
       std::size_t a = i, b = i + 1;
       while (a > 0 && ignorable(text[a - 1])) --a;
       while (b < text.size() && ignorable(text[b])) ++b;

@@ -11,7 +11,8 @@ namespace timbre::text {
 /// Words are compared without regard to case (ASCII, Latin, Greek and Cyrillic letters).
 class UserLexicon {
  public:
-  /// Throws DataError with file and line for a line without a tab, an empty word or empty phones, or a word given twice.
+  /// Throws DataError with file and line for a line without a tab, an empty word or empty phones, or a word given
+  /// twice.
   static UserLexicon read(const std::filesystem::path& file);
   void add(std::string_view word, std::string phones);
   /// The phones as written (without slashes); null when absent.
