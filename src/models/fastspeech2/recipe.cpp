@@ -63,6 +63,7 @@ void Recipe::list_items(const train::DataContext& context) {
   std::int64_t without = 0;
   for (std::size_t i = 0; i < all.size(); ++i) {
     const corpus::Side of = split.side_of[i];
+    if (of == corpus::Side::test) test_ids_.push_back(all[i].id);
     if (of != corpus::Side::train && of != corpus::Side::valid) continue;
     const std::string& id = all[i].id;
     const bool whole = std::all_of(std::begin(kColumns), std::end(kColumns) - 1, [&](const char* name) { return columns_.at(name).has(id); });
@@ -229,6 +230,7 @@ void Recipe::write_voice(const std::filesystem::path& folder, const weights::Ten
   about["provenance"] = provenance;
   about["provenance"]["corpus"] = corpus_->name();
   about["provenance"]["corpus_hash"] = corpus_->hash();
+  about["provenance"]["test_ids"] = test_ids_;
   make_folders(folder);
   weights::write_safetensors(folder / "model.safetensors", weights, {{"format", "pt"}});
   const auto front_end = text::make_front_end(config_.front_end);
