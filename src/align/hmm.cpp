@@ -23,10 +23,12 @@ std::string plainer_phone(const std::string& phone) {
   std::string plain = phone;
   while (plain.size() > 1 && plain.back() >= '0' && plain.back() <= '9') plain.pop_back();
   for (const auto& mark : kMarks)
-    for (std::size_t at; plain.size() > mark.size() && (at = plain.find(mark)) != std::string::npos;) plain.erase(at, mark.size());
+    for (std::size_t at; plain.size() > mark.size() && (at = plain.find(mark)) != std::string::npos;)
+      plain.erase(at, mark.size());
   if (plain != phone) return plain;
   for (const auto& mark : kLengths)
-    for (std::size_t at; plain.size() > mark.size() && (at = plain.find(mark)) != std::string::npos;) plain.erase(at, mark.size());
+    for (std::size_t at; plain.size() > mark.size() && (at = plain.find(mark)) != std::string::npos;)
+      plain.erase(at, mark.size());
   return plain != phone ? plain : std::string();
 }
 
@@ -50,12 +52,15 @@ FrameBlocks Aligner::Model::normalised(const Features& features, const std::stri
   for (std::int64_t f = 0; f < x.blocks() * K; ++f) {
     const auto row = features.row(std::min(f, features.frames - 1));
     float* out = x.values_BDK.data() + (f / K) * x.width * K + f % K;
-    for (std::size_t d = 0; d < row.size(); ++d) out[static_cast<std::int64_t>(d) * K] = static_cast<float>((static_cast<double>(row[d]) - norm.mean_D[d]) / norm.deviation_D[d]);
+    for (std::size_t d = 0; d < row.size(); ++d)
+      out[static_cast<std::int64_t>(d) * K] =
+          static_cast<float>((static_cast<double>(row[d]) - norm.mean_D[d]) / norm.deviation_D[d]);
   }
   return x;
 }
 
-Trellis make_trellis(const Aligner::Model& model, const Transcript& transcript, double hop_s, const std::vector<bool>& closed) {
+Trellis make_trellis(const Aligner::Model& model, const Transcript& transcript, double hop_s,
+                     const std::vector<bool>& closed) {
   Trellis t;
   const auto add = [&](std::int64_t phone_class, std::int32_t phone, std::int32_t skip, double extra_leave) {
     for (std::int64_t k = 0; k < kStates; ++k) {
@@ -77,7 +82,8 @@ Trellis make_trellis(const Aligner::Model& model, const Transcript& transcript, 
     const bool new_word = i > 0 && transcript.word_of_phone[i] != transcript.word_of_phone[i - 1];
     const bool pause = new_word && (closed.empty() || !closed[i]);
     if (pause) add(kSilence, -2 - static_cast<std::int32_t>(i), 0, enter_pause);
-    add(model.class_of(transcript.phones[i], transcript.id), static_cast<std::int32_t>(i), pause || i == 0 ? kPause : 0, 0);
+    add(model.class_of(transcript.phones[i], transcript.id), static_cast<std::int32_t>(i), pause || i == 0 ? kPause : 0,
+        0);
   }
   add(kSilence, static_cast<std::int32_t>(phones), 0, 0);
   return t;
@@ -87,18 +93,22 @@ std::vector<std::int32_t> compact_columns(Chain& chain) {
   std::vector<std::int32_t> states = chain.column_J;
   std::sort(states.begin(), states.end());
   states.erase(std::unique(states.begin(), states.end()), states.end());
-  for (auto& column : chain.column_J) column = static_cast<std::int32_t>(std::lower_bound(states.begin(), states.end(), column) - states.begin());
+  for (auto& column : chain.column_J)
+    column = static_cast<std::int32_t>(std::lower_bound(states.begin(), states.end(), column) - states.begin());
   return states;
 }
 
-double path_confidence(const std::vector<std::int32_t>& path, const Trellis& trellis, std::span<const float> score_FS, std::int64_t states, std::int64_t phones) {
+double path_confidence(const std::vector<std::int32_t>& path, const Trellis& trellis, std::span<const float> score_FS,
+                       std::int64_t states, std::int64_t phones) {
   double sum = 0;
   std::int64_t count = 0;
   for (std::size_t f = 0; f < path.size(); ++f) {
     const std::int32_t phone = trellis.phone_J[static_cast<std::size_t>(path[f])];
     if (phone < 0 || phone >= phones) continue;
     const auto row = score_FS.subspan(f * static_cast<std::size_t>(states), static_cast<std::size_t>(states));
-    sum += static_cast<double>(row[static_cast<std::size_t>(trellis.chain.column_J[static_cast<std::size_t>(path[f])])] - *std::max_element(row.begin(), row.end()));
+    sum +=
+        static_cast<double>(row[static_cast<std::size_t>(trellis.chain.column_J[static_cast<std::size_t>(path[f])])] -
+                            *std::max_element(row.begin(), row.end()));
     ++count;
   }
   return count ? sum / static_cast<double>(count) : 0;
@@ -131,7 +141,8 @@ struct Fit {
   std::vector<std::int32_t> path;  ///< empty = too few frames
 };
 
-Fit fit_clip(const Aligner::Model& model, const Transcript& transcript, std::span<const float> wave_N, const MfccOptions& options) {
+Fit fit_clip(const Aligner::Model& model, const Transcript& transcript, std::span<const float> wave_N,
+             const MfccOptions& options) {
   Fit fit;
   fit.hop_s = options.hop_s;
   const FrameBlocks x = model.normalised(mfcc(wave_N, options), transcript.speaker);
@@ -145,9 +156,11 @@ Fit fit_clip(const Aligner::Model& model, const Transcript& transcript, std::spa
     again = false;
     fit.trellis = make_trellis(model, transcript, fit.hop_s, closed);
     double score = 0;
-    fit.path = best_path(fit.trellis.chain, static_cast<std::int32_t>(kStates), fit.score_FS, fit.frames, model.state_count(), score);
+    fit.path = best_path(fit.trellis.chain, static_cast<std::int32_t>(kStates), fit.score_FS, fit.frames,
+                         model.state_count(), score);
     for (const Run& run : runs_of(fit.trellis, fit.path))
-      if (run.phone <= -2 && static_cast<double>(run.end - run.first) * fit.hop_s < model.options.min_pause_s) closed[static_cast<std::size_t>(-2 - run.phone)] = again = true;
+      if (run.phone <= -2 && static_cast<double>(run.end - run.first) * fit.hop_s < model.options.min_pause_s)
+        closed[static_cast<std::size_t>(-2 - run.phone)] = again = true;
   }
   return fit;
 }
@@ -156,7 +169,8 @@ Fit fit_clip(const Aligner::Model& model, const Transcript& transcript, std::spa
 
 Alignment Aligner::align(const Transcript& transcript, std::span<const float> wave_N) const {
   const auto phones = static_cast<std::int64_t>(transcript.phones.size());
-  if (phones == 0) throw DataError(fmt::format("utterance {}: nothing to align, the transcript has no phones", transcript.id));
+  if (phones == 0)
+    throw DataError(fmt::format("utterance {}: nothing to align, the transcript has no phones", transcript.id));
   const double duration_s = static_cast<double>(wave_N.size()) / model_->options.rate_hz;
   MfccOptions options = model_->mfcc;
   Fit fit = fit_clip(*model_, transcript, wave_N, options);
@@ -165,7 +179,10 @@ Alignment Aligner::align(const Transcript& transcript, std::span<const float> wa
     options.delta_frames *= 2;
     fit = fit_clip(*model_, transcript, wave_N, options);
   }
-  if (fit.path.empty()) throw DataError(fmt::format("utterance {}: {:.2f} s are too short for {} phones", transcript.id, duration_s, phones), "is the text really what is said?");
+  if (fit.path.empty())
+    throw DataError(
+        fmt::format("utterance {}: {:.2f} s are too short for {} phones", transcript.id, duration_s, phones),
+        "is the text really what is said?");
 
   Alignment result;
   const auto runs = runs_of(fit.trellis, fit.path);
@@ -173,8 +190,14 @@ Alignment Aligner::align(const Transcript& transcript, std::span<const float> wa
     const Run& run = runs[i];
     const bool speech = run.phone >= 0 && run.phone < phones;
     const double start_s = result.phones.empty() ? 0.0 : result.phones.back().end_s;
-    const double end_s = i + 1 == runs.size() ? duration_s : std::clamp(static_cast<double>(run.end) * fit.hop_s + model_->options.boundary_shift_s, start_s, duration_s);
-    result.phones.push_back({start_s, end_s, speech ? transcript.phones[static_cast<std::size_t>(run.phone)] : run.phone <= -2 ? "sp" : "sil"});
+    const double end_s = i + 1 == runs.size()
+                             ? duration_s
+                             : std::clamp(static_cast<double>(run.end) * fit.hop_s + model_->options.boundary_shift_s,
+                                          start_s, duration_s);
+    result.phones.push_back({start_s, end_s,
+                             speech            ? transcript.phones[static_cast<std::size_t>(run.phone)]
+                             : run.phone <= -2 ? "sp"
+                                               : "sil"});
     result.word_of_phone.push_back(speech ? transcript.word_of_phone[static_cast<std::size_t>(run.phone)] : -1);
   }
   result.confidence = path_confidence(fit.path, fit.trellis, fit.score_FS, model_->state_count(), phones);

@@ -27,12 +27,13 @@ using AudioSource = std::function<std::vector<float>(std::size_t index)>;
 
 struct AlignerOptions {
   double rate_hz = 16000;
-  std::int64_t gaussians = 8;         ///< per state at the end, fewer where a phone is rare
-  std::int64_t iterations = 24;       ///< passes over the training clips
-  double train_seconds = 5400;        ///< at most so much audio is trained on, evenly chosen; everything is aligned
-  double min_pause_s = 0.05;          ///< inner pauses shorter than this are not inserted
+  std::int64_t gaussians = 8;    ///< per state at the end, fewer where a phone is rare
+  std::int64_t iterations = 24;  ///< passes over the training clips
+  double train_seconds = 5400;   ///< at most so much audio is trained on, evenly chosen; everything is aligned
+  double min_pause_s = 0.05;     ///< inner pauses shorter than this are not inserted
   /// Added to every inner boundary. Spectra of centred windows put boundaries about 10 ms later than the aligners whose
-  /// TextGrids are in use (Kaldi and Sphinx count a frame from the start of its 25 ms window); measured, see hmm_golden_test.
+  /// TextGrids are in use (Kaldi and Sphinx count a frame from the start of its 25 ms window); measured on
+  /// golden/aligner (tests/prepare/aligner_accuracy.py).
   double boundary_shift_s = -0.010;
   std::uint64_t seed = 1;
 };
@@ -59,8 +60,8 @@ class Aligner {
  public:
   /// Trains on `transcripts`. All cores; the result does not depend on their number. Clips whose audio cannot be had
   /// or that are shorter than their phones are left out. Throws DataError when nothing is left.
-  static Aligner train(const std::vector<Transcript>& transcripts, const AudioSource& audio, const AlignerOptions& options,
-                       const AlignProgress& progress = {});
+  static Aligner train(const std::vector<Transcript>& transcripts, const AudioSource& audio,
+                       const AlignerOptions& options, const AlignProgress& progress = {});
 
   /// Throws DataError when the clip is too short for its phones (15 ms each) or has none.
   Alignment align(const Transcript& transcript, std::span<const float> wave_N) const;

@@ -28,8 +28,8 @@ struct Aligner::Model {
   std::map<std::string, std::int64_t> class_number;  ///< from 1
   std::vector<std::vector<Gaussian>> states;         ///< class · kStates + k
   MixtureTable table;
-  std::vector<double> mean_duration_s;               ///< of each state
-  double pause_probability = 0.3;                    ///< that a word boundary is a pause
+  std::vector<double> mean_duration_s;  ///< of each state
+  double pause_probability = 0.3;       ///< that a word boundary is a pause
   std::map<std::string, Normalisation> speakers;
   Normalisation everyone;
   std::vector<double> log_likelihood;
@@ -41,15 +41,17 @@ struct Aligner::Model {
 
 /// A transcript as a chain of places, and what each place stands for.
 struct Trellis {
-  Chain chain;                         ///< columns are state numbers here
-  std::vector<std::int32_t> phone_J;   ///< index of the phone, −1 at the start, −2 − i: pause before phone i, P: end
+  Chain chain;                        ///< columns are state numbers here
+  std::vector<std::int32_t> phone_J;  ///< index of the phone, −1 at the start, −2 − i: pause before phone i, P: end
 };
 
 /// Pauses are possible wherever the word changes, but not before the phones listed in `closed`.
-Trellis make_trellis(const Aligner::Model& model, const Transcript& transcript, double hop_s, const std::vector<bool>& closed = {});
+Trellis make_trellis(const Aligner::Model& model, const Transcript& transcript, double hop_s,
+                     const std::vector<bool>& closed = {});
 
 /// Mean over speech frames of ln p(frame | its state on the path) − ln p(frame | best state of all).
-double path_confidence(const std::vector<std::int32_t>& path, const Trellis& trellis, std::span<const float> score_FS, std::int64_t states, std::int64_t phones);
+double path_confidence(const std::vector<std::int32_t>& path, const Trellis& trellis, std::span<const float> score_FS,
+                       std::int64_t states, std::int64_t phones);
 
 /// Replaces state numbers by columns; returns the states in the order of the columns.
 std::vector<std::int32_t> compact_columns(Chain& chain);

@@ -17,17 +17,17 @@ namespace {
 
 // Fixed, so that sums are added in the same order whatever the number of threads.
 constexpr std::size_t kShares = 32;
-constexpr std::int64_t kAloneFrom = 30;       // times a phone must occur to keep its stress mark to itself
-constexpr double kVarianceFloor = 0.02;       // of features normalised to variance 1
-constexpr double kPriorFrames = 8;            // weight of the prior (mean 0, variance 1) in every Gaussian
-constexpr double kQuietInside_s = 0.14;         // quiet for so long inside speech = a pause, not the closure of a stop
-constexpr double kFlatFrames = 3;                // frames a state lasts, before anything is known
-constexpr double kMisfit = -15;                 // confidence below which a clip does not say its text
-constexpr double kFramesPerGaussian = 40;     // a state gets another Gaussian only when it has that many frames for each
+constexpr std::int64_t kAloneFrom = 30;    // times a phone must occur to keep its stress mark to itself
+constexpr double kVarianceFloor = 0.02;    // of features normalised to variance 1
+constexpr double kPriorFrames = 8;         // weight of the prior (mean 0, variance 1) in every Gaussian
+constexpr double kQuietInside_s = 0.14;    // quiet for so long inside speech = a pause, not the closure of a stop
+constexpr double kFlatFrames = 3;          // frames a state lasts, before anything is known
+constexpr double kMisfit = -15;            // confidence below which a clip does not say its text
+constexpr double kFramesPerGaussian = 40;  // a state gets another Gaussian only when it has that many frames for each
 
 struct Clip {
   std::size_t index = 0;
-  Features features;   // raw, dropped once `x` is made
+  Features features;  // raw, dropped once `x` is made
   FrameBlocks x;
 };
 
@@ -45,7 +45,8 @@ struct Sums {
 
 class Trainer {
  public:
-  Trainer(const std::vector<Transcript>& transcripts, const AudioSource& audio, const AlignerOptions& options, const AlignProgress& progress)
+  Trainer(const std::vector<Transcript>& transcripts, const AudioSource& audio, const AlignerOptions& options,
+          const AlignProgress& progress)
       : transcripts_(transcripts), audio_(audio), progress_(progress), model_(std::make_unique<Aligner::Model>()) {
     model_->options = options;
     model_->mfcc.rate_hz = options.rate_hz;
@@ -93,7 +94,9 @@ class Trainer {
         clips_.push_back(std::move(*clip));
       }
     }
-    if (clips_.empty()) throw DataError("the aligner has nothing to train on: no clip has both audio and phones", "see which utterances were skipped and why: timbre check");
+    if (clips_.empty())
+      throw DataError("the aligner has nothing to train on: no clip has both audio and phones",
+                      "see which utterances were skipped and why: timbre check");
     total_ = done_ + static_cast<double>(clips_.size()) * static_cast<double>(model_->options.iterations);
     std::sort(clips_.begin(), clips_.end(), [](const Clip& a, const Clip& b) { return a.index < b.index; });
   }
@@ -129,7 +132,8 @@ class Trainer {
     std::set<std::string> names;
     for (const auto& phone : all) {
       std::string form = phone;
-      for (std::string next; pooled[form] < kAloneFrom && !(next = plainer_phone(form)).empty() && pooled[next] > 0;) form = next;
+      for (std::string next; pooled[form] < kAloneFrom && !(next = plainer_phone(form)).empty() && pooled[next] > 0;)
+        form = next;
       if (pooled[form] == 0) continue;  // never heard, nor anything like it: aligning it says so
       if (heard[phone] < kAloneFrom && sibling.contains(form)) form = sibling[form];
       model_->classes[phone] = form;
@@ -202,7 +206,8 @@ class Trainer {
     const auto width = static_cast<std::size_t>(x.width);
     double* sum = state.sum_GD.data() + g * width;
     double* square = state.square_GD.data() + g * width;
-    const float* value = x.values_BDK.data() + (frame / FrameBlocks::kBlock) * x.width * FrameBlocks::kBlock + frame % FrameBlocks::kBlock;
+    const float* value = x.values_BDK.data() + (frame / FrameBlocks::kBlock) * x.width * FrameBlocks::kBlock +
+                         frame % FrameBlocks::kBlock;
     state.weight_G[g] += weight;
     for (std::size_t d = 0; d < width; ++d) {
       const auto v = static_cast<double>(value[static_cast<std::int64_t>(d) * FrameBlocks::kBlock]);
@@ -253,12 +258,14 @@ class Trainer {
         std::int64_t state = kSilence * kStates + f % kStates;
         if (!quiet[static_cast<std::size_t>(f)]) {
           const auto place = static_cast<std::int64_t>(std::min(places - 1, places * seen++ / loud));
-          state = model_->class_of(transcript.phones[static_cast<std::size_t>(place / kStates)], transcript.id) * kStates + place % kStates;
+          state =
+              model_->class_of(transcript.phones[static_cast<std::size_t>(place / kStates)], transcript.id) * kStates +
+              place % kStates;
         }
         StateSums& sum = share.states[static_cast<std::size_t>(state)];
         add_frame(sum, 0, 1.0, clip.x, f);
         sum.frames += 1;
-          sum.visits += 1.0 / kFlatFrames;
+        sum.visits += 1.0 / kFlatFrames;
       }
     });
     model_->states.assign(static_cast<std::size_t>(model_->state_count()), std::vector<Gaussian>(1));
@@ -281,7 +288,9 @@ class Trainer {
       std::size_t end = from;
       while (end < level.size() && level[end] < threshold) ++end;
       const bool edge = from == 0 || end == level.size();
-      if (end > from && (edge || end - from >= shortest)) std::fill(quiet.begin() + static_cast<std::ptrdiff_t>(from), quiet.begin() + static_cast<std::ptrdiff_t>(end), true);
+      if (end > from && (edge || end - from >= shortest))
+        std::fill(quiet.begin() + static_cast<std::ptrdiff_t>(from), quiet.begin() + static_cast<std::ptrdiff_t>(end),
+                  true);
       while (end < level.size() && level[end] >= threshold) {
         any_loud = true;
         ++end;
@@ -294,7 +303,8 @@ class Trainer {
 
   std::int64_t gaussians_at(std::int64_t iteration) const {
     // A third of the passes with one Gaussian, then growing; the last quarter of the passes at full size.
-    const double start = static_cast<double>(model_->options.iterations) * 0.33, full = static_cast<double>(model_->options.iterations) * 0.75;
+    const double start = static_cast<double>(model_->options.iterations) * 0.33,
+                 full = static_cast<double>(model_->options.iterations) * 0.75;
     const double part = std::clamp((static_cast<double>(iteration) - start) / std::max(1.0, full - start), 0.0, 1.0);
     return static_cast<std::int64_t>(std::lround(std::pow(static_cast<double>(model_->options.gaussians), part)));
   }
@@ -326,8 +336,10 @@ class Trainer {
       std::vector<float> score_FS;
       model_->table.score(clips_[i].x, all, score_FS);
       double score = 0;
-      const auto path = best_path(trellis.chain, static_cast<std::int32_t>(kStates), score_FS, clips_[i].x.frames, model_->state_count(), score);
-      misfit[i] = path.empty() || path_confidence(path, trellis, score_FS, model_->state_count(), static_cast<std::int64_t>(transcript.phones.size())) < kMisfit;
+      const auto path = best_path(trellis.chain, static_cast<std::int32_t>(kStates), score_FS, clips_[i].x.frames,
+                                  model_->state_count(), score);
+      misfit[i] = path.empty() || path_confidence(path, trellis, score_FS, model_->state_count(),
+                                                  static_cast<std::int64_t>(transcript.phones.size())) < kMisfit;
     });
     // Where most clips misfit, the model is at fault rather than the clips.
     if (std::count(misfit.begin(), misfit.end(), 1) * 10 > static_cast<std::ptrdiff_t>(clips_.size())) return;
@@ -344,7 +356,8 @@ class Trainer {
     std::vector<float> score_FU;
     model_->table.score(clip.x, states, score_FU);
     double score = 0;
-    const auto path = best_path(chain, static_cast<std::int32_t>(kStates), score_FU, clip.x.frames, static_cast<std::int64_t>(states.size()), score);
+    const auto path = best_path(chain, static_cast<std::int32_t>(kStates), score_FU, clip.x.frames,
+                                static_cast<std::int64_t>(states.size()), score);
     if (path.empty()) return;
     std::vector<double> posterior_G;
     for (std::int64_t f = 0; f < clip.x.frames; ++f) {
@@ -353,14 +366,17 @@ class Trainer {
       StateSums& sum = share.states[static_cast<std::size_t>(state)];
       const std::int64_t count = model_->table.posteriors(clip.x, f, state, posterior_G);
       for (std::int64_t g = 0; g < count; ++g)
-        if (posterior_G[static_cast<std::size_t>(g)] > 1e-3) add_frame(sum, static_cast<std::size_t>(g), posterior_G[static_cast<std::size_t>(g)], clip.x, f);
+        if (posterior_G[static_cast<std::size_t>(g)] > 1e-3)
+          add_frame(sum, static_cast<std::size_t>(g), posterior_G[static_cast<std::size_t>(g)], clip.x, f);
       sum.frames += 1;
       if (f == 0 || path[static_cast<std::size_t>(f - 1)] != path[static_cast<std::size_t>(f)]) {
         sum.visits += 1;
-        if (trellis.phone_J[place] <= -2 && place > 0 && trellis.phone_J[place - 1] != trellis.phone_J[place]) share.pauses += 1;
+        if (trellis.phone_J[place] <= -2 && place > 0 && trellis.phone_J[place - 1] != trellis.phone_J[place])
+          share.pauses += 1;
       }
     }
-    for (std::size_t i = 1; i < trellis.phone_J.size(); ++i) share.boundaries += trellis.phone_J[i] <= -2 && trellis.phone_J[i] != trellis.phone_J[i - 1] ? 1 : 0;
+    for (std::size_t i = 1; i < trellis.phone_J.size(); ++i)
+      share.boundaries += trellis.phone_J[i] <= -2 && trellis.phone_J[i] != trellis.phone_J[i - 1] ? 1 : 0;
     share.log_likelihood += score;
     share.frames += static_cast<double>(clip.x.frames);
     share.clips += 1;
@@ -406,7 +422,8 @@ class Trainer {
       auto& mixture = model_->states[s];
       const auto affordable = std::max<std::int64_t>(1, static_cast<std::int64_t>(occupancy_[s] / kFramesPerGaussian));
       while (static_cast<std::int64_t>(mixture.size()) < std::min(target, affordable)) {
-        auto heaviest = std::max_element(mixture.begin(), mixture.end(), [](const Gaussian& a, const Gaussian& b) { return a.weight < b.weight; });
+        auto heaviest = std::max_element(mixture.begin(), mixture.end(),
+                                         [](const Gaussian& a, const Gaussian& b) { return a.weight < b.weight; });
         heaviest->weight /= 2;
         Gaussian twin = *heaviest;
         for (std::size_t d = 0; d < twin.mean_D.size(); ++d) {
@@ -431,7 +448,8 @@ class Trainer {
 
 }  // namespace
 
-Aligner Aligner::train(const std::vector<Transcript>& transcripts, const AudioSource& audio, const AlignerOptions& options, const AlignProgress& progress) {
+Aligner Aligner::train(const std::vector<Transcript>& transcripts, const AudioSource& audio,
+                       const AlignerOptions& options, const AlignProgress& progress) {
   return Aligner(Trainer(transcripts, audio, options, progress).run());
 }
 

@@ -29,7 +29,8 @@ std::vector<Band> make_bands(const MfccOptions& o, std::int64_t fft) {
   for (std::int64_t m = 0; m < o.mels; ++m) {
     Band& band = bands[static_cast<std::size_t>(m)];
     for (std::int64_t bin = 0; bin <= fft / 2; ++bin) {
-      const double position = (to_mel(static_cast<double>(bin) * o.rate_hz / static_cast<double>(fft)) - low) / step - static_cast<double>(m);
+      const double position = (to_mel(static_cast<double>(bin) * o.rate_hz / static_cast<double>(fft)) - low) / step -
+                              static_cast<double>(m);
       const double weight = 1.0 - std::abs(position - 1.0);
       if (weight <= 0) continue;
       if (band.weights.empty()) band.first = bin;
@@ -49,8 +50,10 @@ std::vector<float> make_dct(const MfccOptions& o) {
   std::vector<float> dct_CM(static_cast<std::size_t>(o.coefficients * o.mels));
   for (std::int64_t c = 0; c < o.coefficients; ++c)
     for (std::int64_t m = 0; m < o.mels; ++m)
-      dct_CM[static_cast<std::size_t>(c * o.mels + m)] = static_cast<float>(
-          std::sqrt(2.0 / static_cast<double>(o.mels)) * std::cos(std::numbers::pi * static_cast<double>(c) * (static_cast<double>(m) + 0.5) / static_cast<double>(o.mels)));
+      dct_CM[static_cast<std::size_t>(c * o.mels + m)] =
+          static_cast<float>(std::sqrt(2.0 / static_cast<double>(o.mels)) *
+                             std::cos(std::numbers::pi * static_cast<double>(c) * (static_cast<double>(m) + 0.5) /
+                                      static_cast<double>(o.mels)));
   return dct_CM;
 }
 
@@ -80,7 +83,8 @@ Features mfcc(std::span<const float> wave_N, const MfccOptions& o) {
   const auto window = static_cast<std::int64_t>(std::llround(o.window_s * o.rate_hz));
   const auto samples = static_cast<std::int64_t>(wave_N.size());
   const double hop = o.hop_s * o.rate_hz;
-  if (window < 4 || hop < 1 || o.coefficients > o.mels) throw UsageError("MFCC options: window ≥ 4 samples, hop ≥ 1 sample, coefficients ≤ mels");
+  if (window < 4 || hop < 1 || o.coefficients > o.mels)
+    throw UsageError("MFCC options: window ≥ 4 samples, hop ≥ 1 sample, coefficients ≤ mels");
   std::int64_t fft = 2;
   while (fft < window) fft *= 2;
 
@@ -88,7 +92,8 @@ Features mfcc(std::span<const float> wave_N, const MfccOptions& o) {
   const std::vector<float> dct_CM = make_dct(o);
   std::vector<float> hamming(static_cast<std::size_t>(window));
   for (std::int64_t i = 0; i < window; ++i)
-    hamming[static_cast<std::size_t>(i)] = static_cast<float>(0.54 - 0.46 * std::cos(2 * std::numbers::pi * static_cast<double>(i) / static_cast<double>(window - 1)));
+    hamming[static_cast<std::size_t>(i)] = static_cast<float>(
+        0.54 - 0.46 * std::cos(2 * std::numbers::pi * static_cast<double>(i) / static_cast<double>(window - 1)));
 
   Features x;
   x.frames = std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(samples) / hop));
@@ -98,12 +103,15 @@ Features mfcc(std::span<const float> wave_N, const MfccOptions& o) {
   const std::unique_ptr<kiss_fftr_state, FreeFft> plan(kiss_fftr_alloc(static_cast<int>(fft), 0, nullptr, nullptr));
   std::vector<float> frame(static_cast<std::size_t>(fft), 0.0f), log_mel(static_cast<std::size_t>(o.mels));
   std::vector<kiss_fft_cpx> spectrum(static_cast<std::size_t>(fft / 2 + 1));
-  const auto sample = [&](std::int64_t n) { return n >= 0 && n < samples ? wave_N[static_cast<std::size_t>(n)] : 0.0f; };
+  const auto sample = [&](std::int64_t n) {
+    return n >= 0 && n < samples ? wave_N[static_cast<std::size_t>(n)] : 0.0f;
+  };
   const auto emphasis = static_cast<float>(o.preemphasis);
   for (std::int64_t f = 0; f < x.frames; ++f) {
     const std::int64_t first = std::llround((static_cast<double>(f) + 0.5) * hop) - window / 2;
     for (std::int64_t i = 0; i < window; ++i)
-      frame[static_cast<std::size_t>(i)] = (sample(first + i) - emphasis * sample(first + i - 1)) * hamming[static_cast<std::size_t>(i)];
+      frame[static_cast<std::size_t>(i)] =
+          (sample(first + i) - emphasis * sample(first + i - 1)) * hamming[static_cast<std::size_t>(i)];
     kiss_fftr(plan.get(), frame.data(), spectrum.data());
     for (std::size_t m = 0; m < bands.size(); ++m) {
       double power = 0;
@@ -117,7 +125,8 @@ Features mfcc(std::span<const float> wave_N, const MfccOptions& o) {
     float* out = x.values_FD.data() + f * x.width;
     for (std::int64_t c = 0; c < o.coefficients; ++c) {
       float sum = 0;
-      for (std::int64_t m = 0; m < o.mels; ++m) sum += dct_CM[static_cast<std::size_t>(c * o.mels + m)] * log_mel[static_cast<std::size_t>(m)];
+      for (std::int64_t m = 0; m < o.mels; ++m)
+        sum += dct_CM[static_cast<std::size_t>(c * o.mels + m)] * log_mel[static_cast<std::size_t>(m)];
       out[c] = sum;
     }
   }

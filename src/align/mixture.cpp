@@ -36,15 +36,19 @@ void MixtureTable::score(const FrameBlocks& x, std::span<const std::int32_t> wan
     const std::int64_t first_frame = b * FrameBlocks::kBlock;
     const std::int64_t here = std::min(FrameBlocks::kBlock, x.frames - first_frame);
     for (std::size_t u = 0; u < columns; ++u) {
-      const std::int64_t g = first_[static_cast<std::size_t>(wanted[u])], end = first_[static_cast<std::size_t>(wanted[u]) + 1];
+      const std::int64_t g = first_[static_cast<std::size_t>(wanted[u])],
+                         end = first_[static_cast<std::size_t>(wanted[u]) + 1];
       kernel::score_block(x_DK, width_, constant_.data() + g, terms_.data() + g * width_ * 2, end - g, block);
-      for (std::int64_t k = 0; k < here; ++k) out_FU[static_cast<std::size_t>(first_frame + k) * columns + u] = block[k];
+      for (std::int64_t k = 0; k < here; ++k)
+        out_FU[static_cast<std::size_t>(first_frame + k) * columns + u] = block[k];
     }
   }
 }
 
-std::int64_t MixtureTable::posteriors(const FrameBlocks& x, std::int64_t frame, std::int32_t state, std::vector<double>& out) const {
-  const std::int64_t first = first_[static_cast<std::size_t>(state)], count = first_[static_cast<std::size_t>(state) + 1] - first;
+std::int64_t MixtureTable::posteriors(const FrameBlocks& x, std::int64_t frame, std::int32_t state,
+                                      std::vector<double>& out) const {
+  const std::int64_t first = first_[static_cast<std::size_t>(state)],
+                     count = first_[static_cast<std::size_t>(state) + 1] - first;
   out.assign(static_cast<std::size_t>(count), 1.0);
   if (count == 1) return 1;
   double best = -1e300;

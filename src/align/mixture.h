@@ -14,7 +14,9 @@ struct FrameBlocks {
   std::int64_t frames = 0, width = 0;
   std::vector<float> values_BDK;  ///< block × value × frame in block; the padding repeats the last frame
   std::int64_t blocks() const { return (frames + kBlock - 1) / kBlock; }
-  float at(std::int64_t frame, std::int64_t d) const { return values_BDK[static_cast<std::size_t>(((frame / kBlock) * width + d) * kBlock + frame % kBlock)]; }
+  float at(std::int64_t frame, std::int64_t d) const {
+    return values_BDK[static_cast<std::size_t>(((frame / kBlock) * width + d) * kBlock + frame % kBlock)];
+  }
 };
 
 /// One Gaussian of one state, as it is estimated.
@@ -40,8 +42,8 @@ class MixtureTable {
  private:
   std::vector<std::int64_t> first_;  ///< index of a state's first Gaussian; one more at the end
   std::int64_t width_ = 0;
-  std::vector<float> constant_;      ///< [G]
-  std::vector<float> terms_;         ///< [G, D, 2]: linear, square
+  std::vector<float> constant_;  ///< [G]
+  std::vector<float> terms_;     ///< [G, D, 2]: linear, square
 };
 
 }  // namespace timbre::align

@@ -1,11 +1,18 @@
 #include "align/mixture_kernel.h"
 
-
 // The one file with target attributes: GCC emits one copy of score_block a CPU level and picks at load time.
 // It includes no standard templates, so no inline function compiled for a newer CPU can leak out of here.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// Clang and the sanitizers do not get along with load-time selection; they use the lowest level.
+#ifdef __x86_64__
+#ifndef __clang__
+#ifndef __SANITIZE_ADDRESS__
+#ifndef __SANITIZE_THREAD__
 #define TIMBRE_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
+#endif
+#endif
+#endif
+#endif
+#ifndef TIMBRE_CLONES
 #define TIMBRE_CLONES
 #endif
 #define TIMBRE_INLINE inline __attribute__((always_inline))
@@ -23,7 +30,10 @@ TIMBRE_INLINE void exp_lanes(const Lanes& x, Lanes& out) {
   const Ints n = __builtin_convertvector(scaled, Ints);  // towards zero: scaled ≤ 0, so this is round(clipped · log2 e)
   const Lanes whole = __builtin_convertvector(n, Lanes);
   const Lanes r = clipped - whole * 0.693359375f + whole * 2.12194440e-4f;
-  const Lanes p = ((((1.9875691500e-4f * r + 1.3981999507e-3f) * r + 8.3334519073e-3f) * r + 4.1665795894e-2f) * r + 1.6666665459e-1f) * r + 5.0000001201e-1f;
+  const Lanes p = ((((1.9875691500e-4f * r + 1.3981999507e-3f) * r + 8.3334519073e-3f) * r + 4.1665795894e-2f) * r +
+                   1.6666665459e-1f) *
+                      r +
+                  5.0000001201e-1f;
   const Lanes y = p * r * r + r + 1.0f;
   const Ints bits = (n + 127) << 23;
   const Lanes power = (Lanes)bits;
@@ -37,13 +47,16 @@ TIMBRE_INLINE void log_lanes(const Lanes& x, Lanes& out) {
   const Lanes mantissa = (Lanes)((bits & 0x7FFFFF) | 0x3F800000);  // [1, 2)
   const Lanes s = (mantissa - 1.0f) / (mantissa + 1.0f);           // [0, 1/3)
   const Lanes s2 = s * s;
-  const Lanes series = 2.0f * s * (1.0f + s2 * (0.333333333f + s2 * (0.2f + s2 * (0.142857143f + s2 * (0.111111111f + s2 * 0.090909091f)))));
+  const Lanes series =
+      2.0f * s *
+      (1.0f + s2 * (0.333333333f + s2 * (0.2f + s2 * (0.142857143f + s2 * (0.111111111f + s2 * 0.090909091f)))));
   out = __builtin_convertvector(exponent, Lanes) * 0.693147181f + series;
 }
 
 }  // namespace
 
-TIMBRE_CLONES void score_block(const float* x_DK, std::int64_t width, const float* constant, const float* terms, std::int64_t gaussians, float* out) {
+TIMBRE_CLONES void score_block(const float* x_DK, std::int64_t width, const float* constant, const float* terms,
+                               std::int64_t gaussians, float* out) {
   constexpr std::int64_t kMost = 32;
   Lanes score[kMost];
   const std::int64_t count = gaussians < kMost ? gaussians : kMost;

@@ -18,7 +18,8 @@ namespace {
 constexpr double kOverlapSlack_s = 0.002;
 
 std::string from_utf16(std::string_view bytes, bool big_endian, const std::string& where) {
-  if (bytes.size() % 2) throw DataError(fmt::format("{}: UTF-16 text with an odd number of bytes", where), "is the file cut short?");
+  if (bytes.size() % 2)
+    throw DataError(fmt::format("{}: UTF-16 text with an odd number of bytes", where), "is the file cut short?");
   const auto unit = [&](std::size_t i) {
     const auto a = static_cast<unsigned char>(bytes[i]), b = static_cast<unsigned char>(bytes[i + 1]);
     return static_cast<char32_t>(big_endian ? a << 8 | b : b << 8 | a);
@@ -43,14 +44,20 @@ std::string decode_text(std::string_view bytes, const std::string& where) {
   const auto byte = [&](std::size_t i) { return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0xFFu; };
   if (byte(0) == 0xFF && byte(1) == 0xFE) return from_utf16(bytes.substr(2), false, where);
   if (byte(0) == 0xFE && byte(1) == 0xFF) return from_utf16(bytes.substr(2), true, where);
-  if (byte(0) == 0xEF && byte(1) == 0xBB && byte(2) == 0xBF) bytes.remove_prefix(3);
-  else if (byte(0) != 0 && byte(1) == 0) return from_utf16(bytes, false, where);
-  else if (byte(0) == 0 && byte(1) != 0) return from_utf16(bytes, true, where);
-  if (!is_valid_utf8(bytes)) throw DataError(fmt::format("{}: neither UTF-8 nor UTF-16 text", where), "save it from Praat with text writing set to UTF-8");
+  if (byte(0) == 0xEF && byte(1) == 0xBB && byte(2) == 0xBF)
+    bytes.remove_prefix(3);
+  else if (byte(0) != 0 && byte(1) == 0)
+    return from_utf16(bytes, false, where);
+  else if (byte(0) == 0 && byte(1) != 0)
+    return from_utf16(bytes, true, where);
+  if (!is_valid_utf8(bytes))
+    throw DataError(fmt::format("{}: neither UTF-8 nor UTF-16 text", where),
+                    "save it from Praat with text writing set to UTF-8");
   return std::string(bytes);
 }
 
-// The free-standing values of a Praat text file: "strings" with doubled quotes, numbers, <flags>. All else is decoration.
+// The free-standing values of a Praat text file: "strings" with doubled quotes, numbers, <flags>. All else is
+// decoration.
 class Values {
  public:
   Values(std::string_view text, const std::string& where) : text_(text), where_(where) {}
@@ -78,8 +85,10 @@ class Values {
     return static_cast<std::size_t>(value);
   }
   [[noreturn]] void fail(const std::string& what) const {
-    const auto line = 1 + std::count(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(std::min(at_, text_.size())), '\n');
-    throw DataError(fmt::format("{}: line {}: {}", where_, line, what), "a TextGrid in Praat's long or short text form is expected");
+    const auto line =
+        1 + std::count(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(std::min(at_, text_.size())), '\n');
+    throw DataError(fmt::format("{}: line {}: {}", where_, line, what),
+                    "a TextGrid in Praat's long or short text form is expected");
   }
 
  private:
@@ -145,7 +154,8 @@ void read_intervals(Values& values, Tier& tier) {
     x.end_s = values.number("an interval's end");
     x.label = values.string("an interval's label");
     if (x.end_s < x.start_s || x.start_s < last - kOverlapSlack_s)
-      values.fail(fmt::format("interval {} of tier \"{}\" runs from {} to {} after one that ends at {}", i + 1, tier.name, x.start_s, x.end_s, last));
+      values.fail(fmt::format("interval {} of tier \"{}\" runs from {} to {} after one that ends at {}", i + 1,
+                              tier.name, x.start_s, x.end_s, last));
     if (i > 0) x.start_s = std::max(x.start_s, last);
     x.end_s = std::max(x.end_s, x.start_s);
     last = x.end_s;
@@ -160,7 +170,8 @@ void read_points(Values& values, Tier& tier) {
     Point x;
     x.time_s = values.number("a point's time");
     x.label = values.string("a point's mark");
-    if (i > 0 && x.time_s < tier.points.back().time_s) values.fail(fmt::format("point {} of tier \"{}\" lies before the one before it", i + 1, tier.name));
+    if (i > 0 && x.time_s < tier.points.back().time_s)
+      values.fail(fmt::format("point {} of tier \"{}\" lies before the one before it", i + 1, tier.name));
     tier.points.push_back(std::move(x));
   }
 }
@@ -186,7 +197,9 @@ const Tier* TextGrid::find(std::string_view name) const {
     if (tier.name == name) return &tier;
   for (const auto& tier : tiers) {
     const std::string_view full = tier.name;
-    if (full.size() > name.size() + 3 && full.ends_with(name) && full.substr(0, full.size() - name.size()).ends_with(" - ")) return &tier;
+    if (full.size() > name.size() + 3 && full.ends_with(name) &&
+        full.substr(0, full.size() - name.size()).ends_with(" - "))
+      return &tier;
   }
   return nullptr;
 }
@@ -194,12 +207,15 @@ const Tier* TextGrid::find(std::string_view name) const {
 TextGrid parse_textgrid(std::string_view bytes, const std::string& where) {
   const std::string text = decode_text(bytes, where);
   Values values(text, where);
-  if (const auto type = values.string("the file type \"ooTextFile\""); type != "ooTextFile") values.fail(fmt::format("file type \"{}\" is not \"ooTextFile\"", type));
-  if (const auto type = values.string("the class \"TextGrid\""); type != "TextGrid") values.fail(fmt::format("object class \"{}\" is not \"TextGrid\"", type));
+  if (const auto type = values.string("the file type \"ooTextFile\""); type != "ooTextFile")
+    values.fail(fmt::format("file type \"{}\" is not \"ooTextFile\"", type));
+  if (const auto type = values.string("the class \"TextGrid\""); type != "TextGrid")
+    values.fail(fmt::format("object class \"{}\" is not \"TextGrid\"", type));
   TextGrid grid;
   grid.start_s = values.number("the start time");
   grid.end_s = values.number("the end time");
-  if (grid.end_s < grid.start_s) values.fail(fmt::format("the end {} lies before the start {}", grid.end_s, grid.start_s));
+  if (grid.end_s < grid.start_s)
+    values.fail(fmt::format("the end {} lies before the start {}", grid.end_s, grid.start_s));
   if (values.flag("<exists>") != "<exists>") return grid;
   const std::size_t tiers = values.count("the number of tiers", 8);
   for (std::size_t i = 0; i < tiers; ++i) {
@@ -208,9 +224,12 @@ TextGrid parse_textgrid(std::string_view bytes, const std::string& where) {
     tier.name = values.string("a tier's name");
     tier.start_s = values.number("a tier's start");
     tier.end_s = values.number("a tier's end");
-    if (kind == "IntervalTier") read_intervals(values, tier);
-    else if (kind == "TextTier") read_points(values, tier);
-    else values.fail(fmt::format("tier class \"{}\" is neither \"IntervalTier\" nor \"TextTier\"", kind));
+    if (kind == "IntervalTier")
+      read_intervals(values, tier);
+    else if (kind == "TextTier")
+      read_points(values, tier);
+    else
+      values.fail(fmt::format("tier class \"{}\" is neither \"IntervalTier\" nor \"TextTier\"", kind));
     grid.tiers.push_back(std::move(tier));
   }
   return grid;
@@ -223,8 +242,10 @@ void fill_gaps(Tier& tier, const std::string& label) {
   std::vector<Interval> filled;
   double at = tier.start_s;
   for (auto& x : tier.intervals) {
-    if (x.start_s - at > kGap_s) filled.push_back({at, x.start_s, label});
-    else x.start_s = at;
+    if (x.start_s - at > kGap_s)
+      filled.push_back({at, x.start_s, label});
+    else
+      x.start_s = at;
     at = x.end_s;
     filled.push_back(std::move(x));
   }
@@ -235,7 +256,10 @@ void fill_gaps(Tier& tier, const std::string& label) {
 std::string format_textgrid(const TextGrid& grid) {
   std::string out = "File type = \"ooTextFile\"\nObject class = \"TextGrid\"\n\n";
   const auto line = [&](int indent, const std::string& text) { out += fmt::format("{:{}}{} \n", "", indent, text); };
-  const auto time = [&](int indent, const char* key, double seconds) { line(indent, fmt::format("{} = {}", key, format_time(seconds))); };
+  const auto bare = [&](int indent, const std::string& text) { out += fmt::format("{:{}}{}\n", "", indent, text); };
+  const auto time = [&](int indent, const char* key, double seconds) {
+    line(indent, fmt::format("{} = {}", key, format_time(seconds)));
+  };
   time(0, "xmin", grid.start_s);
   time(0, "xmax", grid.end_s);
   line(0, "tiers? <exists>");
@@ -243,7 +267,7 @@ std::string format_textgrid(const TextGrid& grid) {
   line(0, "item []:");
   for (std::size_t k = 0; k < grid.tiers.size(); ++k) {
     Tier tier = grid.tiers[k];
-    line(4, fmt::format("item [{}]:", k + 1));
+    bare(4, fmt::format("item [{}]:", k + 1));
     line(8, fmt::format("class = \"{}\"", tier.of_points ? "TextTier" : "IntervalTier"));
     line(8, fmt::format("name = {}", quote(tier.name)));
     time(8, "xmin", tier.start_s);
@@ -251,7 +275,7 @@ std::string format_textgrid(const TextGrid& grid) {
     if (tier.of_points) {
       line(8, fmt::format("points: size = {}", tier.points.size()));
       for (std::size_t i = 0; i < tier.points.size(); ++i) {
-        line(8, fmt::format("points [{}]:", i + 1));
+        bare(8, fmt::format("points [{}]:", i + 1));
         time(12, "number", tier.points[i].time_s);
         line(12, "mark = " + quote(tier.points[i].label));
       }
@@ -260,7 +284,7 @@ std::string format_textgrid(const TextGrid& grid) {
     fill_gaps(tier, "");
     line(8, fmt::format("intervals: size = {}", tier.intervals.size()));
     for (std::size_t i = 0; i < tier.intervals.size(); ++i) {
-      line(8, fmt::format("intervals [{}]:", i + 1));
+      bare(8, fmt::format("intervals [{}]:", i + 1));
       time(12, "xmin", tier.intervals[i].start_s);
       time(12, "xmax", tier.intervals[i].end_s);
       line(12, "text = " + quote(tier.intervals[i].label));
@@ -269,6 +293,8 @@ std::string format_textgrid(const TextGrid& grid) {
   return out;
 }
 
-void write_textgrid(const std::filesystem::path& path, const TextGrid& grid) { write_file_atomic(path, format_textgrid(grid)); }
+void write_textgrid(const std::filesystem::path& path, const TextGrid& grid) {
+  write_file_atomic(path, format_textgrid(grid));
+}
 
 }  // namespace timbre::align

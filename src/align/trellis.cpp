@@ -8,7 +8,8 @@ namespace {
 constexpr float kNever = -std::numeric_limits<float>::infinity();
 }
 
-std::vector<std::int32_t> best_path(const Chain& chain, std::int32_t tail, std::span<const float> score_FU, std::int64_t frames, std::int64_t columns, double& score) {
+std::vector<std::int32_t> best_path(const Chain& chain, std::int32_t tail, std::span<const float> score_FU,
+                                    std::int64_t frames, std::int64_t columns, double& score) {
   const auto places = static_cast<std::size_t>(chain.places());
   if (places == 0 || frames <= 0) return {};
   // Step into a place: 0 = stayed, 1 = from the place before, 2 = over the optional pause. Two rows of running scores,
@@ -18,7 +19,8 @@ std::vector<std::int32_t> best_path(const Chain& chain, std::int32_t tail, std::
   std::vector<float> row(places, kNever), before(places), moved(places);
   double offset = 0;
   for (std::size_t j = 0; j < places; ++j)
-    if (j == 0 || chain.skip_J[j] == static_cast<std::int32_t>(j)) row[j] = score_FU[static_cast<std::size_t>(chain.column_J[j])] + (j ? chain.skip_cost_J[j] : 0.0f);
+    if (j == 0 || chain.skip_J[j] == static_cast<std::int32_t>(j))
+      row[j] = score_FU[static_cast<std::size_t>(chain.column_J[j])] + (j ? chain.skip_cost_J[j] : 0.0f);
   for (std::int64_t f = 1; f < frames; ++f) {
     std::swap(row, before);
     const float* emission = score_FU.data() + f * columns;
@@ -47,15 +49,18 @@ std::vector<std::int32_t> best_path(const Chain& chain, std::int32_t tail, std::
     for (auto& v : row) v -= top;
   }
   std::size_t at = places - 1;
-  if (tail > 0 && static_cast<std::size_t>(tail) < places && row[places - 1 - static_cast<std::size_t>(tail)] > row[at]) at = places - 1 - static_cast<std::size_t>(tail);
+  if (tail > 0 && static_cast<std::size_t>(tail) < places && row[places - 1 - static_cast<std::size_t>(tail)] > row[at])
+    at = places - 1 - static_cast<std::size_t>(tail);
   if (row[at] == kNever) return {};
   score = offset + static_cast<double>(row[at]);
   std::vector<std::int32_t> path(static_cast<std::size_t>(frames));
   for (std::int64_t f = frames - 1; f >= 0; --f) {
     path[static_cast<std::size_t>(f)] = static_cast<std::int32_t>(at);
     const std::uint8_t how = step_FJ[static_cast<std::size_t>(f) * places + at];
-    if (how == kNext) at -= 1;
-    else if (how == kSkip) at -= static_cast<std::size_t>(chain.skip_J[at]) + 1;
+    if (how == kNext)
+      at -= 1;
+    else if (how == kSkip)
+      at -= static_cast<std::size_t>(chain.skip_J[at]) + 1;
   }
   return path;
 }

@@ -19,6 +19,7 @@ struct Chain {
 /// The place of every frame, or empty when the clip has too few frames. Starts at place 0 or after its optional
 /// pause; ends at the last place or before its optional pause (`tail` places).
 /// score_FU: ln p(frame | column), row-major with `columns` columns. `score` receives the path's ln probability.
-std::vector<std::int32_t> best_path(const Chain& chain, std::int32_t tail, std::span<const float> score_FU, std::int64_t frames, std::int64_t columns, double& score);
+std::vector<std::int32_t> best_path(const Chain& chain, std::int32_t tail, std::span<const float> score_FU,
+                                    std::int64_t frames, std::int64_t columns, double& score);
 
 }  // namespace timbre::align

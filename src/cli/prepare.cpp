@@ -11,13 +11,14 @@
 #include "base/strings.h"
 #include "cli/verb.h"
 #include "prepare/export.h"
+#include "prepare/run_file.h"
 #include "roles/registry.h"
 
 namespace timbre::cli {
 namespace {
 
 struct PrepareVerb {
-  std::string corpus, model, preset, only, shard = "0/1", textgrids, ming024;
+  std::string corpus, model, preset, base, only, shard = "0/1", textgrids, ming024;
   std::int64_t stage = 0, stop_stage = -1;
   bool redo = false;
   std::unique_ptr<roles::ModelConfig> config;  // of the model named by --for
@@ -30,14 +31,28 @@ config::Fields fields(PrepareVerb& o) {
   f.add("corpus", o.corpus, "corpus folder").positional().required().metavar("CORPUS");
   f.add("for", o.model, "a model, or the run file that will be trained").required().metavar("MODEL|RUN.yaml");
   f.add("preset", o.preset, "preset of the model").metavar("NAME");
+  f.add("base", o.base, "voice that training will start from: its options are the defaults").metavar("VOICE");
   f.add("only", o.only, "one stage alone").metavar("STAGE");
   f.add("stage", o.stage, "first stage to run, by number").range(0, 99).metavar("N");
   f.add("stop_stage", o.stop_stage, "last stage to run, by number; -1 = all").range(-1, 99).metavar("M");
   f.add("shard", o.shard, "worker I of N: makes every N-th utterance").metavar("I/N");
   f.add("redo", o.redo, "make the columns anew even when they are fresh");
-  f.add("textgrids", o.textgrids, "afterwards, write the alignment of each utterance into this folder").metavar("FOLDER");
-  f.add("ming024", o.ming024, "afterwards, write the columns as a data folder of ming024/FastSpeech2").metavar("FOLDER");
+  f.add("textgrids", o.textgrids, "afterwards, write the alignment of each utterance into this folder")
+      .metavar("FOLDER");
+  f.add("ming024", o.ming024, "afterwards, write the columns as a data folder of ming024/FastSpeech2")
+      .metavar("FOLDER");
   return f;
+}
+
+// A voice to start from decides the options of its model, as it does in training.
+void take_base(const std::string& base, const std::string& model, config::Fields& own) {
+  const fs::path file = fs::is_directory(base) ? fs::path(base) / "voice.json" : fs::path(base);
+  if (!fs::is_directory(base) || !fs::exists(file)) return;  // a foreign checkpoint says nothing about columns
+  const auto about = nlohmann::json::parse(read_file(file), nullptr, false);
+  if (!about.is_object() || !about.contains("model") || about["model"].value("kind", "") != model ||
+      !about["model"].contains("config"))
+    return;
+  config::from_json(own, about["model"]["config"], base + " (model.config)");
 }
 
 // The model's own options join ours; a run file gives their values, flags then override them.
@@ -49,17 +64,19 @@ void extend(PrepareVerb& o, config::Fields& f, const std::vector<std::string>& w
   if (name.ends_with(".yaml") || name.ends_with(".yml")) {
     yaml = read_file(name);
     name = config::peek_yaml(yaml, "model", *wanted).value_or("");
-    if (name.empty()) throw DataError(fmt::format("{}: no key 'model'", *wanted), "name the model to be trained, as in `model: fastspeech2`");
+    if (name.empty())
+      throw DataError(fmt::format("{}: no key 'model'", *wanted),
+                      "name the model to be trained, as in `model: fastspeech2`");
     if (preset.empty()) preset = config::peek_yaml(yaml, "preset", *wanted).value_or("");
   }
   o.spec = &o.registry.model(name);
   o.config = o.spec->config_of(preset);
   config::Fields own = o.config->fields();
-  if (!yaml.empty()) {
-    // The run file also holds options of training, which are not ours to judge.
-    for (auto& field : own.list())
-      if (const auto value = config::peek_yaml(yaml, field.name(), *wanted)) field.assign(*value, *wanted);
-  }
+  std::string base = config::peek_flag(f, words, "base").value_or("");
+  if (base.empty() && !yaml.empty()) base = config::peek_yaml(yaml, "base", *wanted).value_or("");
+  if (!base.empty()) take_base(base, name, own);
+  if (!yaml.empty()) prepare::assign_known(own, yaml, *wanted);
+  own = o.config->fields();  // made anew: defaults are taken when a field is added
   f.group("", std::move(own), o.spec->name + " (" + (preset.empty() ? o.spec->presets.front().name : preset) + ")");
 }
 
@@ -80,10 +97,19 @@ void print_plan(const prepare::Plan& plan, Context& context) {
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
     const auto& step = plan.steps[i];
     const char* state = kStates[static_cast<int>(step.state)];
-    if (context.json) steps.push_back({{"stage", step.stage->name}, {"makes", step.stage->makes}, {"state", state}, {"done", step.done}, {"total", step.total}, {"settings", step.settings}});
-    else fmt::print(context.out, "{} {:<11} {:<13} {:>6}/{:<6} {}\n", i, step.stage->name, state, step.done, step.total, step.why.empty() ? step.stage->summary : step.why);
+    if (context.json)
+      steps.push_back({{"stage", step.stage->name},
+                       {"makes", step.stage->makes},
+                       {"state", state},
+                       {"done", step.done},
+                       {"total", step.total},
+                       {"settings", step.settings}});
+    else
+      fmt::print(context.out, "{} {:<11} {:<13} {:>6}/{:<6} {}\n", i, step.stage->name, state, step.done, step.total,
+                 step.why.empty() ? step.stage->summary : step.why);
   }
-  if (context.json) fmt::print(context.out, "{}\n", nlohmann::json{{"steps", steps}, {"missing", plan.missing()}}.dump(2));
+  if (context.json)
+    fmt::print(context.out, "{}\n", nlohmann::json{{"steps", steps}, {"missing", plan.missing()}}.dump(2));
 }
 
 void print_report(const prepare::Report& report, Context& context) {
@@ -93,10 +119,13 @@ void print_report(const prepare::Report& report, Context& context) {
   }
   for (const auto& s : report.stages) {
     if (s.postponed) continue;
-    fmt::print(context.out, "{:<11} {} made, {} kept, {} skipped  {}\n", s.stage, s.made, s.kept, s.skipped.size(), s.made || !s.skipped.empty() ? human_seconds(s.seconds) : "");
+    fmt::print(context.out, "{:<11} {} made, {} kept, {} skipped  {}\n", s.stage, s.made, s.kept, s.skipped.size(),
+               s.made || !s.skipped.empty() ? human_seconds(s.seconds) : "");
     constexpr std::size_t kShown = 5;
-    for (std::size_t i = 0; i < std::min(kShown, s.skipped.size()); ++i) fmt::print(context.out, "  skipped {}: {}\n", s.skipped[i].id, s.skipped[i].reason);
-    if (s.skipped.size() > kShown) fmt::print(context.out, "  … and {} more (--json lists them)\n", s.skipped.size() - kShown);
+    for (std::size_t i = 0; i < std::min(kShown, s.skipped.size()); ++i)
+      fmt::print(context.out, "  skipped {}: {}\n", s.skipped[i].id, s.skipped[i].reason);
+    if (s.skipped.size() > kShown)
+      fmt::print(context.out, "  … and {} more (--json lists them)\n", s.skipped.size() - kShown);
   }
 }
 
@@ -111,12 +140,18 @@ int run(const PrepareVerb& o, Context& context) {
   }
   interrupted = false;
   const auto before = std::signal(SIGINT, on_interrupt);
-  prepare::RunOptions options{.shard = corpus::Shard::parse(o.shard), .only = o.only, .first_stage = o.stage, .last_stage = o.stop_stage, .redo = o.redo, .stop = &interrupted};
+  prepare::RunOptions options{.shard = corpus::Shard::parse(o.shard),
+                              .only = o.only,
+                              .first_stage = o.stage,
+                              .last_stage = o.stop_stage,
+                              .redo = o.redo,
+                              .stop = &interrupted};
   const auto report = prepare::run_plan(corpus, requests, options, context.events);
   std::signal(SIGINT, before);
   print_report(report, context);
   if (report.stopped) throw SystemError("stopped; what was made is kept", "call the same command again to go on");
-  if (!o.textgrids.empty()) log::note(fmt::format("{}: {} TextGrids", o.textgrids, prepare::export_textgrids(corpus, o.textgrids)));
+  if (!o.textgrids.empty())
+    log::note(fmt::format("{}: {} TextGrids", o.textgrids, prepare::export_textgrids(corpus, o.textgrids)));
   if (!o.ming024.empty()) prepare::write_ming024_folder(prepare::export_ming024(corpus), o.ming024, 1234);
   return 0;
 }
@@ -128,8 +163,10 @@ void register_prepare(Verbs& verbs) {
                         {.name = "prepare",
                          .summary = "Data: make the columns a model trains on",
                          .usage = "prepare CORPUS --for MODEL|RUN.yaml [OPTIONS]",
-                         .examples = {"timbre prepare corpora/en --for fastspeech2", "timbre prepare corpora/en --for fastspeech2 --shard 3/64",
-                                      "timbre prepare corpora/en --for my-run.yaml --only pitch --redo", "timbre prepare corpora/en --for fastspeech2 --textgrids alignments/"},
+                         .examples = {"timbre prepare corpora/en --for fastspeech2",
+                                      "timbre prepare corpora/en --for fastspeech2 --shard 3/64",
+                                      "timbre prepare corpora/en --for my-run.yaml --only pitch --redo",
+                                      "timbre prepare corpora/en --for fastspeech2 --textgrids alignments/"},
                          .writes = true},
                         fields, run, extend);
 }

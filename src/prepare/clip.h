@@ -25,7 +25,8 @@ MelSettings mel_settings_of(const StageJob& job);
 std::vector<align::Interval> read_alignment(const StageJob& job, const std::string& id);
 
 /// Decoded and resampled; with edges = trim, cut to [int(rate·start), int(rate·end)) of `trimmed`.
-std::vector<float> load_samples(const StageJob& job, const corpus::Utterance& utterance, const MelSettings& settings, const std::optional<TrimmedPhones>& trimmed);
+std::vector<float> load_samples(const StageJob& job, const corpus::Utterance& utterance, const MelSettings& settings,
+                                const std::optional<TrimmedPhones>& trimmed);
 
 /// What is left of the utterance when edges = trim; nothing when they are kept.
 std::optional<TrimmedPhones> trim_of(const StageJob& job, const std::string& id, const MelSettings& settings);

@@ -12,10 +12,13 @@ namespace timbre::prepare {
 
 bool is_silence(const std::string& label) { return label.empty() || label == "sil" || label == "sp" || label == "spn"; }
 
-FramedPhones frame_phones(std::span<const align::Interval> intervals, std::int64_t frames, std::int64_t rate_hz, std::int64_t hop_samples) {
+FramedPhones frame_phones(std::span<const align::Interval> intervals, std::int64_t frames, std::int64_t rate_hz,
+                          std::int64_t hop_samples) {
   const auto count = static_cast<std::int64_t>(intervals.size());
   if (count == 0) throw DataError("the alignment has no intervals");
-  if (count > frames) throw DataError(fmt::format("{} phones do not fit into {} frames of {} samples", count, frames, hop_samples), "the clip is cut short, or its text is another");
+  if (count > frames)
+    throw DataError(fmt::format("{} phones do not fit into {} frames of {} samples", count, frames, hop_samples),
+                    "the clip is cut short, or its text is another");
   // edge[i] = where phone i ends. Rising by at least one from the left, then bounded from the right.
   std::vector<std::int64_t> edge(intervals.size());
   for (std::int64_t i = 0, last = 0; i < count; ++i) {

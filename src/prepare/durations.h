@@ -6,8 +6,8 @@
 
 #include "align/textgrid.h"
 
-/// From times to frames. Frame f of a spectrogram belongs to the phone whose rounded edges enclose f; an edge is rounded
-/// to frames once (audio/timebase.h, ties to even) and shared by both neighbours, so durations always add up.
+/// From times to frames. Frame f of a spectrogram belongs to the phone whose rounded edges enclose f; an edge is
+/// rounded to frames once (audio/timebase.h, ties to even) and shared by both neighbours, so durations always add up.
 namespace timbre::prepare {
 
 /// Phones and their durations in frames.
@@ -19,7 +19,8 @@ struct FramedPhones {
 /// The whole clip, silences included: durations add up to `frames`, every phone has at least one (a phone of none takes
 /// one from its neighbours, the nearest first). Intervals must follow each other. Throws DataError when there are more
 /// phones than frames.
-FramedPhones frame_phones(std::span<const align::Interval> intervals, std::int64_t frames, std::int64_t rate_hz, std::int64_t hop_samples);
+FramedPhones frame_phones(std::span<const align::Interval> intervals, std::int64_t frames, std::int64_t rate_hz,
+                          std::int64_t hop_samples);
 
 /// ming024's rule: sil, sp and spn are dropped at both ends and kept inside; each phone lasts round(end) − round(start)
 /// frames, which may be none. `start_s` … `end_s` is what is left of the clip.

@@ -39,7 +39,8 @@ struct Config {
 Feature feature_of(const YAML::Node& node, const std::string& where) {
   Feature f;
   const auto level = node["feature"].as<std::string>();
-  if (level != "phoneme_level" && level != "frame_level") throw DataError(fmt::format("{}: feature '{}' is neither phoneme_level nor frame_level", where, level));
+  if (level != "phoneme_level" && level != "frame_level")
+    throw DataError(fmt::format("{}: feature '{}' is neither phoneme_level nor frame_level", where, level));
   f.phoneme_level = level == "phoneme_level";
   f.normalise = node["normalization"].as<bool>();
   return f;
@@ -61,7 +62,8 @@ Config read_config(const fs::path& path) {
     c.val_size = root["val_size"].as<std::int64_t>();
     return c;
   } catch (const YAML::Exception& error) {
-    throw DataError(fmt::format("{}: {}", path.string(), error.what()), "a preprocess.yaml of ming024/FastSpeech2 is expected");
+    throw DataError(fmt::format("{}: {}", path.string(), error.what()),
+                    "a preprocess.yaml of ming024/FastSpeech2 is expected");
   }
 }
 
@@ -86,8 +88,10 @@ std::vector<align::Interval> labelled(const align::TextGrid& grid, const fs::pat
   return kept;
 }
 
-void fill_clip(Clip& clip, const Config& config, const audio::MelMaker& mel, const fs::path& wav, const fs::path& grid) {
-  const TrimmedPhones trimmed = trim_phones(labelled(align::read_textgrid(grid), grid), config.mel.rate_hz, config.mel.hop_samples);
+void fill_clip(Clip& clip, const Config& config, const audio::MelMaker& mel, const fs::path& wav,
+               const fs::path& grid) {
+  const TrimmedPhones trimmed =
+      trim_phones(labelled(align::read_textgrid(grid), grid), config.mel.rate_hz, config.mel.hop_samples);
   auto wave_N = audio::decode_audio(wav, config.mel.rate_hz).samples_N;
   const auto count = static_cast<std::int64_t>(wave_N.size());
   const auto end = std::min(count, audio::seconds_to_samples(trimmed.end_s, config.mel.rate_hz));
@@ -95,17 +99,23 @@ void fill_clip(Clip& clip, const Config& config, const audio::MelMaker& mel, con
   wave_N = {wave_N.begin() + first, wave_N.begin() + end};
 
   clip.durations_P = trimmed.framed.durations_P;
-  const auto frames = static_cast<std::size_t>(std::accumulate(clip.durations_P.begin(), clip.durations_P.end(), std::int64_t{0}));
-  clip.pitch = audio::pitch_dio_stonemask(std::vector<double>(wave_N.begin(), wave_N.end()), config.mel.rate_hz, config.mel.hop_samples);
+  const auto frames =
+      static_cast<std::size_t>(std::accumulate(clip.durations_P.begin(), clip.durations_P.end(), std::int64_t{0}));
+  clip.pitch = audio::pitch_dio_stonemask(std::vector<double>(wave_N.begin(), wave_N.end()), config.mel.rate_hz,
+                                          config.mel.hop_samples);
   clip.pitch.resize(std::min(clip.pitch.size(), frames));
   if (audio::voiced_frames(clip.pitch) <= 1) throw DataError("at most one frame is voiced");
   clip.mel = mel(wave_N);
   clip.mel.frames = std::min(clip.mel.frames, static_cast<std::int64_t>(frames));
   clip.mel.values_FM.resize(static_cast<std::size_t>(clip.mel.frames * clip.mel.bins));
   clip.mel.energy_F.resize(static_cast<std::size_t>(clip.mel.frames));
-  if (config.pitch.phoneme_level) clip.pitch = audio::average_by_duration(audio::interpolate_unvoiced(clip.pitch), clip.durations_P, audio::Averaging::in_place);
+  if (config.pitch.phoneme_level)
+    clip.pitch = audio::average_by_duration(audio::interpolate_unvoiced(clip.pitch), clip.durations_P,
+                                            audio::Averaging::in_place);
   clip.energy = clip.mel.energy_F;
-  if (config.energy.phoneme_level) clip.energy = audio::average_by_duration(std::span<const float>(clip.energy), clip.durations_P, audio::Averaging::in_place);
+  if (config.energy.phoneme_level)
+    clip.energy =
+        audio::average_by_duration(std::span<const float>(clip.energy), clip.durations_P, audio::Averaging::in_place);
 
   fs::path lab = wav;
   const std::string text = read_file(lab.replace_filename(clip.id + ".lab"));
@@ -141,29 +151,26 @@ void widen(std::array<double, 2>& range, const std::vector<T>& values) {
 }
 
 std::vector<fs::path> sorted_entries(const fs::path& folder) {
-  if (!fs::is_directory(folder)) throw DataError(fmt::format("{}: no such folder", folder.string()), "expected: <raw>/<speaker>/<id>.wav");
+  if (!fs::is_directory(folder))
+    throw DataError(fmt::format("{}: no such folder", folder.string()), "expected: <raw>/<speaker>/<id>.wav");
   std::vector<fs::path> entries;
   for (const auto& entry : fs::directory_iterator(folder)) entries.push_back(entry.path());
   std::sort(entries.begin(), entries.end());
   return entries;
 }
 
-}  // namespace
+struct Job {
+  Clip clip;
+  fs::path wav, grid;
+};
 
-Ming024Data prepare_ming024(const Ming024Source& source) {
-  const Config config = read_config(source.config);
-  Ming024Data data;
-  data.val_size = config.val_size;
-  data.speakers = nlohmann::json::object();
-  struct Job {
-    Clip clip;
-    fs::path wav, grid;
-  };
+// Speakers are numbered and clips ordered by name; the reference takes the folder's own order.
+std::vector<Job> list_jobs(const Ming024Source& source, nlohmann::json& speakers) {
   std::vector<Job> jobs;
   for (const auto& speaker : sorted_entries(source.raw)) {
     if (!fs::is_directory(speaker)) continue;
     const std::string name = speaker.filename().string();
-    data.speakers[name] = data.speakers.size();
+    speakers[name] = speakers.size();
     for (const auto& wav : sorted_entries(speaker)) {
       const std::string file = wav.filename().string();
       if (file.find(".wav") == std::string::npos) continue;
@@ -175,6 +182,29 @@ Ming024Data prepare_ming024(const Ming024Source& source) {
       jobs.push_back(std::move(job));
     }
   }
+  return jobs;
+}
+
+void add_arrays(Ming024Data& data, const Clip& clip, std::vector<double> pitch, std::vector<float> energy) {
+  const auto name = [&](const char* kind) { return fmt::format("{0}/{1}-{0}-{2}.npy", kind, clip.speaker, clip.id); };
+  const auto size = [](const auto& values) { return static_cast<std::int64_t>(values.size()); };
+  const auto pitches = size(pitch), energies = size(energy);
+  data.arrays.emplace_back(name("mel"),
+                           weights::Tensor::of<float>({clip.mel.frames, clip.mel.bins}, clip.mel.values_FM));
+  data.arrays.emplace_back(name("pitch"), weights::Tensor::of<double>({pitches}, std::move(pitch)));
+  data.arrays.emplace_back(name("energy"), weights::Tensor::of<float>({energies}, std::move(energy)));
+  data.arrays.emplace_back(name("duration"),
+                           weights::Tensor::of<std::int64_t>({size(clip.durations_P)}, clip.durations_P));
+}
+
+}  // namespace
+
+Ming024Data prepare_ming024(const Ming024Source& source) {
+  const Config config = read_config(source.config);
+  Ming024Data data;
+  data.val_size = config.val_size;
+  data.speakers = nlohmann::json::object();
+  std::vector<Job> jobs = list_jobs(source, data.speakers);
   const audio::MelMaker mel(config.mel);
   parallel_for(jobs.size(), [&](std::size_t i) {
     Job& job = jobs[i];
@@ -196,36 +226,38 @@ Ming024Data prepare_ming024(const Ming024Source& source) {
     }
     if (job.clip.line.empty()) {
       data.skipped.push_back({job.clip.id, "no TextGrid"});
-      if (!last) throw DataError(fmt::format("{}: the first clip has no TextGrid ({})", source.raw.string(), job.grid.string()), "align it, or take its wav away: the reference stops here as well");
+      if (!last)
+        throw DataError(fmt::format("{}: the first clip has no TextGrid ({})", source.raw.string(), job.grid.string()),
+                        "align it, or take its wav away: the reference stops here as well");
     } else {
       clips.push_back(last = &job.clip);
     }
     gathered.add(*last);
   }
-  if (clips.empty()) throw DataError(fmt::format("{}: no clip with a TextGrid in {}", source.raw.string(), source.textgrids.string()));
+  if (clips.empty())
+    throw DataError(fmt::format("{}: no clip with a TextGrid in {}", source.raw.string(), source.textgrids.string()));
 
-  const double pitch_mean = config.pitch.normalise ? gathered.pitch.mean() : 0.0, pitch_deviation = config.pitch.normalise ? gathered.pitch.standard_deviation() : 1.0;
-  const double energy_mean = config.energy.normalise ? gathered.energy.mean() : 0.0, energy_deviation = config.energy.normalise ? gathered.energy.standard_deviation() : 1.0;
+  const double pitch_mean = config.pitch.normalise ? gathered.pitch.mean() : 0.0,
+               pitch_deviation = config.pitch.normalise ? gathered.pitch.standard_deviation() : 1.0;
+  const double energy_mean = config.energy.normalise ? gathered.energy.mean() : 0.0,
+               energy_deviation = config.energy.normalise ? gathered.energy.standard_deviation() : 1.0;
   std::array<double, 2> pitch_range{1e308, -1e308}, energy_range{1e308, -1e308};
   for (const Clip* clip : clips) {
-    const auto name = [&](const char* kind) { return fmt::format("{0}/{1}-{0}-{2}.npy", kind, clip->speaker, clip->id); };
     auto pitch = normalised(clip->pitch, pitch_mean, pitch_deviation);
     auto energy = normalised(clip->energy, energy_mean, energy_deviation);
     widen(pitch_range, pitch);
     widen(energy_range, energy);
-    const auto pitches = static_cast<std::int64_t>(pitch.size()), energies = static_cast<std::int64_t>(energy.size());
     data.lines_in_order.push_back(clip->line);
-    data.arrays.emplace_back(name("mel"), weights::Tensor::of<float>({clip->mel.frames, clip->mel.bins}, clip->mel.values_FM));
-    data.arrays.emplace_back(name("pitch"), weights::Tensor::of<double>({pitches}, std::move(pitch)));
-    data.arrays.emplace_back(name("energy"), weights::Tensor::of<float>({energies}, std::move(energy)));
-    data.arrays.emplace_back(name("duration"), weights::Tensor::of<std::int64_t>({static_cast<std::int64_t>(clip->durations_P.size())}, clip->durations_P));
+    add_arrays(data, *clip, std::move(pitch), std::move(energy));
   }
-  data.stats = {{"pitch", {pitch_range[0], pitch_range[1], pitch_mean, pitch_deviation}}, {"energy", {energy_range[0], energy_range[1], energy_mean, energy_deviation}}};
+  data.stats = {{"pitch", {pitch_range[0], pitch_range[1], pitch_mean, pitch_deviation}},
+                {"energy", {energy_range[0], energy_range[1], energy_mean, energy_deviation}}};
   return data;
 }
 
 void write_ming024_folder(const Ming024Data& data, const fs::path& out, std::uint64_t seed) {
-  if (fs::exists(out) && !(fs::is_directory(out) && fs::is_empty(out))) throw UsageError(fmt::format("{} exists and is not an empty folder", out.string()), "choose another name");
+  if (fs::exists(out) && !(fs::is_directory(out) && fs::is_empty(out)))
+    throw UsageError(fmt::format("{} exists and is not an empty folder", out.string()), "choose another name");
   fs::path staging = out;
   staging += ".writing";
   fs::remove_all(staging);
@@ -235,7 +267,9 @@ void write_ming024_folder(const Ming024Data& data, const fs::path& out, std::uin
   Philox rng(seed);
   rng.shuffle(lines);
   const auto cut = lines.begin() + std::min(data.val_size, static_cast<std::int64_t>(lines.size()));
-  const auto text_of = [](const std::vector<std::string>& some) { return some.empty() ? std::string() : join(some, "\n") + "\n"; };
+  const auto text_of = [](const std::vector<std::string>& some) {
+    return some.empty() ? std::string() : join(some, "\n") + "\n";
+  };
   write_file_atomic(staging / "val.txt", text_of({lines.begin(), cut}));
   write_file_atomic(staging / "train.txt", text_of({cut, lines.end()}));
   write_file_atomic(staging / "speakers.json", data.speakers.dump());
@@ -246,7 +280,8 @@ void write_ming024_folder(const Ming024Data& data, const fs::path& out, std::uin
 
 Ming024Data export_ming024(const corpus::Corpus& corpus) {
   const auto open = [&](const char* name) { return corpus::Column::open(corpus.dir(), name); };
-  const auto phones = open("aligned_phonemes"), durations = open("durations"), mel = open("mel"), pitch = open("pitch"), energy = open("energy"), statistics = open("statistics");
+  const auto phones = open("aligned_phonemes"), durations = open("durations"), mel = open("mel"), pitch = open("pitch"),
+             energy = open("energy"), statistics = open("statistics");
   const auto pitch_stats = statistics.get("pitch").to_f64(), energy_stats = statistics.get("energy").to_f64();
   Ming024Data data;
   data.stats = {{"pitch", pitch_stats}, {"energy", energy_stats}};
@@ -257,11 +292,13 @@ Ming024Data export_ming024(const corpus::Corpus& corpus) {
       data.skipped.push_back({u.id, "a column has no value"});
       continue;
     }
-    if (speaker.find('|') != std::string::npos || u.id.find('|') != std::string::npos) throw DataError(fmt::format("utterance {}: '|' in its id or speaker cannot be written in train.txt", u.id));
+    if (speaker.find('|') != std::string::npos || u.id.find('|') != std::string::npos)
+      throw DataError(fmt::format("utterance {}: '|' in its id or speaker cannot be written in train.txt", u.id));
     if (!data.speakers.contains(speaker)) data.speakers[speaker] = data.speakers.size();
     std::string text = u.text;
     std::replace(text.begin(), text.end(), '|', ' ');
-    data.lines_in_order.push_back(fmt::format("{}|{}|{{{}}}|{}", u.id, speaker, join(corpus::tensor_list(phones.get(u.id)), " "), text));
+    data.lines_in_order.push_back(
+        fmt::format("{}|{}|{{{}}}|{}", u.id, speaker, join(corpus::tensor_list(phones.get(u.id)), " "), text));
     const auto name = [&](const char* kind) { return fmt::format("{0}/{1}-{0}-{2}.npy", kind, speaker, u.id); };
     auto pitches = normalised(pitch.get(u.id).to_f64(), pitch_stats[2], pitch_stats[3]);
     auto energies = normalised(energy.get(u.id).to_f32(), energy_stats[2], energy_stats[3]);
@@ -271,7 +308,8 @@ Ming024Data export_ming024(const corpus::Corpus& corpus) {
     data.arrays.emplace_back(name("energy"), weights::Tensor::of<float>({e}, std::move(energies)));
     data.arrays.emplace_back(name("duration"), durations.get(u.id));
   }
-  if (data.lines_in_order.empty()) throw DataError(fmt::format("{}: no utterance has all columns", corpus.dir().string()), "timbre prepare says why");
+  if (data.lines_in_order.empty())
+    throw DataError(fmt::format("{}: no utterance has all columns", corpus.dir().string()), "timbre prepare says why");
   data.val_size = std::min<std::int64_t>(512, static_cast<std::int64_t>(data.lines_in_order.size()) / 20);
   return data;
 }

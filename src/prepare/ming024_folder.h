@@ -23,9 +23,10 @@ struct Ming024Source {
 /// All that preprocess.py would write, in memory.
 struct Ming024Data {
   std::vector<std::string> lines_in_order;  ///< "id|speaker|{PH ON}|text", speakers and files sorted by name
-  nlohmann::json stats;     ///< {"pitch": [min, max, mean, deviation], "energy": […]}
-  nlohmann::json speakers;  ///< {name: number}
-  /// "mel/S1-mel-x.npy" → f32 [F,M], "pitch/…" f64, "energy/…" f32, "duration/…" i64; normalised when the config says so.
+  nlohmann::json stats;                     ///< {"pitch": [min, max, mean, deviation], "energy": […]}
+  nlohmann::json speakers;                  ///< {name: number}
+  /// "mel/S1-mel-x.npy" → f32 [F,M], "pitch/…" f64, "energy/…" f32, "duration/…" i64; normalised when the config says
+  /// so.
   std::vector<std::pair<std::string, weights::Tensor>> arrays;
   std::vector<Skipped> skipped;
   std::int64_t val_size = 0;

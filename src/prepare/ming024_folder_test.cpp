@@ -22,7 +22,8 @@ double bound_of(const std::string& kind, double want, double deviation) {
 
 void expect_dataset(const fs::path& golden, const std::string& dataset) {
   const fs::path folder = golden / "data" / "preprocessed_data" / dataset;
-  const Ming024Data got = prepare_ming024({golden / "data" / "config" / ("preprocess_" + dataset + ".yaml"), golden / "data" / "raw_data" / dataset, folder / "TextGrid"});
+  const Ming024Data got = prepare_ming024({golden / "data" / "config" / ("preprocess_" + dataset + ".yaml"),
+                                           golden / "data" / "raw_data" / dataset, folder / "TextGrid"});
   const auto cases = nlohmann::json::parse(read_file(golden / "cases.json"));
   EXPECT_EQ(nlohmann::json(got.lines_in_order), cases.at("preprocess_" + dataset).at("lines_in_order"));
   EXPECT_EQ(got.speakers, nlohmann::json::parse(read_file(folder / "speakers.json")));
@@ -30,7 +31,8 @@ void expect_dataset(const fs::path& golden, const std::string& dataset) {
   for (const char* feature : {"pitch", "energy"})
     for (int i = 0; i < 4; ++i) {
       const double want = stats.at(feature).at(i);
-      EXPECT_NEAR(got.stats.at(feature).at(i).get<double>(), want, 1e-4 * std::abs(want)) << feature << " statistic " << i;
+      EXPECT_NEAR(got.stats.at(feature).at(i).get<double>(), want, 1e-4 * std::abs(want))
+          << feature << " statistic " << i;
     }
   EXPECT_EQ(got.arrays.size(), 4 * got.lines_in_order.size());
   for (const auto& [name, tensor] : got.arrays) {
@@ -43,7 +45,8 @@ void expect_dataset(const fs::path& golden, const std::string& dataset) {
     }
     const double deviation = kind == "mel" ? 1.0 : stats.at(kind).at(3).get<double>();
     const auto a = tensor.to_f64(), b = want.to_f64();
-    for (std::size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], bound_of(kind, b[i], deviation)) << name << " at " << i;
+    for (std::size_t i = 0; i < a.size(); ++i)
+      ASSERT_NEAR(a[i], b[i], bound_of(kind, b[i], deviation)) << name << " at " << i;
   }
 }
 
@@ -60,11 +63,14 @@ TEST(Ming024Folder, EqualsTheReferenceAtFrameLevel) {
 TEST(Ming024Folder, WritesWhatItMadeAndSplitsBySeed) {
   TIMBRE_GOLDEN_OR_SKIP(golden, "fastspeech2_ming024");
   const fs::path data_dir = golden / "data";
-  const Ming024Data data = prepare_ming024({data_dir / "config" / "preprocess_Phon.yaml", data_dir / "raw_data" / "Phon", data_dir / "preprocessed_data" / "Phon" / "TextGrid"});
+  const Ming024Data data =
+      prepare_ming024({data_dir / "config" / "preprocess_Phon.yaml", data_dir / "raw_data" / "Phon",
+                       data_dir / "preprocessed_data" / "Phon" / "TextGrid"});
   const fs::path out = fs::path(testing::TempDir()) / "ming024_out";
   fs::remove_all(out);
   write_ming024_folder(data, out, 5);
-  for (const auto& [name, tensor] : data.arrays) EXPECT_TRUE(weights::same(weights::read_npy(out / name), tensor)) << name;
+  for (const auto& [name, tensor] : data.arrays)
+    EXPECT_TRUE(weights::same(weights::read_npy(out / name), tensor)) << name;
   const std::string train = read_file(out / "train.txt"), val = read_file(out / "val.txt");
   EXPECT_EQ(std::count(val.begin(), val.end(), '\n'), data.val_size);
   for (const auto& line : data.lines_in_order) EXPECT_NE((train + val).find(line + "\n"), std::string::npos);

@@ -42,7 +42,8 @@ class Planner {
     if (const Stage* stage = stages_.maker(column)) return *stage;
     std::vector<std::string> columns;
     for (const auto& stage : stages_.all()) columns.insert(columns.end(), stage->makes.begin(), stage->makes.end());
-    throw UsageError(fmt::format("no stage makes the column '{}'; {}", column, did_you_mean(column, columns)), fmt::format("columns: {}", fmt::join(columns, ", ")));
+    throw UsageError(fmt::format("no stage makes the column '{}'; {}", column, did_you_mean(column, columns)),
+                     fmt::format("columns: {}", fmt::join(columns, ", ")));
   }
 
   std::vector<std::string> needs_of(const Stage& stage) const {
@@ -53,7 +54,8 @@ class Planner {
   // Depth first, so that what a stage needs stands before it.
   void reach(const Stage& stage) {
     if (std::find(reached_.begin(), reached_.end(), &stage) != reached_.end()) return;
-    if (!open_.insert(&stage).second) throw UsageError(fmt::format("stage {} needs what is made from its own columns", stage.name));
+    if (!open_.insert(&stage).second)
+      throw UsageError(fmt::format("stage {} needs what is made from its own columns", stage.name));
     for (const auto& column : needs_of(stage)) reach(maker(column));
     open_.erase(&stage);
     reached_.push_back(&stage);
@@ -68,13 +70,15 @@ class Planner {
   }
 
   // To the stage itself, else to the nearest one it builds on.
-  bool offer(const Stage& stage, const std::string& key, const nlohmann::json& value, const std::string& column, std::set<const Stage*>& seen) {
+  bool offer(const Stage& stage, const std::string& key, const nlohmann::json& value, const std::string& column,
+             std::set<const Stage*>& seen) {
     if (!seen.insert(&stage).second) return false;
     if (has_field(stage, key)) {
       auto& settings = given_[&stage];
       if (settings.is_null()) settings = nlohmann::json::object();
       if (settings.contains(key) && settings[key] != value)
-        throw UsageError(fmt::format("stage {} is asked for {} = {} and, by column {}, for {}", stage.name, key, settings[key].dump(), column, value.dump()),
+        throw UsageError(fmt::format("stage {} is asked for {} = {} and, by column {}, for {}", stage.name, key,
+                                     settings[key].dump(), column, value.dump()),
                          "prepare the two in different corpus folders, or make the settings equal");
       settings[key] = value;
       return true;
@@ -92,7 +96,8 @@ class Planner {
     };
     collect(own);
     for (const auto& need : needs_of(own)) collect(maker(need));
-    throw UsageError(fmt::format("column {} has no setting '{}'; {}", column, key, did_you_mean(key, keys)), fmt::format("settings: {}", fmt::join(keys, ", ")));
+    throw UsageError(fmt::format("column {} has no setting '{}'; {}", column, key, did_you_mean(key, keys)),
+                     fmt::format("settings: {}", fmt::join(keys, ", ")));
   }
 
   Step step_of(const Stage& stage) {
@@ -114,8 +119,12 @@ class Planner {
     for (const auto& column : stage.makes) {
       keys_[column] = step.key(column);
       auto state = corpus::column_state(corpus_.dir(), step.key(column), stage.all ? 0 : step.total, step.settings);
-      if (stage.all) state.kind = state.kind == corpus::ColumnState::Kind::stale ? state.kind : state.made > 0 ? corpus::ColumnState::Kind::complete : corpus::ColumnState::Kind::missing;
+      if (stage.all)
+        state.kind = state.kind == corpus::ColumnState::Kind::stale ? state.kind
+                     : state.made > 0                               ? corpus::ColumnState::Kind::complete
+                                                                    : corpus::ColumnState::Kind::missing;
       step.state = std::min(step.state, state.kind);
+      step.columns[column] = state.kind;
       step.done = std::min(step.done, stage.all ? std::int64_t{state.made > 0} : state.made + state.skipped);
       if (!state.why.empty()) step.why = state.why;
     }
@@ -130,7 +139,8 @@ class Planner {
   std::map<std::string, corpus::ColumnKey> keys_;
 };
 
-static_assert(corpus::ColumnState::Kind::missing < corpus::ColumnState::Kind::stale && corpus::ColumnState::Kind::stale < corpus::ColumnState::Kind::partial &&
+static_assert(corpus::ColumnState::Kind::missing < corpus::ColumnState::Kind::stale &&
+              corpus::ColumnState::Kind::stale < corpus::ColumnState::Kind::partial &&
               corpus::ColumnState::Kind::partial < corpus::ColumnState::Kind::complete);
 
 }  // namespace
@@ -138,9 +148,10 @@ static_assert(corpus::ColumnState::Kind::missing < corpus::ColumnState::Kind::st
 std::vector<std::string> Plan::missing() const {
   std::vector<std::string> columns;
   for (const auto& s : steps) {
-    if (s.state == corpus::ColumnState::Kind::complete) continue;
-    for (const auto& column : s.stage->makes)
-      if (std::find(wanted.begin(), wanted.end(), column) != wanted.end()) columns.push_back(column);
+    for (const auto& [column, state] : s.columns)
+      if (state != corpus::ColumnState::Kind::complete &&
+          std::find(wanted.begin(), wanted.end(), column) != wanted.end())
+        columns.push_back(column);
   }
   return columns;
 }
@@ -151,18 +162,23 @@ const Step& Plan::step(const std::string& name) const {
     if (s.stage->name == name) return s;
     names.push_back(s.stage->name);
   }
-  throw UsageError(fmt::format("no stage '{}' is needed here; {}", name, did_you_mean(name, names)), fmt::format("stages: {}", fmt::join(names, ", ")));
+  throw UsageError(fmt::format("no stage '{}' is needed here; {}", name, did_you_mean(name, names)),
+                   fmt::format("stages: {}", fmt::join(names, ", ")));
 }
 
-Plan make_plan(const corpus::Corpus& corpus, const std::vector<ColumnRequest>& wanted, const Stages& stages) { return Planner(corpus, stages).make(wanted); }
+Plan make_plan(const corpus::Corpus& corpus, const std::vector<ColumnRequest>& wanted, const Stages& stages) {
+  return Planner(corpus, stages).make(wanted);
+}
 
-void require_columns(const corpus::Corpus& corpus, const std::vector<ColumnRequest>& wanted, const std::string& model, const Stages& stages) {
+void require_columns(const corpus::Corpus& corpus, const std::vector<ColumnRequest>& wanted, const std::string& model,
+                     const Stages& stages) {
   const Plan plan = make_plan(corpus, wanted, stages);
   const auto missing = plan.missing();
   if (missing.empty()) return;
   std::string why;
   for (const auto& step : plan.steps)
-    if (step.state == corpus::ColumnState::Kind::stale && !step.why.empty()) why += fmt::format("; {}: {}", step.stage->name, step.why);
+    if (step.state == corpus::ColumnState::Kind::stale && !step.why.empty())
+      why += fmt::format("; {}: {}", step.stage->name, step.why);
   throw DataError(fmt::format("{}: missing: {}{}", corpus.dir().string(), fmt::join(missing, ", "), why),
                   fmt::format("run `timbre prepare {} --for {}`", corpus.dir().string(), model));
 }

@@ -1,4 +1,5 @@
 #pragma once
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -24,8 +25,9 @@ struct Step {
   std::string settings_hash, inputs_hash;
   std::vector<std::string> needs;
   corpus::ColumnState::Kind state = corpus::ColumnState::Kind::missing;  ///< the worst of its columns
-  std::int64_t done = 0, total = 0;  ///< utterances
-  std::string why;                   ///< for a stale one
+  std::map<std::string, corpus::ColumnState::Kind> columns;              ///< of each
+  std::int64_t done = 0, total = 0;                                      ///< utterances
+  std::string why;                                                       ///< for a stale one
   corpus::ColumnKey key(const std::string& column) const { return {column, settings_hash, inputs_hash}; }
 };
 
@@ -38,9 +40,10 @@ struct Plan {
   const Step& step(const std::string& stage) const;
 };
 
-/// Orders the stages that make the wanted columns and what these need, and looks at what is there. Throws UsageError for
-/// a column no stage makes, unknown settings and settings that contradict each other.
-Plan make_plan(const corpus::Corpus& corpus, const std::vector<ColumnRequest>& wanted, const Stages& stages = Stages::built_in());
+/// Orders the stages that make the wanted columns and what these need, and looks at what is there. Throws UsageError
+/// for a column no stage makes, unknown settings and settings that contradict each other.
+Plan make_plan(const corpus::Corpus& corpus, const std::vector<ColumnRequest>& wanted,
+               const Stages& stages = Stages::built_in());
 
 /// Throws DataError "missing: phonemes, durations" with next = "timbre prepare C --for MODEL" unless all is there.
 void require_columns(const corpus::Corpus& corpus, const std::vector<ColumnRequest>& wanted, const std::string& model,

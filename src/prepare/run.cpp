@@ -17,8 +17,8 @@ namespace {
 using Kind = corpus::ColumnState::Kind;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kBatchPerThread = 8;   // utterances between two looks at the stop flag
-constexpr double kFlushEvery_s = 10;         // what a kill may lose
+constexpr std::size_t kBatchPerThread = 8;  // utterances between two looks at the stop flag
+constexpr double kFlushEvery_s = 10;        // what a kill may lose
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -30,7 +30,8 @@ class Inputs {
       for (const auto& other : plan.steps)
         if (std::find(other.stage->makes.begin(), other.stage->makes.end(), name) != other.stage->makes.end())
           columns_.emplace(name, corpus::Column::open(corpus.dir(), other.key(name)));
-      for (const auto& skipped : columns_.at(name).skipped()) reasons_.emplace(name + '\n' + skipped.id, skipped.reason);
+      for (const auto& skipped : columns_.at(name).skipped())
+        reasons_.emplace(name + '\n' + skipped.id, skipped.reason);
     }
   }
   std::optional<weights::Tensor> read(const std::string& column, const std::string& id) const {
@@ -56,8 +57,13 @@ class Inputs {
 
 class StepRun {
  public:
-  StepRun(const corpus::Corpus& corpus, const Plan& plan, const Step& step, const RunOptions& options, const EventSink& events)
-      : corpus_(corpus), step_(step), options_(options), events_(events), inputs_(corpus, plan, step),
+  StepRun(const corpus::Corpus& corpus, const Plan& plan, const Step& step, const RunOptions& options,
+          const EventSink& events)
+      : corpus_(corpus),
+        step_(step),
+        options_(options),
+        events_(events),
+        inputs_(corpus, plan, step),
         job_{corpus,
              step.settings,
              [this](const std::string& column, const std::string& id) { return inputs_.read(column, id); },
@@ -65,14 +71,17 @@ class StepRun {
              [this](const Event& event) { emit(event); },
              options.stop} {
     for (const auto& column : step.stage->makes)
-      writers_.emplace(column, std::make_unique<corpus::ColumnWriter>(corpus.dir(), step.key(column), options.shard, step.settings));
+      writers_.emplace(
+          column, std::make_unique<corpus::ColumnWriter>(corpus.dir(), step.key(column), options.shard, step.settings));
   }
 
   StageReport run() {
     report_.stage = step_.stage->name;
     const auto start = Clock::now();
-    if (step_.stage->all) run_all();
-    else run_rows();
+    if (step_.stage->all)
+      run_all();
+    else
+      run_rows();
     for (auto& [column, writer] : writers_) writer->commit();
     report_.seconds = seconds_since(start);
     return std::move(report_);
@@ -96,17 +105,18 @@ class StepRun {
   }
 
   void run_rows() {
-    std::vector<const corpus::Utterance*> todo;
+    std::vector<const corpus::Utterance*> waiting;
     const auto& all = corpus_.utterances();
     std::int64_t mine = 0;
     for (std::size_t i = 0; i < all.size(); ++i) {
       if (!options_.shard.has(static_cast<std::int64_t>(i))) continue;
       ++mine;
-      const bool done = std::all_of(writers_.begin(), writers_.end(), [&](const auto& w) { return w.second->is_done(all[i].id); });
-      if (!done) todo.push_back(&all[i]);
+      const bool done =
+          std::all_of(writers_.begin(), writers_.end(), [&](const auto& w) { return w.second->is_done(all[i].id); });
+      if (!done) waiting.push_back(&all[i]);
     }
-    report_.kept = mine - static_cast<std::int64_t>(todo.size());
-    if (todo.empty()) return;
+    report_.kept = mine - static_cast<std::int64_t>(waiting.size());
+    if (waiting.empty()) return;
     MakeRow make;
     try {
       make = step_.stage->rows(job_);
@@ -117,24 +127,31 @@ class StepRun {
     const auto start = Clock::now();
     auto flushed = start;
     const std::size_t batch = kBatchPerThread * static_cast<std::size_t>(std::max(1, thread_count()));
-    for (std::size_t from = 0; from < todo.size(); from += batch) {
+    for (std::size_t from = 0; from < waiting.size(); from += batch) {
       if ((stopped_ = asked_to_stop())) return;
-      const std::size_t count = std::min(batch, todo.size() - from);
+      const std::size_t count = std::min(batch, waiting.size() - from);
       std::vector<RowResult> results(count);
-      parallel_for(count, [&](std::size_t i) { results[i] = one(make, *todo[from + i]); });
-      for (std::size_t i = 0; i < count; ++i) keep(todo[from + i]->id, std::move(results[i]));
+      parallel_for(count, [&](std::size_t i) { results[i] = one(make, *waiting[from + i]); });
+      for (std::size_t i = 0; i < count; ++i) keep(waiting[from + i]->id, std::move(results[i]));
       if (seconds_since(flushed) > kFlushEvery_s) {
         for (auto& [column, writer] : writers_) writer->flush();
         flushed = Clock::now();
       }
-      const auto done = static_cast<double>(from + count), total = static_cast<double>(todo.size());
+      const auto done = static_cast<double>(from + count), total = static_cast<double>(waiting.size());
       const double left_s = seconds_since(start) / done * (total - done);
-      emit({"progress", {{"task", step_.stage->name}, {"done", done}, {"total", total}, {"unit", "utterances"}, {"note", ""}, {"left_s", left_s}}});
+      emit({"progress",
+            {{"task", step_.stage->name},
+             {"done", done},
+             {"total", total},
+             {"unit", "utterances"},
+             {"note", ""},
+             {"left_s", left_s}}});
     }
   }
 
   RowResult one(const MakeRow& make, const corpus::Utterance& utterance) const {
-    if (const std::string obstacle = inputs_.obstacle(utterance.id); !obstacle.empty()) return Skipped{utterance.id, obstacle};
+    if (const std::string obstacle = inputs_.obstacle(utterance.id); !obstacle.empty())
+      return Skipped{utterance.id, obstacle};
     try {
       return make(utterance);
     } catch (const DataError& error) {
@@ -173,7 +190,8 @@ class StepRun {
 bool inputs_complete(const Plan& plan, const Step& step) {
   return std::all_of(step.needs.begin(), step.needs.end(), [&](const std::string& need) {
     for (const auto& other : plan.steps)
-      if (std::find(other.stage->makes.begin(), other.stage->makes.end(), need) != other.stage->makes.end()) return other.state == Kind::complete;
+      if (std::find(other.stage->makes.begin(), other.stage->makes.end(), need) != other.stage->makes.end())
+        return other.state == Kind::complete;
     return false;
   });
 }
@@ -181,7 +199,8 @@ bool inputs_complete(const Plan& plan, const Step& step) {
 bool inputs_there(const Plan& plan, const Step& step) {
   return std::all_of(step.needs.begin(), step.needs.end(), [&](const std::string& need) {
     for (const auto& other : plan.steps)
-      if (std::find(other.stage->makes.begin(), other.stage->makes.end(), need) != other.stage->makes.end()) return other.state >= Kind::partial;
+      if (std::find(other.stage->makes.begin(), other.stage->makes.end(), need) != other.stage->makes.end())
+        return other.state >= Kind::partial;
     return false;
   });
 }
@@ -193,10 +212,12 @@ std::vector<std::string> chosen_stages(const Plan& plan, const RunOptions& optio
   const std::int64_t last = options.last_stage < 0 ? count - 1 : options.last_stage;
   if (options.first_stage < 0 || last >= count || options.first_stage > last) {
     std::string list;
-    for (std::int64_t i = 0; i < count; ++i) list += fmt::format(" {} {}", i, plan.steps[static_cast<std::size_t>(i)].stage->name);
+    for (std::int64_t i = 0; i < count; ++i)
+      list += fmt::format(" {} {}", i, plan.steps[static_cast<std::size_t>(i)].stage->name);
     throw UsageError(fmt::format("stages {} to {} are not all there", options.first_stage, last), "stages:" + list);
   }
-  for (std::int64_t i = options.first_stage; i <= last; ++i) names.push_back(plan.steps[static_cast<std::size_t>(i)].stage->name);
+  for (std::int64_t i = options.first_stage; i <= last; ++i)
+    names.push_back(plan.steps[static_cast<std::size_t>(i)].stage->name);
   return names;
 }
 
@@ -207,12 +228,18 @@ nlohmann::json to_json(const Report& report) {
   for (const auto& s : report.stages) {
     nlohmann::json skipped = nlohmann::json::array();
     for (const auto& item : s.skipped) skipped.push_back({{"id", item.id}, {"reason", item.reason}});
-    stages.push_back({{"stage", s.stage}, {"made", s.made}, {"kept", s.kept}, {"skipped", skipped}, {"postponed", s.postponed}, {"seconds", s.seconds}});
+    stages.push_back({{"stage", s.stage},
+                      {"made", s.made},
+                      {"kept", s.kept},
+                      {"skipped", skipped},
+                      {"postponed", s.postponed},
+                      {"seconds", s.seconds}});
   }
   return {{"stages", stages}, {"stopped", report.stopped}};
 }
 
-Report run_plan(const corpus::Corpus& corpus, const std::vector<ColumnRequest>& wanted, const RunOptions& options, const EventSink& events, const Stages& stages) {
+Report run_plan(const corpus::Corpus& corpus, const std::vector<ColumnRequest>& wanted, const RunOptions& options,
+                const EventSink& events, const Stages& stages) {
   Report report;
   Plan plan = make_plan(corpus, wanted, stages);
   for (const auto& name : chosen_stages(plan, options)) {
@@ -235,10 +262,15 @@ Report run_plan(const corpus::Corpus& corpus, const std::vector<ColumnRequest>& 
         StageReport& waiting = report.stages.emplace_back();
         waiting.stage = name;
         waiting.postponed = true;
-        events({"note", {{"text", fmt::format("{} looks at the whole corpus: it runs when all {} shards are done with what it needs; call the same command once more then", name, options.shard.count)}}});
+        events({"note",
+                {{"text", fmt::format("{} looks at the whole corpus: it runs when all {} shards are done with what it "
+                                      "needs; call the same command once more then",
+                                      name, options.shard.count)}}});
         break;
       }
-      throw DataError(fmt::format("{}: {} needs {} of the whole corpus", corpus.dir().string(), name, fmt::join(step->needs, ", ")), "run the stages before it first (without --only, or every --shard of them)");
+      throw DataError(
+          fmt::format("{}: {} needs {} of the whole corpus", corpus.dir().string(), name, fmt::join(step->needs, ", ")),
+          "run the stages before it first (without --only, or every --shard of them)");
     }
     StepRun run(corpus, plan, *step, options, events);
     report.stages.push_back(run.run());

@@ -11,7 +11,8 @@ void Stages::add(Stage stage) {
   for (const auto& other : stages_) {
     if (other->name == stage.name) throw std::logic_error("two stages named " + stage.name);
     for (const auto& column : stage.makes)
-      if (std::find(other->makes.begin(), other->makes.end(), column) != other->makes.end()) throw std::logic_error("two stages make " + column);
+      if (std::find(other->makes.begin(), other->makes.end(), column) != other->makes.end())
+        throw std::logic_error("two stages make " + column);
   }
   stages_.push_back(std::make_unique<Stage>(std::move(stage)));
 }
@@ -22,7 +23,8 @@ const Stage& Stages::at(const std::string& name) const {
     if (stage->name == name) return *stage;
     names.push_back(stage->name);
   }
-  throw UsageError(fmt::format("no stage is named '{}'; {}", name, did_you_mean(name, names)), fmt::format("stages: {}", fmt::join(names, ", ")));
+  throw UsageError(fmt::format("no stage is named '{}'; {}", name, did_you_mean(name, names)),
+                   fmt::format("stages: {}", fmt::join(names, ", ")));
 }
 
 const Stage* Stages::maker(const std::string& column) const {

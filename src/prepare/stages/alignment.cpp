@@ -20,21 +20,32 @@ struct AlignmentSettings {
 
 config::Fields fields(AlignmentSettings& s) {
   config::Fields f;
-  f.add("source", s.source, "auto: TextGrids where the corpus has them, else train; train: the built-in aligner; textgrid: TextGrids only")
+  f.add("source", s.source,
+        "auto: TextGrids where the corpus has them, else train; train: the built-in aligner; textgrid: TextGrids only")
       .choices({"auto", "train", "textgrid"});
-  f.add("rate_hz", s.rate_hz, "rate the aligner hears; 0 = the lowest of the corpus, at most 16000").range(0, 48000).metavar("HZ");
+  f.add("rate_hz", s.rate_hz, "rate the aligner hears; 0 = the lowest of the corpus, at most 16000")
+      .range(0, 48000)
+      .metavar("HZ");
   f.add("gaussians", s.aligner.gaussians, "Gaussians of a state").range(1, 32);
   f.add("iterations", s.aligner.iterations, "training passes").range(4, 200);
-  f.add("train_seconds", s.aligner.train_seconds, "audio that is trained on at most; all of it is aligned").range(1, 1e7).metavar("SECONDS");
+  f.add("train_seconds", s.aligner.train_seconds, "audio that is trained on at most; all of it is aligned")
+      .range(1, 1e7)
+      .metavar("SECONDS");
   f.add("min_pause_s", s.aligner.min_pause_s, "shortest pause inside speech").range(0, 10).metavar("SECONDS");
-  f.add("boundary_shift_s", s.aligner.boundary_shift_s, "added to every inner boundary").range(-0.1, 0.1).metavar("SECONDS");
-  f.add("min_confidence", s.min_confidence, "utterances below are skipped: their text is not what is said").range(-1e9, 0);
+  f.add("boundary_shift_s", s.aligner.boundary_shift_s, "added to every inner boundary")
+      .range(-0.1, 0.1)
+      .metavar("SECONDS");
+  f.add("min_confidence", s.min_confidence, "utterances below are skipped: their text is not what is said")
+      .range(-1e9, 0);
   return f;
 }
 
-bool has_grid(const corpus::Utterance& utterance) { return utterance.extra.is_object() && utterance.extra.contains("textgrid"); }
+bool has_grid(const corpus::Utterance& utterance) {
+  return utterance.extra.is_object() && utterance.extra.contains("textgrid");
+}
 
-Row row_of(const std::vector<align::Interval>& phones, const std::vector<std::int64_t>& word_of_phone, double confidence) {
+Row row_of(const std::vector<align::Interval>& phones, const std::vector<std::int64_t>& word_of_phone,
+           double confidence) {
   std::vector<double> times;
   std::vector<std::string> labels;
   for (std::size_t i = 0; i < phones.size(); ++i) {
@@ -51,7 +62,9 @@ Row row_of(const std::vector<align::Interval>& phones, const std::vector<std::in
 Row row_of_grid(const fs::path& path) {
   const align::TextGrid grid = align::read_textgrid(path);
   const align::Tier* phones = grid.find("phones");
-  if (!phones) throw DataError(fmt::format("{}: no tier named \"phones\"", path.string()), "align again with a tool that writes phones");
+  if (!phones)
+    throw DataError(fmt::format("{}: no tier named \"phones\"", path.string()),
+                    "align again with a tool that writes phones");
   align::Tier filled = *phones;
   align::fill_gaps(filled, "");
   const align::Tier* words = grid.find("words");
@@ -63,10 +76,12 @@ Row row_of_grid(const fs::path& path) {
     if (words && !x.label.empty() && x.label != "sil" && x.label != "sp") {
       const double middle_s = (x.start_s + x.end_s) / 2;
       for (std::size_t w = 0; w < words->intervals.size(); ++w)
-        if (words->intervals[w].start_s <= middle_s && middle_s < words->intervals[w].end_s) word = static_cast<std::int64_t>(w);
+        if (words->intervals[w].start_s <= middle_s && middle_s < words->intervals[w].end_s)
+          word = static_cast<std::int64_t>(w);
     }
     if (x.label.empty()) x.label = i == 0 || i + 1 == filled.intervals.size() ? "sil" : "sp";
-    if (x.label.find_first_of(" \t\n") != std::string::npos) throw DataError(fmt::format("{}: phone \"{}\" holds a blank", path.string(), x.label));
+    if (x.label.find_first_of(" \t\n") != std::string::npos)
+      throw DataError(fmt::format("{}: phone \"{}\" holds a blank", path.string(), x.label));
     intervals.push_back(std::move(x));
     word_of_phone.push_back(word);
   }
@@ -101,7 +116,8 @@ std::shared_ptr<const align::Aligner> train(const StageJob& job, const align::Al
     utterances.push_back(&utterance);
   }
   const align::AudioSource audio = [&](std::size_t i) {
-    return audio::decode_audio(job.corpus.audio_path(*utterances[i]), static_cast<std::int64_t>(options.rate_hz)).samples_N;
+    return audio::decode_audio(job.corpus.audio_path(*utterances[i]), static_cast<std::int64_t>(options.rate_hz))
+        .samples_N;
   };
   int shown = -1;
   const align::AlignProgress progress = [&](double done, double total) {
@@ -131,12 +147,16 @@ MakeRow rows(const StageJob& job) {
   std::shared_ptr<const align::Aligner> aligner;
   if (settings.source == "train" || (settings.source == "auto" && !all_grids)) aligner = train(job, settings.aligner);
   return [&job, settings, aligner](const corpus::Utterance& utterance) -> RowResult {
-    if (settings.source != "train" && has_grid(utterance)) return row_of_grid(job.corpus.dir() / utterance.extra["textgrid"].get<std::string>());
+    if (settings.source != "train" && has_grid(utterance))
+      return row_of_grid(job.corpus.dir() / utterance.extra["textgrid"].get<std::string>());
     if (!aligner) return Skipped{utterance.id, "no TextGrid (source = textgrid)"};
     const auto clip = audio::decode_audio(job.corpus.audio_path(utterance), settings.rate_hz);
     const align::Alignment found = aligner->align(transcript_of(job, utterance), clip.samples_N);
     if (found.confidence < settings.min_confidence)
-      return Skipped{utterance.id, fmt::format("the text does not fit the recording (confidence {:.1f}, at least {:.1f} is asked for)", found.confidence, settings.min_confidence)};
+      return Skipped{
+          utterance.id,
+          fmt::format("the text does not fit the recording (confidence {:.1f}, at least {:.1f} is asked for)",
+                      found.confidence, settings.min_confidence)};
     return row_of(found.phones, found.word_of_phone, found.confidence);
   };
 }
@@ -148,9 +168,11 @@ void register_stage_alignment(Stages& stages) {
               .summary = "where each phone lies: from TextGrids, or an aligner trained on this corpus",
               .makes = {"alignment", "alignment_phones", "confidence"},
               .settings = [] { return settings_of_struct<AlignmentSettings>(fields); },
-              .needs = [](const nlohmann::json& settings) {
-                return settings.at("source") == "textgrid" ? std::vector<std::string>{} : std::vector<std::string>{"phonemes", "phoneme_words"};
-              },
+              .needs =
+                  [](const nlohmann::json& settings) {
+                    return settings.at("source") == "textgrid" ? std::vector<std::string>{}
+                                                               : std::vector<std::string>{"phonemes", "phoneme_words"};
+                  },
               .rows = rows,
               .whole_corpus = true,
               .all = {}});

@@ -32,9 +32,11 @@ void register_stage_mel(Stages& stages) {
               .summary = "mel spectrogram and the energy of its frames",
               .makes = {"mel", "energy_frames"},
               .settings = [] { return settings_of_struct<MelSettings>(fields); },
-              .needs = [](const nlohmann::json& settings) {
-                return settings.at("edges") == "trim" ? std::vector<std::string>{"alignment", "alignment_phones"} : std::vector<std::string>{};
-              },
+              .needs =
+                  [](const nlohmann::json& settings) {
+                    return settings.at("edges") == "trim" ? std::vector<std::string>{"alignment", "alignment_phones"}
+                                                          : std::vector<std::string>{};
+                  },
               .rows = rows,
               .all = {}});
 }

@@ -14,7 +14,8 @@ struct PhonemeSettings {
 
 config::Fields fields(PhonemeSettings& s) {
   config::Fields f;
-  f.add("front_end", s.front_end, "text to phones: espeak:VOICE, arpabet:en, ming024:english, ming024:mandarin").metavar("NAME");
+  f.add("front_end", s.front_end, "text to phones: espeak:VOICE, arpabet:en, ming024:english, ming024:mandarin")
+      .metavar("NAME");
   f.add("lexicon", s.lexicon, "\"word  PH PH\" file looked up first (arpabet:*, ming024:*)").metavar("FILE");
   return f;
 }

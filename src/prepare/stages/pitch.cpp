@@ -1,5 +1,5 @@
-#include "audio/averages.h"
 #include "audio/pitch.h"
+#include "audio/averages.h"
 #include "prepare/clip.h"
 
 namespace timbre::prepare {
@@ -14,7 +14,8 @@ struct PitchSettings {
 config::Fields fields(PitchSettings& s) {
   config::Fields f;
   f.add("level", s.level, "phoneme: mean over each phoneme; frame: one value a frame").choices({"phoneme", "frame"});
-  f.add("averaging", s.averaging, "exact, or in_place: with ming024's slip where phonemes have no frames").choices({"exact", "in_place"});
+  f.add("averaging", s.averaging, "exact, or in_place: with ming024's slip where phonemes have no frames")
+      .choices({"exact", "in_place"});
   f.add("floor_hz", s.pitch.floor_hz, "lowest pitch looked for").range(20, 1000).metavar("HZ");
   f.add("ceil_hz", s.pitch.ceil_hz, "highest pitch looked for").range(40, 4000).metavar("HZ");
   return f;
@@ -25,7 +26,8 @@ MakeRow rows(const StageJob& job) {
   const MelSettings mel = mel_settings_of(job);
   return [&job, settings, mel](const corpus::Utterance& utterance) -> RowResult {
     const auto wave_N = load_samples(job, utterance, mel, trim_of(job, utterance.id, mel));
-    std::vector<double> pitch_F = audio::pitch_dio_stonemask(wave_N, mel.mel.rate_hz, mel.mel.hop_samples, settings.pitch);
+    std::vector<double> pitch_F =
+        audio::pitch_dio_stonemask(wave_N, mel.mel.rate_hz, mel.mel.hop_samples, settings.pitch);
     const auto frames = static_cast<std::size_t>(job.read("mel", utterance.id).value().shape.at(0));
     if (pitch_F.size() > frames) pitch_F.resize(frames);
     if (audio::voiced_frames(pitch_F) <= 1) return Skipped{utterance.id, "at most one frame is voiced"};
@@ -46,7 +48,10 @@ void register_stage_pitch(Stages& stages) {
               .summary = "fundamental frequency by DIO and StoneMask, in Hz",
               .makes = {"pitch"},
               .settings = [] { return settings_of_struct<PitchSettings>(fields); },
-              .needs = [](const nlohmann::json&) { return std::vector<std::string>{"alignment", "alignment_phones", "mel", "durations"}; },
+              .needs =
+                  [](const nlohmann::json&) {
+                    return std::vector<std::string>{"alignment", "alignment_phones", "mel", "durations"};
+                  },
               .rows = rows,
               .all = {}});
 }

@@ -35,7 +35,10 @@ void register_stage_statistics(Stages& stages) {
               .summary = "range and scale of pitch and energy over the corpus",
               .makes = {"statistics"},
               .settings = [] { return settings_of_struct<StatisticsSettings>(fields); },
-              .needs = [](const nlohmann::json&) { return std::vector<std::string>{"pitch", "energy"}; },
+              .needs =
+                  [](const nlohmann::json&) {
+                    return std::vector<std::string>{"pitch", "energy"};
+                  },
               .rows = {},
               .whole_corpus = true,
               .all = all});

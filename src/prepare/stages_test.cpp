@@ -1,0 +1,149 @@
+// The built-in stages from end to end on real clips: front end, aligner, features, statistics.
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <map>
+#include <numeric>
+
+#include "align/textgrid.h"
+#include "audio/decode.h"
+#include "audio/write.h"
+#include "base/error.h"
+#include "base/files.h"
+#include "base/strings.h"
+#include "prepare/export.h"
+#include "prepare/run.h"
+#include "prepare/toy_stages.h"
+#include "support/golden.h"
+
+namespace timbre::prepare {
+namespace {
+
+// The clips of golden/aligner as a corpus; with their TextGrids when asked for. Sentences are also cut at the pause of
+// the reference, so that the aligner hears more than three clips.
+class Clips {
+ public:
+  Clips(const fs::path& golden, bool with_grids) {
+    dir_ = fs::temp_directory_path() / ("timbre_clips_" + std::to_string(::getpid()) + (with_grids ? "_grids" : ""));
+    fs::remove_all(dir_);
+    corpus::CorpusWriter writer(dir_);
+    for (const char* id : {"conf-getpin", "pbx-invalid", "tt-weasels"}) {
+      corpus::Utterance u;
+      u.id = id;
+      const fs::path wav = golden / "clips" / (u.id + ".wav");
+      const auto info = audio::probe_audio(wav);
+      u.audio = fs::absolute(wav).string();
+      u.text = std::string(trim(read_file(golden / "clips" / (u.id + ".lab"))));
+      u.speaker = "Allison";
+      u.duration_s = info.duration_s;
+      u.rate_hz = info.rate_hz;
+      u.channels = info.channels;
+      if (with_grids) u.extra = {{"textgrid", fs::absolute(golden / "textgrid" / (u.id + ".TextGrid")).string()}};
+      writer.add(u);
+    }
+    writer.finish({{"name", "clips"}});
+  }
+  ~Clips() { fs::remove_all(dir_); }
+  corpus::Corpus open() const { return corpus::Corpus::open(dir_); }
+  const fs::path& dir() const { return dir_; }
+
+ private:
+  fs::path dir_;
+};
+
+std::vector<ColumnRequest> wanted(const nlohmann::json& mel) {
+  return {{"aligned_phonemes", {{"front_end", "arpabet:en"}}},
+          {"durations"},
+          {"mel", mel},
+          {"pitch"},
+          {"energy"},
+          {"statistics"}};
+}
+
+void expect_consistent(const fs::path& dir) {
+  const auto open = [&](const char* name) { return corpus::Column::open(dir, name); };
+  const auto durations = open("durations"), phones = open("aligned_phonemes"), mel = open("mel"), pitch = open("pitch"),
+             energy = open("energy");
+  for (const auto& id : durations.ids()) {
+    const auto durations_P = durations.get(id).to_i64();
+    EXPECT_EQ(std::accumulate(durations_P.begin(), durations_P.end(), std::int64_t{0}), mel.get(id).shape.at(0)) << id;
+    EXPECT_EQ(corpus::tensor_list(phones.get(id)).size(), durations_P.size()) << id;
+    EXPECT_EQ(pitch.get(id).numel(), static_cast<std::int64_t>(durations_P.size())) << id;
+    EXPECT_EQ(energy.get(id).numel(), static_cast<std::int64_t>(durations_P.size())) << id;
+  }
+}
+
+TEST(Stages, TextGridsBecomeColumnsThatFit) {
+  TIMBRE_GOLDEN_OR_SKIP(golden, "aligner");
+  const Clips clips(golden, true);
+  const Report report = run_plan(clips.open(), wanted({{"rate_hz", 16000}}), {}, no_events());
+  for (const auto& stage : report.stages) EXPECT_TRUE(stage.skipped.empty()) << stage.stage;
+  expect_consistent(clips.dir());
+  const auto phones = corpus::tensor_list(corpus::Column::open(clips.dir(), "aligned_phonemes").get("tt-weasels"));
+  EXPECT_EQ(phones.front(), "sil");
+  EXPECT_EQ(phones.at(1), "W");
+  EXPECT_NE(std::find(phones.begin(), phones.end(), "sp"), phones.end());
+  const auto pitch = corpus::Column::open(clips.dir(), "statistics").get("pitch").to_f64();
+  EXPECT_GT(pitch[2], 150);  // a woman's voice, in Hz
+  EXPECT_LT(pitch[2], 260);
+}
+
+TEST(Stages, TrimmedAtAnotherRate) {
+  TIMBRE_GOLDEN_OR_SKIP(golden, "aligner");
+  const Clips clips(golden, true);
+  run_plan(clips.open(), wanted({{"rate_hz", 22050}, {"edges", "trim"}}), {}, no_events());
+  expect_consistent(clips.dir());
+  const auto phones = corpus::tensor_list(corpus::Column::open(clips.dir(), "aligned_phonemes").get("tt-weasels"));
+  EXPECT_EQ(phones.front(), "W");
+  EXPECT_EQ(phones.back(), "M");
+  // 0.1 s to 2.94 s at 22,050 Hz and hop 256: round(253.2) − round(8.6).
+  EXPECT_EQ(corpus::Column::open(clips.dir(), "mel").get("tt-weasels").shape, (std::vector<std::int64_t>{244, 80}));
+}
+
+TEST(Stages, AlignsWithoutTextGridsAndExportsThem) {
+  TIMBRE_GOLDEN_OR_SKIP(golden, "aligner");
+  const Clips clips(golden, false);
+  const Report report = run_plan(clips.open(), wanted({{"rate_hz", 16000}}), {}, no_events());
+  for (const auto& stage : report.stages) EXPECT_TRUE(stage.skipped.empty()) << stage.stage;
+  expect_consistent(clips.dir());
+  const fs::path out = clips.dir() / "grids";
+  EXPECT_EQ(export_textgrids(clips.open(), out), 3);
+  const auto grid = align::read_textgrid(out / "Allison" / "conf-getpin.TextGrid");
+  const auto* words = grid.find("words");
+  ASSERT_NE(words, nullptr);
+  std::vector<std::string> said;
+  for (const auto& x : words->intervals)
+    if (!x.label.empty()) said.push_back(ascii_lower(x.label));
+  EXPECT_THAT(said, testing::ElementsAre("please", "enter", "the", "conference", "pin", "number"));
+  EXPECT_DOUBLE_EQ(words->intervals.back().end_s, 2.38775);
+  // Ten seconds of speech teach an aligner little; still most words must lie near the reference (the full figures are
+  // tests/prepare/aligner_accuracy.py's, on the corpus these clips come from).
+  const auto reference = align::read_textgrid(golden / "textgrid" / "conf-getpin.TextGrid");
+  std::vector<double> errors_s;
+  std::size_t word = 0;
+  std::vector<align::Interval> mine, theirs;
+  for (const auto& x : words->intervals)
+    if (!x.label.empty()) mine.push_back(x);
+  for (const auto& x : reference.find("words")->intervals)
+    if (!x.label.empty()) theirs.push_back(x);
+  ASSERT_EQ(mine.size(), theirs.size());
+  for (; word + 1 < mine.size(); ++word) errors_s.push_back(std::abs(mine[word].end_s - theirs[word].end_s));
+  std::sort(errors_s.begin(), errors_s.end());
+  EXPECT_LT(errors_s[errors_s.size() / 2], 0.08);
+}
+
+TEST(Stages, VanishedClipsAreSkippedByName) {
+  TIMBRE_GOLDEN_OR_SKIP(golden, "aligner");
+  const Clips clips(golden, true);
+  std::string manifest = read_file(clips.dir() / "manifest.jsonl");
+  manifest.replace(manifest.find("pbx-invalid.wav"), 15, "pbx-missing.wav");
+  write_file_atomic(clips.dir() / "manifest.jsonl", manifest);
+  const Report report = run_plan(clips.open(), {{"mel", {{"rate_hz", 16000}}}}, {}, no_events());
+  ASSERT_EQ(report.stages.at(0).skipped.size(), 1u);
+  EXPECT_EQ(report.stages[0].skipped[0].id, "pbx-invalid");
+  EXPECT_THAT(report.stages[0].skipped[0].reason, testing::HasSubstr("pbx-missing.wav"));
+  EXPECT_EQ(report.stages[0].made, 2);
+}
+
+}  // namespace
+}  // namespace timbre::prepare
