@@ -20,7 +20,8 @@ std::string field_of(const fs::path& file, std::string_view key) {
   std::ifstream in(file);
   for (std::string line; std::getline(in, line);) {
     const std::size_t colon = line.find(':');
-    if (colon != std::string::npos && trim(std::string_view(line).substr(0, colon)) == key) return std::string(trim(std::string_view(line).substr(colon + 1)));
+    if (colon != std::string::npos && trim(std::string_view(line).substr(0, colon)) == key)
+      return std::string(trim(std::string_view(line).substr(colon + 1)));
   }
   return {};
 }
@@ -31,8 +32,9 @@ std::uint64_t memory_field(std::string_view key) {
 }
 
 std::vector<std::string> features() {
-  constexpr std::string_view kOurs[] = {"sse4_2",      "avx",         "fma",      "avx2",     "avx_vnni", "avx512f", "avx512bw", "avx512_vnni",
-                                        "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16", "asimd",   "asimddp",  "bf16", "sve"};
+  constexpr std::string_view kOurs[] = {"sse4_2",   "avx",         "fma",         "avx2",        "avx_vnni", "avx512f",
+                                        "avx512bw", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8",
+                                        "amx_bf16", "asimd",       "asimddp",     "bf16",        "sve"};
   std::string flags = field_of("/proc/cpuinfo", "flags");
   if (flags.empty()) flags = field_of("/proc/cpuinfo", "Features");  // ARM
   const auto have = split_whitespace(flags);
@@ -46,7 +48,8 @@ std::vector<std::string> features() {
 std::vector<std::string> gpu_names() {
   std::vector<std::string> out;
   std::error_code none;
-  for (const auto& entry : fs::directory_iterator("/proc/driver/nvidia/gpus", none)) out.push_back(field_of(entry.path() / "information", "Model"));
+  for (const auto& entry : fs::directory_iterator("/proc/driver/nvidia/gpus", none))
+    out.push_back(field_of(entry.path() / "information", "Model"));
   return out;
 }
 
@@ -57,10 +60,12 @@ struct Probe {
 constexpr Probe kProbes[] = {
     {"libsndfile", "WAV, FLAC, OGG, MP3", "libsndfile.so.1", "sf_version_string", "libsndfile1"},
     {"soxr", "resampling", "libsoxr.so.0", "soxr_version", "libsoxr0"},
-    {"FFmpeg", "G.722 and other audio formats", "libavutil.so.57", "av_version_info", "libavcodec59 libavformat59 libswresample4"},
+    {"FFmpeg", "G.722 and other audio formats", "libavutil.so.57", "av_version_info",
+     "libavcodec59 libavformat59 libswresample4"},
     {"espeak-ng", "phonemes", "libespeak-ng.so.1", "espeak_Info", "libespeak-ng1 espeak-ng-data"},
     {"libarchive", "importing from archives", "libarchive.so.13", "archive_version_string", "libarchive13"},
-    {"PocketSphinx", "intelligibility in score", "libpocketsphinx.so.3", nullptr, "libpocketsphinx3 pocketsphinx-en-us"},
+    {"PocketSphinx", "intelligibility in score", "libpocketsphinx.so.3", nullptr,
+     "libpocketsphinx3 pocketsphinx-en-us"},
 };
 
 OptionalLibrary ask(const Probe& probe) {

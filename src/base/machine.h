@@ -12,7 +12,7 @@ struct Machine {
   std::vector<std::string> cpu_features;  ///< those that choose code: "avx2", "avx512f", "avx512_vnni", "amx_bf16" …
   std::uint64_t memory_bytes = 0;
   std::uint64_t memory_available_bytes = 0;  ///< without swapping
-  std::vector<std::string> gpus;          ///< names as the NVIDIA driver gives them
+  std::vector<std::string> gpus;             ///< names as the NVIDIA driver gives them
 };
 Machine this_machine();
 

@@ -25,8 +25,11 @@ struct InfoVerb {
 
 config::Fields fields(InfoVerb& verb) {
   config::Fields f;
-  f.add("path", verb.path, "weights file, or the folder of a corpus, a run, a voice or a model").positional().metavar("FILE|FOLDER");
-  f.add("system", verb.system, "this computer instead: processor, memory, libraries, what is missing and how to get it");
+  f.add("path", verb.path, "weights file, or the folder of a corpus, a run, a voice or a model")
+      .positional()
+      .metavar("FILE|FOLDER");
+  f.add("system", verb.system,
+        "this computer instead: processor, memory, libraries, what is missing and how to get it");
   f.add("verify", verb.verify, "compare the checksums of zip checkpoints (reads the whole file)");
   return f;
 }
@@ -35,18 +38,23 @@ Json system_json() {
   const Machine machine = this_machine();
   Json libraries = Json::array();
   for (const auto& library : optional_libraries()) {
-    Json entry = {{"name", library.name}, {"purpose", library.purpose}, {"found", library.found}, {"version", library.version}};
+    Json entry = {
+        {"name", library.name}, {"purpose", library.purpose}, {"found", library.found}, {"version", library.version}};
     if (!library.found) entry["next"] = library.next;
     libraries.push_back(std::move(entry));
   }
-  return {{"cpu", machine.cpu_name},          {"cores", machine.cores},
-          {"cpu_features", machine.cpu_features}, {"memory_bytes", machine.memory_bytes},
-          {"memory_available_bytes", machine.memory_available_bytes}, {"gpus", machine.gpus},
+  return {{"cpu", machine.cpu_name},
+          {"cores", machine.cores},
+          {"cpu_features", machine.cpu_features},
+          {"memory_bytes", machine.memory_bytes},
+          {"memory_available_bytes", machine.memory_available_bytes},
+          {"gpus", machine.gpus},
           {"libraries", libraries}};
 }
 
 std::string system_text(const Json& system) {
-  std::string out = fmt::format("processor  {}, {} cores\n", system["cpu"].get<std::string>(), system["cores"].get<int>());
+  std::string out =
+      fmt::format("processor  {}, {} cores\n", system["cpu"].get<std::string>(), system["cores"].get<int>());
   out += fmt::format("           {}\n", join(system["cpu_features"].get<std::vector<std::string>>(), " "));
   out += fmt::format("memory     {}, {} available\n", human_bytes(system["memory_bytes"].get<double>()),
                      human_bytes(system["memory_available_bytes"].get<double>()));
@@ -54,23 +62,29 @@ std::string system_text(const Json& system) {
   out += fmt::format("GPU        {}\nlibraries\n", gpus.empty() ? "none" : join(gpus, ", "));
   for (const Json& library : system["libraries"]) {
     const std::string version = library["version"].get<std::string>();
-    const std::string state = !library["found"].get<bool>() ? "missing: " + library["next"].get<std::string>() : version.empty() ? "found" : version;
-    out += fmt::format("  {:<13} {:<38} {}\n", library["name"].get<std::string>(), library["purpose"].get<std::string>(), state);
+    const std::string state = !library["found"].get<bool>() ? "missing: " + library["next"].get<std::string>()
+                              : version.empty()             ? "found"
+                                                            : version;
+    out += fmt::format("  {:<13} {:<38} {}\n", library["name"].get<std::string>(),
+                       library["purpose"].get<std::string>(), state);
   }
   return out;
 }
 
 int run(const InfoVerb& verb, Context& context) {
   const auto print = [&](const Json& json, const std::string& text) {
-    fmt::print(context.out, "{}", context.json ? json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n" : text);
+    fmt::print(context.out, "{}",
+               context.json ? json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n" : text);
     return 0;
   };
   if (verb.system) {
     const Json system = system_json();
     return print(system, system_text(system));
   }
-  if (verb.path.empty()) throw UsageError("info needs a file or a folder", "timbre info model.safetensors, or timbre info --system");
-  if (!fs::exists(verb.path)) throw UsageError(fmt::format("{}: there is no such file or folder", verb.path), "check the path for a typo");
+  if (verb.path.empty())
+    throw UsageError("info needs a file or a folder", "timbre info model.safetensors, or timbre info --system");
+  if (!fs::exists(verb.path))
+    throw UsageError(fmt::format("{}: there is no such file or folder", verb.path), "check the path for a typo");
   if (const auto folder = report::describe_folder(verb.path)) return print(*folder, report::folder_text(*folder));
   weights::LoadOptions options;
   options.verify_crc = verb.verify;
@@ -85,8 +99,8 @@ void register_info(Verbs& verbs) {
   head.name = "info";
   head.summary = "Tools: what a file or folder is and holds; --system: this computer";
   head.usage = "info FILE|FOLDER";
-  head.examples = {"timbre info model.safetensors", "timbre info output/ckpt/900000.pth.tar --json", "timbre info corpora/en",
-                   "timbre info voices/en", "timbre info --system"};
+  head.examples = {"timbre info model.safetensors", "timbre info output/ckpt/900000.pth.tar --json",
+                   "timbre info corpora/en", "timbre info voices/en", "timbre info --system"};
   add_verb<InfoVerb>(verbs, head, fields, run);
 }
 

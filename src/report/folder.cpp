@@ -42,7 +42,8 @@ Json read_yaml(const fs::path& file) {
   try {
     return json_of(YAML::Load(read_file(file)));
   } catch (const YAML::Exception& error) {
-    throw DataError(fmt::format("{}: line {}, column {}: {}", file.string(), error.mark.line + 1, error.mark.column + 1, error.msg));
+    throw DataError(fmt::format("{}: line {}, column {}: {}", file.string(), error.mark.line + 1, error.mark.column + 1,
+                                error.msg));
   }
 }
 
@@ -91,7 +92,8 @@ Json voice_facts(const Json& about) {
   Json facts;
   take_facts(about, {"name", "language", "front_end", "licence", "attribution"}, facts);
   const auto part = [&](const char* group, const char* key) {
-    return about.contains(group) && about[group].is_object() && about[group].contains(key) ? about[group][key] : Json(nullptr);
+    return about.contains(group) && about[group].is_object() && about[group].contains(key) ? about[group][key]
+                                                                                           : Json(nullptr);
   };
   facts["model"] = part("model", "kind");
   facts["vocoder"] = part("vocoder", "kind");
@@ -131,8 +133,9 @@ std::optional<Json> describe_folder(const fs::path& path) {
   } else if (fs::exists(path / "voice.json")) {
     const Json about = read_json(path / "voice.json");
     out.update({{"kind", "voice"}, {"facts", voice_facts(about)}, {"about", about}});
-    const bool names_weights = about.contains("model") && about["model"].is_object() && about["model"].contains("weights") &&
-                               about["model"]["weights"].is_string() && is_safe_relative(about["model"]["weights"].get<std::string>());
+    const bool names_weights = about.contains("model") && about["model"].is_object() &&
+                               about["model"].contains("weights") && about["model"]["weights"].is_string() &&
+                               is_safe_relative(about["model"]["weights"].get<std::string>());
     if (names_weights) add_weights(path / about["model"]["weights"].get<std::string>(), out);
   } else if (fs::exists(path / "config.json")) {
     const Json about = read_json(path / "config.json");
@@ -151,7 +154,8 @@ std::string folder_text(const Json& description) {
   std::string out = fmt::format("{}: a {} folder\n", description["path"].get<std::string>(), kind);
   for (const auto& [key, value] : description["facts"].items()) {
     const bool is_time = key == "duration_s" && value.is_number();
-    out += fmt::format("  {:<12} {}\n", is_time ? "duration" : key, is_time ? human_seconds(value.get<double>()) : shown(value));
+    out += fmt::format("  {:<12} {}\n", is_time ? "duration" : key,
+                       is_time ? human_seconds(value.get<double>()) : shown(value));
   }
   if (description.contains("weights")) out += weights::describe_text(description["weights"]);
   return out;

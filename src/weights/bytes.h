@@ -23,7 +23,8 @@ struct Source {
 
 /// "FILE: byte 123: what". All complaints about a broken file go through here.
 template <class... Args>
-[[noreturn]] void broken(const std::string& name, std::uint64_t offset, fmt::format_string<Args...> format, Args&&... args) {
+[[noreturn]] void broken(const std::string& name, std::uint64_t offset, fmt::format_string<Args...> format,
+                         Args&&... args) {
   throw DataError(fmt::format("{}: byte {}: {}", name, offset, fmt::format(format, std::forward<Args>(args)...)));
 }
 
@@ -41,7 +42,8 @@ inline Bytes bytes_of(std::string_view text) { return {reinterpret_cast<const st
 /// A position that moves forward through bytes and throws DataError at their end.
 class ByteReader {
  public:
-  ByteReader(Bytes bytes, const std::string& name, std::size_t position = 0) : bytes_(bytes), name_(name), position_(position) {}
+  ByteReader(Bytes bytes, const std::string& name, std::size_t position = 0)
+      : bytes_(bytes), name_(name), position_(position) {}
 
   Bytes take(std::uint64_t count, std::string_view what) {
     if (count > bytes_.size() - position_) {

@@ -15,12 +15,18 @@ using Json = nlohmann::ordered_json;
 
 std::string key_text(const Value& key) {
   switch (key.kind()) {
-    case Value::Kind::text: return key.as_text();
-    case Value::Kind::integer: return std::to_string(key.as_int());
-    case Value::Kind::boolean: return key.as_bool() ? "True" : "False";
-    case Value::Kind::real: return fmt::format("{}", key.as_real());
-    case Value::Kind::none: return "None";
-    default: return to_json(key).dump(-1, ' ', false, Json::error_handler_t::replace);
+    case Value::Kind::text:
+      return key.as_text();
+    case Value::Kind::integer:
+      return std::to_string(key.as_int());
+    case Value::Kind::boolean:
+      return key.as_bool() ? "True" : "False";
+    case Value::Kind::real:
+      return fmt::format("{}", key.as_real());
+    case Value::Kind::none:
+      return "None";
+    default:
+      return to_json(key).dump(-1, ' ', false, Json::error_handler_t::replace);
   }
 }
 
@@ -30,7 +36,9 @@ std::string joined(const std::string& path, std::string_view key) {
 }
 
 /// Where torch.nn.Module keeps its parts.
-bool is_registry(std::string_view attribute) { return attribute == "_modules" || attribute == "_parameters" || attribute == "_buffers"; }
+bool is_registry(std::string_view attribute) {
+  return attribute == "_modules" || attribute == "_parameters" || attribute == "_buffers";
+}
 
 using Visit = std::function<void(const std::string&, const Value&)>;
 
@@ -49,8 +57,13 @@ void walk_dict(const Value::Dict& entries, const std::string& path, bool of_obje
 
 void walk_opaque(const Value& value, const std::string& path, const Visit& visit) {
   const Value::Opaque& object = value.as_opaque();
-  if (!object.state && object.items.empty() && object.entries.empty()) visit(path, value);
-  if (object.arguments) walk(*object.arguments, joined(path, "arguments"), visit);
+  const bool is_leaf = !object.state && object.items.empty() && object.entries.empty();
+  if (is_leaf) visit(path, value);
+  if (object.arguments && !object.arguments->as_list().empty()) {
+    walk(*object.arguments, joined(path, "arguments"), [&](const std::string& at, const Value& leaf) {
+      if (!is_leaf || leaf.is_tensor()) visit(at, leaf);  // a leaf shows its own arguments
+    });
+  }
   walk_list(object.items, path, visit);
   walk_dict(object.entries, path, false, visit);
   if (!object.state) return;
@@ -93,24 +106,38 @@ Json real_json(double value) { return std::isfinite(value) ? Json(value) : Json{
 struct Structure {
   Json of(const Value& value, const std::string& path) const {
     switch (value.kind()) {
-      case Value::Kind::none: return nullptr;
-      case Value::Kind::boolean: return value.as_bool();
-      case Value::Kind::integer: return value.as_int();
-      case Value::Kind::big_integer: return {{"$integer", value.as_digits()}};
-      case Value::Kind::real: return real_json(value.as_real());
-      case Value::Kind::complex: return {{"$complex", {real_json(value.as_complex().first), real_json(value.as_complex().second)}}};
+      case Value::Kind::none:
+        return nullptr;
+      case Value::Kind::boolean:
+        return value.as_bool();
+      case Value::Kind::integer:
+        return value.as_int();
+      case Value::Kind::big_integer:
+        return {{"$integer", value.as_digits()}};
+      case Value::Kind::real:
+        return real_json(value.as_real());
+      case Value::Kind::complex:
+        return {{"$complex", {real_json(value.as_complex().first), real_json(value.as_complex().second)}}};
       case Value::Kind::text:
         if (is_valid_utf8(value.as_text())) return value.as_text();
         return {{"$text", hex_of(value.as_text())}};
-      case Value::Kind::bytes: return {{"$bytes", hex_of(value.as_bytes())}};
-      case Value::Kind::list: return list(value.as_list(), path);
-      case Value::Kind::tuple: return {{"$tuple", list(value.as_list(), path)}};
-      case Value::Kind::set: return {{"$set", list(value.as_list(), path)}};
-      case Value::Kind::dict: return dict(value, path);
-      case Value::Kind::tensor: return {{"$tensor", path.empty() ? "tensor" : path}};
-      case Value::Kind::opaque: break;
+      case Value::Kind::bytes:
+        return {{"$bytes", hex_of(value.as_bytes())}};
+      case Value::Kind::list:
+        return list(value.as_list(), path);
+      case Value::Kind::tuple:
+        return {{"$tuple", list(value.as_list(), path)}};
+      case Value::Kind::set:
+        return {{"$set", list(value.as_list(), path)}};
+      case Value::Kind::dict:
+        return dict(value, path);
+      case Value::Kind::tensor:
+        return {{"$tensor", path.empty() ? "tensor" : path}};
+      case Value::Kind::opaque:
+        break;
     }
-    throw UsageError(fmt::format("'{}' is an object of class {}, which has no plain form", path, value.as_opaque().class_name));
+    throw UsageError(
+        fmt::format("'{}' is an object of class {}, which has no plain form", path, value.as_opaque().class_name));
   }
 
   Json list(const Value::List& items, const std::string& path) const {
@@ -127,7 +154,8 @@ struct Structure {
       return out;
     }
     Json pairs = Json::array();
-    for (const auto& [key, child] : entries) pairs.push_back(Json::array({of(key, path), of(child, joined(path, key_text(key)))}));
+    for (const auto& [key, child] : entries)
+      pairs.push_back(Json::array({of(key, path), of(child, joined(path, key_text(key)))}));
     Json out = {{value.is_ordered_dict() ? "$ordered" : "$dict", std::move(pairs)}};
     if (const Value* attributes = value.attributes()) out["$attributes"] = of(*attributes, joined(path, "$attributes"));
     return out;
@@ -231,7 +259,8 @@ Value plain_opaque(const Value::Opaque& object, const std::string& path, std::ve
 Value plain(const Value& value, const std::string& path, std::vector<std::string>& replaced) {
   if (value.is_sequence()) {
     Value::List items;
-    for (const Value& item : value.as_list()) items.push_back(plain(item, joined(path, std::to_string(items.size())), replaced));
+    for (const Value& item : value.as_list())
+      items.push_back(plain(item, joined(path, std::to_string(items.size())), replaced));
     if (value.kind() == Value::Kind::tuple) return Value::tuple(std::move(items));
     return value.kind() == Value::Kind::set ? Value::set(std::move(items)) : Value::list(std::move(items));
   }
@@ -275,7 +304,8 @@ Value plain_opaque(const Value::Opaque& object, const std::string& path, std::ve
     return object.class_name;
   }
   Value::Dict parts;
-  if (object.arguments && !object.arguments->as_list().empty()) parts.emplace_back("arguments", plain(*object.arguments, path, replaced));
+  if (object.arguments && !object.arguments->as_list().empty())
+    parts.emplace_back("arguments", plain(*object.arguments, path, replaced));
   if (object.state) parts.emplace_back("state", plain(without_registries(*object.state), path, replaced));
   if (!object.items.empty()) parts.emplace_back("items", plain(Value::list(object.items), path, replaced));
   if (!object.entries.empty()) parts.emplace_back("entries", plain(Value::dict(object.entries), path, replaced));
@@ -297,14 +327,22 @@ TensorMap flatten_tensors(const Value& value) {
 
 Json to_json(const Value& value) {
   switch (value.kind()) {
-    case Value::Kind::none: return nullptr;
-    case Value::Kind::boolean: return value.as_bool();
-    case Value::Kind::integer: return value.as_int();
-    case Value::Kind::big_integer: return value.as_digits();
-    case Value::Kind::real: return std::isfinite(value.as_real()) ? Json(value.as_real()) : Json(fmt::format("{}", value.as_real()));
-    case Value::Kind::complex: return fmt::format("{}{:+}j", value.as_complex().first, value.as_complex().second);
-    case Value::Kind::text: return value.as_text();
-    case Value::Kind::bytes: return fmt::format("{} bytes", value.as_bytes().size());
+    case Value::Kind::none:
+      return nullptr;
+    case Value::Kind::boolean:
+      return value.as_bool();
+    case Value::Kind::integer:
+      return value.as_int();
+    case Value::Kind::big_integer:
+      return value.as_digits();
+    case Value::Kind::real:
+      return std::isfinite(value.as_real()) ? Json(value.as_real()) : Json(fmt::format("{}", value.as_real()));
+    case Value::Kind::complex:
+      return fmt::format("{}{:+}j", value.as_complex().first, value.as_complex().second);
+    case Value::Kind::text:
+      return value.as_text();
+    case Value::Kind::bytes:
+      return fmt::format("{} bytes", value.as_bytes().size());
     case Value::Kind::list:
     case Value::Kind::tuple:
     case Value::Kind::set: {
@@ -317,8 +355,10 @@ Json to_json(const Value& value) {
       for (const auto& [key, child] : value.as_dict()) out.push_back({key_text(key), to_json(child)});
       return out;
     }
-    case Value::Kind::tensor: return value.as_tensor().describe();
-    case Value::Kind::opaque: break;
+    case Value::Kind::tensor:
+      return value.as_tensor().describe();
+    case Value::Kind::opaque:
+      break;
   }
   const Value::Opaque& object = value.as_opaque();
   Json out = {{"class", object.class_name}};

@@ -9,12 +9,12 @@
 namespace timbre::weights {
 namespace {
 
-constexpr std::string_view kKindNames[] = {"none", "boolean", "integer", "integer", "real",  "complex", "text",
+constexpr std::string_view kKindNames[] = {"none",  "boolean", "integer", "integer", "real", "complex", "text",
                                            "bytes", "list",    "tuple",   "set",     "dict", "tensor",  "object"};
 
 [[noreturn]] void wrong_kind(const Value& value, std::string_view wanted) {
-  throw DataError(fmt::format("a checkpoint value is {} {}, expected {}", value.kind() == Value::Kind::integer ? "an" : "a",
-                              value.kind_name(), wanted));
+  throw DataError(fmt::format("a checkpoint value is {} {}, expected {}",
+                              value.kind() == Value::Kind::integer ? "an" : "a", value.kind_name(), wanted));
 }
 
 bool equal_real(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
@@ -122,7 +122,9 @@ const Value::List& Value::as_list() const {
   if (!is_sequence()) wrong_kind(*this, "list");
   return std::get<List>(node()->body);
 }
-const Value::Dict& Value::as_dict() const { return std::get<Node::Mapping>(expect(Kind::dict, Kind::dict).body).entries; }
+const Value::Dict& Value::as_dict() const {
+  return std::get<Node::Mapping>(expect(Kind::dict, Kind::dict).body).entries;
+}
 const Tensor& Value::as_tensor() const { return std::get<Tensor>(expect(Kind::tensor, Kind::tensor).body); }
 const Value::Opaque& Value::as_opaque() const {
   return *std::get<std::unique_ptr<Opaque>>(expect(Kind::opaque, Kind::opaque).body);
@@ -212,26 +214,37 @@ bool same(const Value& a, const Value& b) {
   if (a.kind() != b.kind()) return false;
   if (a.identity() && a.identity() == b.identity()) return true;
   switch (a.kind()) {
-    case Value::Kind::none: return true;
-    case Value::Kind::boolean: return a.as_bool() == b.as_bool();
-    case Value::Kind::integer: return a.as_int() == b.as_int();
-    case Value::Kind::big_integer: return a.as_digits() == b.as_digits();
-    case Value::Kind::real: return equal_real(a.as_real(), b.as_real());
+    case Value::Kind::none:
+      return true;
+    case Value::Kind::boolean:
+      return a.as_bool() == b.as_bool();
+    case Value::Kind::integer:
+      return a.as_int() == b.as_int();
+    case Value::Kind::big_integer:
+      return a.as_digits() == b.as_digits();
+    case Value::Kind::real:
+      return equal_real(a.as_real(), b.as_real());
     case Value::Kind::complex:
-      return equal_real(a.as_complex().first, b.as_complex().first) && equal_real(a.as_complex().second, b.as_complex().second);
-    case Value::Kind::text: return a.as_text() == b.as_text();
-    case Value::Kind::bytes: return a.as_bytes() == b.as_bytes();
+      return equal_real(a.as_complex().first, b.as_complex().first) &&
+             equal_real(a.as_complex().second, b.as_complex().second);
+    case Value::Kind::text:
+      return a.as_text() == b.as_text();
+    case Value::Kind::bytes:
+      return a.as_bytes() == b.as_bytes();
     case Value::Kind::list:
     case Value::Kind::tuple:
-    case Value::Kind::set: return same_list(a.as_list(), b.as_list());
+    case Value::Kind::set:
+      return same_list(a.as_list(), b.as_list());
     case Value::Kind::dict: {
       const Value* a_attributes = a.attributes();
       const Value* b_attributes = b.attributes();
       return same_dict(a.as_dict(), b.as_dict()) &&
              (a_attributes && b_attributes ? same(*a_attributes, *b_attributes) : !a_attributes && !b_attributes);
     }
-    case Value::Kind::tensor: return same(a.as_tensor(), b.as_tensor());
-    case Value::Kind::opaque: return same_opaque(a.as_opaque(), b.as_opaque());
+    case Value::Kind::tensor:
+      return same(a.as_tensor(), b.as_tensor());
+    case Value::Kind::opaque:
+      return same_opaque(a.as_opaque(), b.as_opaque());
   }
   return false;
 }

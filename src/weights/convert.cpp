@@ -8,7 +8,9 @@
 namespace timbre::weights {
 namespace {
 
-bool is_real(DType dtype) { return dtype == DType::f64 || dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16; }
+bool is_real(DType dtype) {
+  return dtype == DType::f64 || dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16;
+}
 
 Value with_reals_as(const Value& value, DType dtype) {
   if (value.is_tensor()) return reals_as(value.as_tensor(), dtype);
@@ -55,14 +57,16 @@ Tensor reals_as(const Tensor& tensor, DType dtype) {
   return Tensor::of(tensor.shape, std::move(out));
 }
 
-Converted convert_weights(const std::filesystem::path& source, const std::filesystem::path& destination, const ConvertOptions& options) {
+Converted convert_weights(const std::filesystem::path& source, const std::filesystem::path& destination,
+                          const ConvertOptions& options) {
   Converted out;
   const Loaded loaded = load(source);
   out.from = loaded.format;
   Value root = plain_data(loaded.root, out.replaced);
   if (!options.dtype.empty()) {
     const auto dtype = dtype_of_name(options.dtype);
-    if (!dtype || !is_real(*dtype)) throw UsageError(fmt::format("'{}' is no real number type, expected f64, f32, f16 or bf16", options.dtype));
+    if (!dtype || !is_real(*dtype))
+      throw UsageError(fmt::format("'{}' is no real number type, expected f64, f32, f16 or bf16", options.dtype));
     root = with_reals_as(root, *dtype);
   }
   out.dropped = values_lost(root, destination, options.flat);

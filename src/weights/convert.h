@@ -21,8 +21,10 @@ struct Converted {
   std::vector<std::string> dropped;   ///< values the destination's format cannot hold
 };
 
-/// Reads `source` (file or folder) and writes `destination` by its extension. Throws DataError, UsageError, SystemError.
-Converted convert_weights(const std::filesystem::path& source, const std::filesystem::path& destination, const ConvertOptions& options);
+/// Reads `source` (file or folder) and writes `destination` by its extension. Throws DataError, UsageError,
+/// SystemError.
+Converted convert_weights(const std::filesystem::path& source, const std::filesystem::path& destination,
+                          const ConvertOptions& options);
 
 /// The tensor with its real numbers rounded to `dtype`; integers, booleans and complex numbers stay as they are.
 Tensor reals_as(const Tensor& tensor, DType dtype);

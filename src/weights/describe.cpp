@@ -78,7 +78,8 @@ Json describe(const Loaded& loaded) {
       return;
     }
     const Tensor& tensor = leaf.as_tensor();
-    tensors.push_back({{"name", path.empty() ? "tensor" : path}, {"dtype", name_of(tensor.dtype)}, {"shape", tensor.shape}});
+    tensors.push_back(
+        {{"name", path.empty() ? "tensor" : path}, {"dtype", name_of(tensor.dtype)}, {"shape", tensor.shape}});
     elements += tensor.numel();
     bytes += tensor.bytes();
   });
@@ -96,21 +97,24 @@ Json describe(const Loaded& loaded) {
 }
 
 std::string describe_text(const Json& d) {
-  std::string out = fmt::format("{}: {}\n{} tensors, {} numbers, {}\n", d["path"].get<std::string>(), d["format"].get<std::string>(),
-                                d["tensors"].size(), d["elements"].get<std::int64_t>(), human_bytes(d["bytes"].get<double>()));
+  std::string out =
+      fmt::format("{}: {}\n{} tensors, {} numbers, {}\n", d["path"].get<std::string>(), d["format"].get<std::string>(),
+                  d["tensors"].size(), d["elements"].get<std::int64_t>(), human_bytes(d["bytes"].get<double>()));
   std::size_t name_width = 0, type_width = 0;
   for (const Json& tensor : d["tensors"]) {
     name_width = std::max(name_width, tensor["name"].get_ref<const std::string&>().size());
     type_width = std::max(type_width, tensor["dtype"].get_ref<const std::string&>().size());
   }
   for (const Json& tensor : d["tensors"]) {
-    out += fmt::format("  {:<{}}  {:<{}}  {}\n", tensor["name"].get<std::string>(), std::min<std::size_t>(name_width, 70),
-                       tensor["dtype"].get<std::string>(), type_width, shape_of(tensor["shape"]));
+    out +=
+        fmt::format("  {:<{}}  {:<{}}  {}\n", tensor["name"].get<std::string>(), std::min<std::size_t>(name_width, 70),
+                    tensor["dtype"].get<std::string>(), type_width, shape_of(tensor["shape"]));
   }
   if (!d["values"].empty()) out += "values:\n" + values_text(d["values"]);
   if (!d["metadata"].empty()) {
     out += "metadata:\n";
-    for (const auto& [key, value] : d["metadata"].items()) out += fmt::format("  {} = {}\n", key, leaf_json(Value(value.get<std::string>())).get<std::string>());
+    for (const auto& [key, value] : d["metadata"].items())
+      out += fmt::format("  {} = {}\n", key, leaf_json(Value(value.get<std::string>())).get<std::string>());
   }
   if (!d["opaque_classes"].empty()) {
     std::vector<std::string> names;

@@ -8,7 +8,8 @@
 /// What a weights file holds, for people and for programs.
 namespace timbre::weights {
 
-/// {"path", "format", "bytes", "tensors": [{"name", "dtype", "shape"}], "elements", "values": {dotted path: number or text},
+/// {"path", "format", "bytes", "tensors": [{"name", "dtype", "shape"}], "elements", "values": {dotted path: number or
+/// text},
 ///  "metadata", "opaque_classes"}. `values` has every scalar; texts of more than 200 bytes are cut.
 nlohmann::ordered_json describe(const Loaded& loaded);
 

@@ -18,12 +18,19 @@ namespace fs = std::filesystem;
 /// Key of the metadata entry in which save() keeps the nesting and the scalars.
 constexpr const char* kStructureKey = "timbre.structure";
 
-constexpr std::string_view kFormatNames[] = {"safetensors",   "sharded safetensors", "PyTorch checkpoint (zip)",
-                                             "TorchScript module (zip)", "PyTorch checkpoint (before 1.6)", "tar archive",
-                                             "pickle",        "NumPy array",         "NumPy archive (npz)",
+constexpr std::string_view kFormatNames[] = {"safetensors",
+                                             "sharded safetensors",
+                                             "PyTorch checkpoint (zip)",
+                                             "TorchScript module (zip)",
+                                             "PyTorch checkpoint (before 1.6)",
+                                             "tar archive",
+                                             "pickle",
+                                             "NumPy array",
+                                             "NumPy archive (npz)",
                                              "unknown format"};
 
-constexpr std::array<std::string_view, 8> kTorchExtensions{".pt", ".pth", ".bin", ".ckpt", ".th", ".tar", ".pkl", ".pyth"};
+constexpr std::array<std::string_view, 8> kTorchExtensions{".pt", ".pth", ".bin", ".ckpt",
+                                                           ".th", ".tar", ".pkl", ".pyth"};
 
 bool is_torch_extension(const fs::path& path) {
   const std::string extension = ascii_lower(path.extension().string());
@@ -52,7 +59,8 @@ Format format_of_stream(Bytes bytes) {
   const std::string_view text = text_of(bytes.first(std::min<std::size_t>(bytes.size(), 64)));
   if (text.starts_with(kLegacyStart)) return Format::torch_legacy;
   if (bytes.size() >= 2 && text[0] == '\x80' && text[1] >= 1 && text[1] <= 5) return Format::pickle;
-  const bool is_old = !text.empty() && std::string_view("(]}clid").find(text[0]) != std::string_view::npos && text_of(bytes).ends_with('.');
+  const bool is_old = !text.empty() && std::string_view("(]}clid").find(text[0]) != std::string_view::npos &&
+                      text_of(bytes).ends_with('.');
   return is_old ? Format::pickle : Format::unknown;
 }
 
@@ -84,11 +92,13 @@ Value read_torch_index(const fs::path& path, const LoadOptions& options) {
   TensorMap tensors;
   for (const auto& [name, shard] : index["weight_map"].items()) {
     if (!shard.is_string() || !is_safe_relative(shard.get<std::string>())) {
-      throw DataError(fmt::format("{}: weight_map.{}: expected the name of a file beside the index", path.string(), name));
+      throw DataError(
+          fmt::format("{}: weight_map.{}: expected the name of a file beside the index", path.string(), name));
     }
     const std::string file = shard.get<std::string>();
     auto found = shards.find(file);
-    if (found == shards.end()) found = shards.emplace(file, read_torch(path.parent_path() / file, {options.verify_crc})).first;
+    if (found == shards.end())
+      found = shards.emplace(file, read_torch(path.parent_path() / file, {options.verify_crc})).first;
     tensors.insert(name, found->second.at(name).as_tensor());
   }
   return Value::state_dict(tensors);
@@ -96,13 +106,15 @@ Value read_torch_index(const fs::path& path, const LoadOptions& options) {
 
 /// The file of a folder that holds its weights.
 fs::path weights_file_in(const fs::path& folder) {
-  for (const char* name : {"model.safetensors.index.json", "model.safetensors", "pytorch_model.bin.index.json", "pytorch_model.bin"}) {
+  for (const char* name :
+       {"model.safetensors.index.json", "model.safetensors", "pytorch_model.bin.index.json", "pytorch_model.bin"}) {
     if (fs::exists(folder / name)) return folder / name;
   }
   std::vector<fs::path> found;
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string extension = entry.path().extension().string();
-    if (entry.is_regular_file() && (extension == ".safetensors" || is_torch_extension(entry.path()) || is_index(entry.path()))) {
+    if (entry.is_regular_file() &&
+        (extension == ".safetensors" || is_torch_extension(entry.path()) || is_index(entry.path()))) {
       found.push_back(entry.path());
     }
   }
@@ -112,8 +124,12 @@ fs::path weights_file_in(const fs::path& folder) {
   std::sort(found.begin(), found.end());
   std::vector<std::string> names;
   for (const auto& path : found) names.push_back(path.filename().string());
-  if (names.empty()) throw DataError(fmt::format("{}: the folder holds no weights (.safetensors, .pt, .pth, .bin, .ckpt, .th)", folder.string()));
-  throw DataError(fmt::format("{}: the folder holds several weights files: {}", folder.string(), fmt::join(names, ", ")), "name one of them");
+  if (names.empty())
+    throw DataError(
+        fmt::format("{}: the folder holds no weights (.safetensors, .pt, .pth, .bin, .ckpt, .th)", folder.string()));
+  throw DataError(
+      fmt::format("{}: the folder holds several weights files: {}", folder.string(), fmt::join(names, ", ")),
+      "name one of them");
 }
 
 Value read_safetensors_value(const fs::path& path, const LoadOptions& options, Metadata& metadata) {
@@ -121,7 +137,8 @@ Value read_safetensors_value(const fs::path& path, const LoadOptions& options, M
   const auto recorded = metadata.find(kStructureKey);
   if (recorded == metadata.end() || !options.rebuild_structure) return Value::state_dict(tensors);
   const auto structure = nlohmann::ordered_json::parse(recorded->second, nullptr, false);
-  if (structure.is_discarded()) throw DataError(fmt::format("{}: __metadata__.{} is not JSON", path.string(), kStructureKey));
+  if (structure.is_discarded())
+    throw DataError(fmt::format("{}: __metadata__.{} is not JSON", path.string(), kStructureKey));
   try {
     Value value = from_structure(structure, tensors);
     metadata.erase(kStructureKey);
@@ -134,7 +151,8 @@ Value read_safetensors_value(const fs::path& path, const LoadOptions& options, M
 /// True when a flat file of tensors says everything.
 bool is_flat(const Value& root) {
   if (!root.is_dict() || root.attributes()) return false;
-  return std::all_of(root.as_dict().begin(), root.as_dict().end(), [](const auto& e) { return e.first.is_text() && e.second.is_tensor(); });
+  return std::all_of(root.as_dict().begin(), root.as_dict().end(),
+                     [](const auto& e) { return e.first.is_text() && e.second.is_tensor(); });
 }
 
 }  // namespace
@@ -165,13 +183,22 @@ Loaded load(const fs::path& given, const LoadOptions& options) {
   out.format = format_of_bytes({file->bytes(), file, name});
   switch (out.format) {
     case Format::safetensors:
-    case Format::safetensors_index: out.root = read_safetensors_value(out.path, options, out.metadata); break;
-    case Format::npy: out.root = parse_npy(file->bytes(), file, name); break;
-    case Format::npz: out.root = parse_npz(file->bytes(), file, name); break;
+    case Format::safetensors_index:
+      out.root = read_safetensors_value(out.path, options, out.metadata);
+      break;
+    case Format::npy:
+      out.root = parse_npy(file->bytes(), file, name);
+      break;
+    case Format::npz:
+      out.root = parse_npz(file->bytes(), file, name);
+      break;
     case Format::unknown:
       if (file->bytes().empty()) throw DataError(fmt::format("{}: the file is empty", name));
-      throw DataError(fmt::format("{}: no weights file: its contents are neither safetensors, PyTorch, pickle nor NumPy", name));
-    default: out.root = parse_torch(file->bytes(), file, name, {options.verify_crc}); break;
+      throw DataError(
+          fmt::format("{}: no weights file: its contents are neither safetensors, PyTorch, pickle nor NumPy", name));
+    default:
+      out.root = parse_torch(file->bytes(), file, name, {options.verify_crc});
+      break;
   }
   return out;
 }
@@ -189,7 +216,8 @@ void save(const fs::path& path, const Value& root, const Metadata& metadata) {
   }
   if (extension == ".npz") return write_npz(path, tensors);
   if (extension == ".npy") {
-    if (tensors.size() != 1) throw UsageError(fmt::format("a .npy file holds one array, there are {}", tensors.size()), "write .npz instead");
+    if (tensors.size() != 1)
+      throw UsageError(fmt::format("a .npy file holds one array, there are {}", tensors.size()), "write .npz instead");
     return write_npy(path, tensors.begin()->second);
   }
   throw UsageError(fmt::format("{}: cannot write the format '{}'", path.string(), extension),

@@ -56,7 +56,8 @@ class HeaderParser {
  private:
   template <class... Args>
   [[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) const {
-    throw DataError(fmt::format("{}: npy header, character {}: {}", name_, at_, fmt::format(format, std::forward<Args>(args)...)));
+    throw DataError(
+        fmt::format("{}: npy header, character {}: {}", name_, at_, fmt::format(format, std::forward<Args>(args)...)));
   }
   char next() {
     while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n')) ++at_;
@@ -115,7 +116,8 @@ NpyHeader read_header(ByteReader& reader) {
   const auto major = reader.number<std::uint8_t>("the version");
   reader.number<std::uint8_t>("the version");
   if (major < 1 || major > 3) broken(reader.name(), 6, "npy version {}, expected 1 to 3", major);
-  const std::uint64_t length = major == 1 ? reader.number<std::uint16_t>("the header length") : reader.number<std::uint32_t>("the header length");
+  const std::uint64_t length = major == 1 ? reader.number<std::uint16_t>("the header length")
+                                          : reader.number<std::uint32_t>("the header length");
   return HeaderParser(text_of(reader.take(length, "the header")), reader.name()).parse();
 }
 
@@ -136,12 +138,15 @@ Tensor tensor_of(const Value& value, const std::string& name) {
 }
 
 /// A zip entry's name without ".npy".
-std::string array_name(const std::string& entry) { return entry.ends_with(".npy") ? entry.substr(0, entry.size() - 4) : entry; }
+std::string array_name(const std::string& entry) {
+  return entry.ends_with(".npy") ? entry.substr(0, entry.size() - 4) : entry;
+}
 
 std::string npy_head(const Tensor& tensor) {
   const auto spelled = numpy_spelling(tensor.dtype);
   if (!spelled) {
-    throw UsageError(fmt::format("NumPy has no {} numbers", weights::name_of(tensor.dtype)), "write .safetensors or .pt, or convert to f32 first");
+    throw UsageError(fmt::format("NumPy has no {} numbers", weights::name_of(tensor.dtype)),
+                     "write .safetensors or .pt, or convert to f32 first");
   }
   std::string shape = fmt::format("{}", fmt::join(tensor.shape, ", "));
   if (tensor.shape.size() == 1) shape += ',';
@@ -176,7 +181,8 @@ Value parse_npy(std::span<const std::byte> bytes, std::shared_ptr<const void> ow
   const auto numel = static_cast<std::uint64_t>(checked_numel(header.shape, type->dtype.value_or(DType::u8), name));
   std::uint64_t wanted = 0;
   if (__builtin_mul_overflow(numel, size, &wanted) || wanted != reader.left()) {
-    broken(name, reader.position(), "an array {} of '{}' does not take the {} bytes that follow", shape_text(header.shape), header.type, reader.left());
+    broken(name, reader.position(), "an array {} of '{}' does not take the {} bytes that follow",
+           shape_text(header.shape), header.type, reader.left());
   }
   const Bytes data = reader.take(wanted, "the array");
   if (!type->dtype) {
@@ -208,7 +214,8 @@ Value parse_npz(std::span<const std::byte> bytes, std::shared_ptr<const void> ow
   Value::Dict entries;
   for (const auto& entry : zip.entries()) {
     if (entry.name.ends_with('/')) continue;
-    if (!entry.name.ends_with(".npy")) throw DataError(fmt::format("{}: the entry '{}' is no .npy array", name, entry.name));
+    if (!entry.name.ends_with(".npy"))
+      throw DataError(fmt::format("{}: the entry '{}' is no .npy array", name, entry.name));
     Source array = zip.read(entry);
     entries.emplace_back(array_name(entry.name), parse_npy(array.bytes, array.owner, array.name));
   }

@@ -40,7 +40,8 @@ std::optional<NumpyType> parse_numpy_type(std::string_view spelled) {
   if (spelled.empty()) return std::nullopt;
   if (spelled[0] == '>') type.order = ByteOrder::big;
   if (std::string_view("<>|=").find(spelled[0]) != std::string_view::npos) spelled.remove_prefix(1);
-  if (spelled.empty() || std::string_view("fiubcUSOVMm").find(spelled[0]) == std::string_view::npos) return std::nullopt;
+  if (spelled.empty() || std::string_view("fiubcUSOVMm").find(spelled[0]) == std::string_view::npos)
+    return std::nullopt;
   type.kind = spelled[0];
   spelled.remove_prefix(1);
   // Dates carry a unit after the size: "M8[ns]".

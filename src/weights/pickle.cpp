@@ -30,7 +30,8 @@ Pickled PickleReader::run() {
   empty_tuple_ = remember({Kind::tuple, Value::List{}});
   while (step()) {
   }
-  if (stack_.size() != 1 || !marks_.empty()) fail("{} values and {} marks are left over at the end", stack_.size(), marks_.size());
+  if (stack_.size() != 1 || !marks_.empty())
+    fail("{} values and {} marks are left over at the end", stack_.size(), marks_.size());
   state_->root = pop();
   state_->consumed = reader_.position();
   finish();
@@ -50,7 +51,9 @@ Value PickleReader::remember(Node node, std::uint64_t extra_bytes) {
   return Value(state_->arena.back());
 }
 
-Value PickleReader::text(Kind kind, std::string_view bytes) { return remember({kind, std::string(bytes)}, bytes.size()); }
+Value PickleReader::text(Kind kind, std::string_view bytes) {
+  return remember({kind, std::string(bytes)}, bytes.size());
+}
 
 Value PickleReader::tuple(Value::List items) {
   if (items.empty()) return empty_tuple_;
@@ -58,7 +61,9 @@ Value PickleReader::tuple(Value::List items) {
   return remember({Kind::tuple, std::move(items)}, bytes);
 }
 
-PickleReader::Node& PickleReader::node_of(const Value& value) const { return *std::get<std::shared_ptr<Node>>(value.held_); }
+PickleReader::Node& PickleReader::node_of(const Value& value) const {
+  return *std::get<std::shared_ptr<Node>>(value.held_);
+}
 std::shared_ptr<PickleReader::Node> PickleReader::shared_node(const Value& value) const {
   return std::get<std::shared_ptr<Node>>(value.held_);
 }
@@ -87,14 +92,23 @@ bool PickleReader::step() {
   opcode_at_ = reader_.position();
   const auto code = reader_.number<unsigned char>("the next pickle opcode");
   switch (code) {
-    case '.': return false;
-    case '(': marks_.push_back(stack_.size()); return true;
-    case '0':
-      if (!marks_.empty() && marks_.back() == stack_.size()) marks_.pop_back();
-      else pop();
+    case '.':
+      return false;
+    case '(':
+      marks_.push_back(stack_.size());
       return true;
-    case '1': pop_to_mark(); return true;
-    case '2': push(Value(top())); return true;
+    case '0':
+      if (!marks_.empty() && marks_.back() == stack_.size())
+        marks_.pop_back();
+      else
+        pop();
+      return true;
+    case '1':
+      pop_to_mark();
+      return true;
+    case '2':
+      push(Value(top()));
+      return true;
     case 0x80:
       if (const int protocol = reader_.number<std::uint8_t>("the protocol"); protocol > kNewestProtocol) {
         fail("protocol {}, expected 0 to {}", protocol, kNewestProtocol);
@@ -105,7 +119,8 @@ bool PickleReader::step() {
       if (size > reader_.left()) fail("a frame of {} bytes, the file has {} left", size, reader_.left());
       return true;
     }
-    default: break;
+    default:
+      break;
   }
   if (step_number(code) || step_text(code) || step_container(code) || step_memo(code) || step_object(code)) return true;
   fail("unknown opcode 0x{:02x}", code);
@@ -113,16 +128,30 @@ bool PickleReader::step() {
 
 bool PickleReader::step_number(unsigned char code) {
   switch (code) {
-    case 'N': push({}); return true;
-    case 0x88: push(true); return true;
-    case 0x89: push(false); return true;
-    case 'J': push(static_cast<std::int64_t>(reader_.number<std::int32_t>("an integer"))); return true;
-    case 'K': push(static_cast<std::int64_t>(reader_.number<std::uint8_t>("an integer"))); return true;
-    case 'M': push(static_cast<std::int64_t>(reader_.number<std::uint16_t>("an integer"))); return true;
+    case 'N':
+      push({});
+      return true;
+    case 0x88:
+      push(true);
+      return true;
+    case 0x89:
+      push(false);
+      return true;
+    case 'J':
+      push(static_cast<std::int64_t>(reader_.number<std::int32_t>("an integer")));
+      return true;
+    case 'K':
+      push(static_cast<std::int64_t>(reader_.number<std::uint8_t>("an integer")));
+      return true;
+    case 'M':
+      push(static_cast<std::int64_t>(reader_.number<std::uint16_t>("an integer")));
+      return true;
     case 'I': {
       const std::string_view line = reader_.line("an integer");
-      if (line == "00" || line == "01") push(line == "01");
-      else push(decimal(line));
+      if (line == "00" || line == "01")
+        push(line == "01");
+      else
+        push(decimal(line));
       return true;
     }
     case 'L': {
@@ -131,8 +160,12 @@ bool PickleReader::step_number(unsigned char code) {
       push(decimal(line));
       return true;
     }
-    case 0x8a: push(long_of(reader_.take(reader_.number<std::uint8_t>("an integer"), "an integer"))); return true;
-    case 0x8b: push(long_of(reader_.take(reader_.number<std::uint32_t>("an integer"), "an integer"))); return true;
+    case 0x8a:
+      push(long_of(reader_.take(reader_.number<std::uint8_t>("an integer"), "an integer")));
+      return true;
+    case 0x8b:
+      push(long_of(reader_.take(reader_.number<std::uint32_t>("an integer"), "an integer")));
+      return true;
     case 'F': {
       const std::string_view line = reader_.line("a real number");
       const auto value = parse_double(line);
@@ -140,8 +173,11 @@ bool PickleReader::step_number(unsigned char code) {
       push(*value);
       return true;
     }
-    case 'G': push(std::bit_cast<double>(__builtin_bswap64(reader_.number<std::uint64_t>("a real number")))); return true;
-    default: return false;
+    case 'G':
+      push(std::bit_cast<double>(__builtin_bswap64(reader_.number<std::uint64_t>("a real number"))));
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -190,31 +226,53 @@ Value PickleReader::long_of(Bytes bytes) {
 }
 
 bool PickleReader::step_text(unsigned char code) {
-  const auto counted = [&](Kind kind, std::uint64_t count) { push(text(kind, text_of(reader_.take(count, "a text")))); };
+  const auto counted = [&](Kind kind, std::uint64_t count) {
+    push(text(kind, text_of(reader_.take(count, "a text"))));
+  };
   switch (code) {
-    case 'S': push(unescaped_string(reader_.line("a text"))); return true;
-    case 'V': push(unescaped_unicode(reader_.line("a text"))); return true;
+    case 'S':
+      push(unescaped_string(reader_.line("a text")));
+      return true;
+    case 'V':
+      push(unescaped_unicode(reader_.line("a text")));
+      return true;
     case 'T': {
       const auto count = reader_.number<std::int32_t>("a text");
       if (count < 0) fail("a text of {} bytes", count);
       counted(Kind::text, static_cast<std::uint64_t>(count));
       return true;
     }
-    case 'U': counted(Kind::text, reader_.number<std::uint8_t>("a text")); return true;
-    case 'X': counted(Kind::text, reader_.number<std::uint32_t>("a text")); return true;
-    case 0x8c: counted(Kind::text, reader_.number<std::uint8_t>("a text")); return true;
-    case 0x8d: counted(Kind::text, reader_.number<std::uint64_t>("a text")); return true;
-    case 'B': counted(Kind::bytes, reader_.number<std::uint32_t>("bytes")); return true;
-    case 'C': counted(Kind::bytes, reader_.number<std::uint8_t>("bytes")); return true;
+    case 'U':
+      counted(Kind::text, reader_.number<std::uint8_t>("a text"));
+      return true;
+    case 'X':
+      counted(Kind::text, reader_.number<std::uint32_t>("a text"));
+      return true;
+    case 0x8c:
+      counted(Kind::text, reader_.number<std::uint8_t>("a text"));
+      return true;
+    case 0x8d:
+      counted(Kind::text, reader_.number<std::uint64_t>("a text"));
+      return true;
+    case 'B':
+      counted(Kind::bytes, reader_.number<std::uint32_t>("bytes"));
+      return true;
+    case 'C':
+      counted(Kind::bytes, reader_.number<std::uint8_t>("bytes"));
+      return true;
     case 0x8e:
-    case 0x96: counted(Kind::bytes, reader_.number<std::uint64_t>("bytes")); return true;
-    default: return false;
+    case 0x96:
+      counted(Kind::bytes, reader_.number<std::uint64_t>("bytes"));
+      return true;
+    default:
+      return false;
   }
 }
 
 /// Python's repr of a byte string, as protocol 0 writes it.
 Value PickleReader::unescaped_string(std::string_view line) {
-  if (line.size() < 2 || line.front() != line.back() || (line.front() != '\'' && line.front() != '"')) fail("a text without quotes");
+  if (line.size() < 2 || line.front() != line.back() || (line.front() != '\'' && line.front() != '"'))
+    fail("a text without quotes");
   line = line.substr(1, line.size() - 2);
   std::string out;
   for (std::size_t i = 0; i < line.size(); ++i) {
@@ -263,11 +321,21 @@ Value PickleReader::unescaped_unicode(std::string_view line) {
 
 bool PickleReader::step_container(unsigned char code) {
   switch (code) {
-    case ']': push(remember({Kind::list, Value::List{}})); return true;
-    case ')': push(empty_tuple_); return true;
-    case '}': push(remember({Kind::dict, Node::Mapping{}})); return true;
-    case 0x8f: push(remember({Kind::set, Value::List{}})); return true;
-    case 't': push(tuple(pop_to_mark())); return true;
+    case ']':
+      push(remember({Kind::list, Value::List{}}));
+      return true;
+    case ')':
+      push(empty_tuple_);
+      return true;
+    case '}':
+      push(remember({Kind::dict, Node::Mapping{}}));
+      return true;
+    case 0x8f:
+      push(remember({Kind::set, Value::List{}}));
+      return true;
+    case 't':
+      push(tuple(pop_to_mark()));
+      return true;
     case 0x85:
     case 0x86:
     case 0x87: {
@@ -310,7 +378,8 @@ bool PickleReader::step_container(unsigned char code) {
       set_items(top(), std::move(pairs));
       return true;
     }
-    default: return false;
+    default:
+      return false;
   }
 }
 
@@ -319,7 +388,7 @@ void PickleReader::append_items(Value& to, Value::List items) {
   Value::List* list = nullptr;
   if (to.kind() == Kind::list || to.kind() == Kind::set) list = &std::get<Value::List>(node_of(to).body);
   if (to.kind() == Kind::opaque) list = &std::get<std::unique_ptr<Value::Opaque>>(node_of(to).body)->items;
-  if (!list) fail("appends to a {}", to.kind_name());
+  if (!list) fail("appends to what is no list: {}", to.kind_name());
   list->insert(list->end(), std::make_move_iterator(items.begin()), std::make_move_iterator(items.end()));
 }
 
@@ -329,7 +398,7 @@ void PickleReader::set_items(Value& to, Value::List pairs) {
   Value::Dict* dict = nullptr;
   if (to.kind() == Kind::dict) dict = &std::get<Node::Mapping>(node_of(to).body).entries;
   if (to.kind() == Kind::opaque) dict = &std::get<std::unique_ptr<Value::Opaque>>(node_of(to).body)->entries;
-  if (!dict) fail("sets a key of a {}", to.kind_name());
+  if (!dict) fail("sets a key of what is no dict: {}", to.kind_name());
   for (std::size_t i = 0; i < pairs.size(); i += 2) dict->emplace_back(std::move(pairs[i]), std::move(pairs[i + 1]));
 }
 
@@ -342,14 +411,29 @@ std::uint64_t PickleReader::line_index(std::string_view what) {
 
 bool PickleReader::step_memo(unsigned char code) {
   switch (code) {
-    case 'p': put(line_index("a memo number")); return true;
-    case 'q': put(reader_.number<std::uint8_t>("a memo number")); return true;
-    case 'r': put(reader_.number<std::uint32_t>("a memo number")); return true;
-    case 0x94: put(memo_.size() + sparse_memo_.size()); return true;
-    case 'g': get(line_index("a memo number")); return true;
-    case 'h': get(reader_.number<std::uint8_t>("a memo number")); return true;
-    case 'j': get(reader_.number<std::uint32_t>("a memo number")); return true;
-    default: return false;
+    case 'p':
+      put(line_index("a memo number"));
+      return true;
+    case 'q':
+      put(reader_.number<std::uint8_t>("a memo number"));
+      return true;
+    case 'r':
+      put(reader_.number<std::uint32_t>("a memo number"));
+      return true;
+    case 0x94:
+      put(memo_.size() + sparse_memo_.size());
+      return true;
+    case 'g':
+      get(line_index("a memo number"));
+      return true;
+    case 'h':
+      get(reader_.number<std::uint8_t>("a memo number"));
+      return true;
+    case 'j':
+      get(reader_.number<std::uint32_t>("a memo number"));
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -395,7 +479,8 @@ bool PickleReader::step_object(unsigned char code) {
       Value named = pop(), arguments = pop();
       const Value callable = pop();
       Value object = call(callable, arguments);
-      if (object.kind() == Kind::opaque && named.is_dict() && !named.as_dict().empty()) set_items(object, {text(Kind::text, "keywords"), named});
+      if (object.kind() == Kind::opaque && named.is_dict() && !named.as_dict().empty())
+        set_items(object, {text(Kind::text, "keywords"), named});
       push(std::move(object));
       return true;
     }
@@ -418,14 +503,22 @@ bool PickleReader::step_object(unsigned char code) {
       build(top(), state);
       return true;
     }
-    case 'P': push(persistent(text(Kind::text, reader_.line("a persistent id")))); return true;
-    case 'Q': push(persistent(pop())); return true;
+    case 'P':
+      push(persistent(text(Kind::text, reader_.line("a persistent id"))));
+      return true;
+    case 'Q':
+      push(persistent(pop()));
+      return true;
     case 0x82:
     case 0x83:
-    case 0x84: fail("extension codes are not supported");
-    case 0x97: fail("a buffer outside of the pickle");
-    case 0x98: return true;
-    default: return false;
+    case 0x84:
+      fail("extension codes are not supported");
+    case 0x97:
+      fail("a buffer outside of the pickle");
+    case 0x98:
+      return true;
+    default:
+      return false;
   }
 }
 

@@ -25,13 +25,13 @@ struct StorageBytes {
 
 /// A torch storage as a pickle names it: its bytes come from elsewhere in the file.
 struct StorageRef {
-  std::string key;              ///< "0", or the old format's address
-  std::string class_name;       ///< "torch.FloatStorage"
-  std::optional<DType> dtype;   ///< none for number types we do not have, and for untyped bytes
-  bool is_untyped = false;      ///< counts bytes; the tensor says the number type
+  std::string key;             ///< "0", or the old format's address
+  std::string class_name;      ///< "torch.FloatStorage"
+  std::optional<DType> dtype;  ///< none for number types we do not have, and for untyped bytes
+  bool is_untyped = false;     ///< counts bytes; the tensor says the number type
   std::int64_t elements = 0;
-  std::string view_key;         ///< the old format: a part of another storage, else empty
-  std::int64_t view_offset = 0; ///< elements
+  std::string view_key;          ///< the old format: a part of another storage, else empty
+  std::int64_t view_offset = 0;  ///< elements
   std::int64_t view_elements = 0;
   std::optional<StorageBytes> own;  ///< known already, for a storage within the pickle
 };

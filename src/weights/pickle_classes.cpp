@@ -67,21 +67,27 @@ Value PickleReader::opaque_object(const std::string& class_name, const Value& ar
 }
 
 Value PickleReader::call(const Value& callable, const Value& arguments) {
-  if (callable.kind() != Kind::opaque) fail("calls a {}", callable.kind_name());
-  if (arguments.kind() != Kind::tuple) fail("calls {} with a {}, expected a tuple", class_of(callable), arguments.kind_name());
+  if (callable.kind() != Kind::opaque) fail("calls what is no class: {}", callable.kind_name());
+  if (arguments.kind() != Kind::tuple)
+    fail("calls {} with a {}, expected a tuple", class_of(callable), arguments.kind_name());
   const std::string& name = class_of(callable);
-  if (!callable.as_opaque().is_class) return opaque_object(fmt::format("(object of {})", name.substr(0, 100)), arguments);
+  if (!callable.as_opaque().is_class)
+    return opaque_object(fmt::format("(object of {})", name.substr(0, 100)), arguments);
   const Value::List& given = arguments.as_list();
   std::string_view rest = name;
   std::optional<Value> made;
-  if (strip_prefix(rest, "torch.")) made = call_torch(rest, given);
-  else if (strip_prefix(rest, "numpy.")) made = call_numpy(rest, given);
-  else made = call_builtin(rest, given);
+  if (strip_prefix(rest, "torch."))
+    made = call_torch(rest, given);
+  else if (strip_prefix(rest, "numpy."))
+    made = call_numpy(rest, given);
+  else
+    made = call_builtin(rest, given);
   return made ? *made : opaque_object(name, arguments);
 }
 
 std::optional<Value> PickleReader::call_builtin(std::string_view name, const Value::List& given) {
-  if (name == "collections.OrderedDict" || name == "collections.defaultdict" || name == "collections.Counter" || name == "builtins.dict") {
+  if (name == "collections.OrderedDict" || name == "collections.defaultdict" || name == "collections.Counter" ||
+      name == "builtins.dict") {
     Value made = remember({Kind::dict, Node::Mapping{{}, {}, name == "collections.OrderedDict"}});
     if (given.empty() || name == "collections.defaultdict") return made;
     if (given[0].is_dict()) {
@@ -141,7 +147,8 @@ std::optional<Value> PickleReader::call_builtin(std::string_view name, const Val
 // ---- torch -------------------------------------------------------------------------------------------------------
 
 std::vector<std::int64_t> PickleReader::extents(const Value& value) const {
-  if (!value.is_sequence() || value.as_list().size() > kMaxDimensions) fail("expected a tuple of at most {} extents", kMaxDimensions);
+  if (!value.is_sequence() || value.as_list().size() > kMaxDimensions)
+    fail("expected a tuple of at most {} extents", kMaxDimensions);
   std::vector<std::int64_t> out;
   for (const Value& extent : value.as_list()) {
     if (extent.kind() != Kind::integer) fail("an extent is a {}, expected an integer", extent.kind_name());
@@ -167,7 +174,8 @@ std::optional<Value> PickleReader::rebuild_tensor(const Value::List& given, std:
 }
 
 std::optional<Value> PickleReader::call_torch(std::string_view name, const Value::List& given) {
-  if (name == "_utils._rebuild_tensor" || name == "_utils._rebuild_tensor_v2") return rebuild_tensor(given, std::nullopt);
+  if (name == "_utils._rebuild_tensor" || name == "_utils._rebuild_tensor_v2")
+    return rebuild_tensor(given, std::nullopt);
   if (name == "_utils._rebuild_tensor_v3") {
     if (given.size() < 7) fail("a tensor of {} arguments", given.size());
     const std::string_view wanted = class_of(given[6]);
@@ -176,7 +184,8 @@ std::optional<Value> PickleReader::call_torch(std::string_view name, const Value
     }
     return std::nullopt;
   }
-  if ((name == "_utils._rebuild_parameter" || name == "_utils._rebuild_parameter_with_state") && !given.empty()) return given[0];
+  if ((name == "_utils._rebuild_parameter" || name == "_utils._rebuild_parameter_with_state") && !given.empty())
+    return given[0];
   if (name == "_tensor._rebuild_from_type_v2" && given.size() >= 3 && given[2].kind() == Kind::tuple &&
       class_of(given[0]) != "torch._tensor._rebuild_from_type_v2") {
     return call(given[0], given[2]);
@@ -190,7 +199,8 @@ std::optional<Value> PickleReader::call_torch(std::string_view name, const Value
     if (!raw) return std::nullopt;
     charge(kNestedCost * raw->size() + (1 << 10));
     auto kept = std::make_shared<const std::string>(*raw);
-    StorageRef storage = options_.nested({bytes_of(*kept), kept, fmt::format("{}: byte {}: nested torch file", source_.name, opcode_at_)});
+    StorageRef storage = options_.nested(
+        {bytes_of(*kept), kept, fmt::format("{}: byte {}: nested torch file", source_.name, opcode_at_)});
     const Value object = opaque_object(storage.class_name, empty_tuple_);
     storage_of_[&node_of(object)] = state_->storages.size();
     state_->storages.push_back(std::move(storage));
@@ -201,12 +211,16 @@ std::optional<Value> PickleReader::call_torch(std::string_view name, const Value
 
 Value PickleReader::persistent(const Value& id) {
   if (!options_.allows_storages) fail("refers to an object outside of the pickle");
-  if (id.kind() != Kind::tuple || id.as_list().empty() || !id.as_list()[0].is_text()) fail("a persistent id that is no storage");
+  if (id.kind() != Kind::tuple || id.as_list().empty() || !id.as_list()[0].is_text())
+    fail("a persistent id that is no storage");
   const Value::List& parts = id.as_list();
-  if (parts[0].as_text() == "module" && parts.size() >= 2) return parts[1];  // the old format keeps a class's source with it
-  if (parts[0].as_text() != "storage" || parts.size() < 5) fail("the persistent id '{}' is no storage", parts[0].as_text().substr(0, 40));
+  if (parts[0].as_text() == "module" && parts.size() >= 2)
+    return parts[1];  // the old format keeps a class's source with it
+  if (parts[0].as_text() != "storage" || parts.size() < 5)
+    fail("the persistent id '{}' is no storage", parts[0].as_text().substr(0, 40));
   const std::string_view class_name = class_of(parts[1]);
-  if (class_name.empty() || !parts[2].is_text() || parts[4].kind() != Kind::integer || parts[4].as_int() < 0) fail("a broken storage id");
+  if (class_name.empty() || !parts[2].is_text() || parts[4].kind() != Kind::integer || parts[4].as_int() < 0)
+    fail("a broken storage id");
   StorageRef storage;
   storage.key = parts[2].as_text();
   storage.class_name = class_name;
@@ -218,7 +232,8 @@ Value PickleReader::persistent(const Value& id) {
   }
   if (parts.size() > 5 && parts[5].is_sequence() && parts[5].as_list().size() == 3) {
     const Value::List& part = parts[5].as_list();
-    if (!part[0].is_text() || part[1].kind() != Kind::integer || part[2].kind() != Kind::integer) fail("a broken storage view");
+    if (!part[0].is_text() || part[1].kind() != Kind::integer || part[2].kind() != Kind::integer)
+      fail("a broken storage view");
     storage.view_key = part[0].as_text();
     storage.view_offset = part[1].as_int();
     storage.view_elements = part[2].as_int();
@@ -230,7 +245,8 @@ Value PickleReader::persistent(const Value& id) {
     charge(2 * identity.size() + sizeof storage + 128);
     state_->storages.push_back(std::move(storage));
   } else if (state_->storages[place->second].elements != storage.elements) {
-    fail("storage '{}' is given two sizes, {} and {}", storage.key, state_->storages[place->second].elements, storage.elements);
+    fail("storage '{}' is given two sizes, {} and {}", storage.key, state_->storages[place->second].elements,
+         storage.elements);
   }
   storage_of_[&node_of(object)] = place->second;
   return object;
@@ -246,7 +262,8 @@ const std::string* PickleReader::raw_of(const Value& value) const {
 std::optional<NumpyType> PickleReader::numpy_type(const Value& value) const {
   if (class_of(value) != "numpy.dtype" || value.as_opaque().is_class) return std::nullopt;
   const Value::Opaque& object = value.as_opaque();
-  if (!object.arguments || object.arguments->as_list().empty() || !object.arguments->as_list()[0].is_text()) return std::nullopt;
+  if (!object.arguments || object.arguments->as_list().empty() || !object.arguments->as_list()[0].is_text())
+    return std::nullopt;
   auto type = parse_numpy_type(object.arguments->as_list()[0].as_text());
   // The state is (version, byte order, subtype, names, fields, size, alignment, flags).
   if (!type || !object.state || !object.state->is_sequence()) return type;
@@ -262,7 +279,8 @@ std::optional<Value> PickleReader::call_numpy(std::string_view name, const Value
     if (!type) return std::nullopt;
     if (type->kind == 'O') return given[1];
     const std::string* raw = raw_of(given[1]);
-    if (!raw || raw->size() != type->bytes) fail("a NumPy number of {} bytes, expected {}", raw ? raw->size() : 0, type->bytes);
+    if (!raw || raw->size() != type->bytes)
+      fail("a NumPy number of {} bytes, expected {}", raw ? raw->size() : 0, type->bytes);
     if (type->kind == 'U' || type->kind == 'S') {
       Value::List texts = numpy_texts(*type, bytes_of(*raw));
       return texts.empty() ? text(Kind::text, "") : text(Kind::text, texts[0].as_text());
@@ -271,16 +289,20 @@ std::optional<Value> PickleReader::call_numpy(std::string_view name, const Value
     const Value made = make_array(*type, empty_tuple_, false, *raw);
     const Tensor& number = made.as_tensor();
     switch (*type->dtype) {
-      case DType::boolean: return Value(number.to_i64()[0] != 0);
+      case DType::boolean:
+        return Value(number.to_i64()[0] != 0);
       case DType::f64:
       case DType::f32:
-      case DType::f16: return Value(number.to_f64()[0]);
+      case DType::f16:
+        return Value(number.to_f64()[0]);
       case DType::c64:
-      case DType::c128: return made;
+      case DType::c128:
+        return made;
       case DType::u64:
         if (number.as<std::uint64_t>()[0] > INT64_MAX) return decimal(std::to_string(number.as<std::uint64_t>()[0]));
         return Value(number.to_i64()[0]);
-      default: return Value(number.to_i64()[0]);
+      default:
+        return Value(number.to_i64()[0]);
     }
   }
   if (name == "_core.numeric._frombuffer" && given.size() == 4 && given[3].is_text()) {
@@ -319,7 +341,8 @@ void PickleReader::build_array(Value& array, const Value::List& state) {
   if (state.size() != first + 4) fail("a NumPy array state of {} parts", state.size());
   const Value &shape = state[first], &order = state[first + 2], &data = state[first + 3];
   const auto type = numpy_type(state[first + 1]);
-  const bool is_fortran = order.kind() == Kind::boolean ? order.as_bool() : order.kind() == Kind::integer && order.as_int() != 0;
+  const bool is_fortran =
+      order.kind() == Kind::boolean ? order.as_bool() : order.kind() == Kind::integer && order.as_int() != 0;
   Node& node = node_of(array);
   if (type && type->kind == 'O' && data.kind() == Kind::list) {
     charge(data.as_list().size() * sizeof(Value));
@@ -347,11 +370,12 @@ void PickleReader::build(Value& object, const Value& state) {
   } else if (object.kind() == Kind::opaque) {
     const Value::Opaque& opaque = object.as_opaque();
     if (opaque.is_class) fail("sets the state of the class {}", opaque.class_name.substr(0, 100));
-    if (opaque.class_name == "numpy.ndarray" && state.kind() == Kind::tuple) return build_array(object, state.as_list());
+    if (opaque.class_name == "numpy.ndarray" && state.kind() == Kind::tuple)
+      return build_array(object, state.as_list());
     std::get<std::unique_ptr<Value::Opaque>>(node_of(object).body)->state = std::make_shared<Value>(state);
   } else if (object.kind() != Kind::tensor && object.kind() != Kind::set) {
     // Tensors and sets of subclasses may carry attributes, which we leave; numbers and texts cannot.
-    fail("sets the state of a {}", object.kind_name());
+    fail("sets the state of what has none: {}", object.kind_name());
   }
 }
 

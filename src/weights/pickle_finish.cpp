@@ -43,7 +43,8 @@ void refuse_repeated_keys(const Node& node, const std::string& name) {
   std::unordered_set<std::int64_t> numbers;
   for (const auto& [key, value] : mapping->entries) {
     if (key.is_text() && !texts.insert(key.as_text()).second) {
-      throw DataError(fmt::format("{}: pickle: the key '{}' is given twice in one dict", name, key.as_text().substr(0, 200)));
+      throw DataError(
+          fmt::format("{}: pickle: the key '{}' is given twice in one dict", name, key.as_text().substr(0, 200)));
     }
     if (key.kind() == Value::Kind::integer && !numbers.insert(key.as_int()).second) {
       throw DataError(fmt::format("{}: pickle: the key {} is given twice in one dict", name, key.as_int()));
@@ -99,7 +100,8 @@ class Walk {
     Frame frame{node, children_of(*node), 0, {}};
     frame.facts.unfolded = kPlaceWeight;
     if (const auto* text = std::get_if<std::string>(&node->body)) frame.facts.unfolded += text->size();
-    if (const auto* object = std::get_if<std::unique_ptr<Value::Opaque>>(&node->body)) frame.facts.unfolded += (*object)->class_name.size();
+    if (const auto* object = std::get_if<std::unique_ptr<Value::Opaque>>(&node->body))
+      frame.facts.unfolded += (*object)->class_name.size();
     stack_.push_back(std::move(frame));
   }
 
@@ -119,7 +121,8 @@ class Walk {
     mine.unfolded += child.unfolded;
     if (mine.height > Value::kMaxDepth) refuse_depth();
     if (mine.unfolded > limit_) {
-      throw DataError(fmt::format("{}: pickle: shared parts unfold to more than {} bytes, far more than the file holds", name_, limit_));
+      throw DataError(fmt::format("{}: pickle: shared parts unfold to more than {} bytes, far more than the file holds",
+                                  name_, limit_));
     }
   }
 
@@ -156,13 +159,15 @@ Pickled::State::~State() {
   for (const auto& node : arena) empty_node(*node);
 }
 
-void Pickled::resolve(const std::function<StorageBytes(const StorageRef&)>& find, ByteOrder order, std::uint64_t& copy_budget) {
+void Pickled::resolve(const std::function<StorageBytes(const StorageRef&)>& find, ByteOrder order,
+                      std::uint64_t& copy_budget) {
   std::vector<std::optional<StorageBytes>> found(state_->storages.size());
   for (auto& pending : state_->pending) {
     const StorageRef& storage = state_->storages[pending.storage];
     if (!found[pending.storage]) found[pending.storage] = storage.own ? *storage.own : find(storage);
     const std::string where = fmt::format("{}: tensor over storage '{}'", state_->name, storage.key);
-    pending.node->body = view_tensor(pending.view, found[pending.storage]->bytes, found[pending.storage]->owner, order, copy_budget, where);
+    pending.node->body = view_tensor(pending.view, found[pending.storage]->bytes, found[pending.storage]->owner, order,
+                                     copy_budget, where);
   }
   state_->pending.clear();
 }

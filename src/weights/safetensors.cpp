@@ -93,13 +93,15 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     }
     field_ = value;
     if (in_metadata_) return true;
-    if (value != "dtype" && value != "shape" && value != "data_offsets") fail("tensor '{}' has an unknown field '{}'", name_, value);
+    if (value != "dtype" && value != "shape" && value != "data_offsets")
+      fail("tensor '{}' has an unknown field '{}'", name_, value);
     if (!fields_.insert(value).second) fail("the field '{}' of tensor '{}' is given twice", value, name_);
     return true;
   }
 
   bool start_array(std::size_t) override {
-    if (depth_ != 2 || in_array_ || in_metadata_ || (field_ != "shape" && field_ != "data_offsets")) return refuse("a list");
+    if (depth_ != 2 || in_array_ || in_metadata_ || (field_ != "shape" && field_ != "data_offsets"))
+      return refuse("a list");
     in_array_ = true;
     if (field_ == "shape") entries.back().has_shape = true;
     return true;
@@ -140,12 +142,13 @@ DType dtype_of_header(const HeaderEntry& entry, const std::string& file) {
   for (const auto& known : kNames) {
     if (known.name == entry.dtype) return known.dtype;
   }
-  throw DataError(fmt::format("{}: tensor '{}' has the number type '{}', which is not supported", file, entry.name, entry.dtype));
+  throw DataError(
+      fmt::format("{}: tensor '{}' has the number type '{}', which is not supported", file, entry.name, entry.dtype));
 }
 
 /// Checks one entry against the data and makes its tensor.
-Tensor tensor_of(const HeaderEntry& entry, Bytes data, const std::shared_ptr<const void>& owner, const std::string& file,
-                 std::uint64_t& copy_budget) {
+Tensor tensor_of(const HeaderEntry& entry, Bytes data, const std::shared_ptr<const void>& owner,
+                 const std::string& file, std::uint64_t& copy_budget) {
   const std::string where = fmt::format("{}: tensor '{}'", file, entry.name);
   if (entry.dtype.empty() || !entry.has_shape || entry.offsets.size() != 2) {
     throw DataError(fmt::format("{}: expected dtype, shape and two data_offsets", where));
@@ -153,18 +156,19 @@ Tensor tensor_of(const HeaderEntry& entry, Bytes data, const std::shared_ptr<con
   const DType dtype = dtype_of_header(entry, file);
   const std::int64_t begin = entry.offsets[0], end = entry.offsets[1];
   if (begin > end || end > static_cast<std::int64_t>(data.size())) {
-    throw DataError(fmt::format("{}: its bytes {} to {} lie outside of the file's {} data bytes: the file was cut off or changed", where,
-                                begin, end, data.size()),
-                    "download or copy the file again");
+    throw DataError(
+        fmt::format("{}: its bytes {} to {} lie outside of the file's {} data bytes: the file was cut off or changed",
+                    where, begin, end, data.size()),
+        "download or copy the file again");
   }
   const std::int64_t wanted = checked_numel(entry.shape, dtype, where) * static_cast<std::int64_t>(size_of(dtype));
   if (end - begin != wanted) {
-    throw DataError(fmt::format("{}: {} {} takes {} bytes, its offsets give {}", where, entry.dtype, shape_text(entry.shape), wanted,
-                                end - begin));
+    throw DataError(fmt::format("{}: {} {} takes {} bytes, its offsets give {}", where, entry.dtype,
+                                shape_text(entry.shape), wanted, end - begin));
   }
   const StridedView view{dtype, entry.shape, row_major_strides(entry.shape), 0};
-  return view_tensor(view, data.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(wanted)), owner, ByteOrder::little,
-                     copy_budget, where);
+  return view_tensor(view, data.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(wanted)), owner,
+                     ByteOrder::little, copy_budget, where);
 }
 
 /// The format allows neither gaps nor overlaps nor bytes after the last tensor.
@@ -175,13 +179,14 @@ void check_coverage(const std::vector<HeaderEntry>& entries, std::size_t data_by
   std::int64_t at = 0;
   for (const auto* entry : order) {
     if (entry->offsets[0] != at) {
-      throw DataError(fmt::format("{}: tensor '{}' begins at data byte {}, expected {}: tensors {}", file, entry->name, entry->offsets[0],
-                                  at, entry->offsets[0] < at ? "overlap" : "leave a gap"));
+      throw DataError(fmt::format("{}: tensor '{}' begins at data byte {}, expected {}: tensors {}", file, entry->name,
+                                  entry->offsets[0], at, entry->offsets[0] < at ? "overlap" : "leave a gap"));
     }
     at = entry->offsets[1];
   }
   if (at != static_cast<std::int64_t>(data_bytes)) {
-    throw DataError(fmt::format("{}: {} bytes follow the last tensor", file, static_cast<std::int64_t>(data_bytes) - at));
+    throw DataError(
+        fmt::format("{}: {} bytes follow the last tensor", file, static_cast<std::int64_t>(data_bytes) - at));
   }
 }
 
@@ -199,9 +204,11 @@ TensorMap read_index(const fs::path& path, Metadata* metadata) {
     }
     const fs::path shard_path = path.parent_path() / shard.get<std::string>();
     auto found = shards.find(shard_path.string());
-    if (found == shards.end()) found = shards.emplace(shard_path.string(), read_safetensors(shard_path, metadata)).first;
+    if (found == shards.end())
+      found = shards.emplace(shard_path.string(), read_safetensors(shard_path, metadata)).first;
     const Tensor* tensor = found->second.find(name);
-    if (!tensor) throw DataError(fmt::format("{}: weight_map.{}: {} has no such tensor", file, name, shard_path.string()));
+    if (!tensor)
+      throw DataError(fmt::format("{}: weight_map.{}: {} has no such tensor", file, name, shard_path.string()));
     out.insert(name, *tensor);
   }
   return out;
@@ -209,8 +216,8 @@ TensorMap read_index(const fs::path& path, Metadata* metadata) {
 
 }  // namespace
 
-TensorMap parse_safetensors(std::span<const std::byte> bytes, std::shared_ptr<const void> owner, const std::string& name,
-                            Metadata* metadata) {
+TensorMap parse_safetensors(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
+                            const std::string& name, Metadata* metadata) {
   ByteReader reader(bytes, name);
   const auto header_bytes = reader.number<std::uint64_t>("the header length");
   if (header_bytes > kMaxHeaderBytes || header_bytes > reader.left()) {
@@ -237,7 +244,8 @@ TensorMap read_safetensors(const fs::path& path, Metadata* metadata) {
 void write_safetensors(const fs::path& path, const TensorMap& tensors, const Metadata& metadata) {
   std::vector<const TensorMap::Entry*> order;
   for (const auto& entry : tensors) order.push_back(&entry);
-  std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) { return size_of(a->second.dtype) > size_of(b->second.dtype); });
+  std::stable_sort(order.begin(), order.end(),
+                   [](const auto* a, const auto* b) { return size_of(a->second.dtype) > size_of(b->second.dtype); });
   std::map<const TensorMap::Entry*, std::int64_t> begin;
   std::int64_t at = 0;
   for (const auto* entry : order) {
@@ -254,7 +262,8 @@ void write_safetensors(const fs::path& path, const TensorMap& tensors, const Met
     const auto& [name, tensor] = entry;
     if (name == "__metadata__") throw UsageError("a tensor cannot be called __metadata__ in a safetensors file");
     if (header.size() > 1) header += ',';
-    const auto known = std::find_if(kNames.begin(), kNames.end(), [&](const auto& n) { return n.dtype == tensor.dtype; });
+    const auto known =
+        std::find_if(kNames.begin(), kNames.end(), [&](const auto& n) { return n.dtype == tensor.dtype; });
     header += fmt::format("{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}", quoted(name), known->name,
                           fmt::join(tensor.shape, ","), begin[&entry], begin[&entry] + tensor.bytes());
   }

@@ -22,11 +22,13 @@ std::int64_t view_end(const StridedView& view, const std::string& where) {
   for (std::size_t d = 0; d < view.shape.size(); ++d) {
     std::int64_t reach = 0;
     if (view.strides[d] < 0) throw DataError(fmt::format("{}: negative stride {}", where, view.strides[d]));
-    if (__builtin_mul_overflow(view.shape[d] - 1, view.strides[d], &reach) || __builtin_add_overflow(last, reach, &last)) {
+    if (__builtin_mul_overflow(view.shape[d] - 1, view.strides[d], &reach) ||
+        __builtin_add_overflow(last, reach, &last)) {
       throw DataError(fmt::format("{}: the strides {} overflow", where, shape_text(view.strides)));
     }
   }
-  if (__builtin_add_overflow(last, 1, &last)) throw DataError(fmt::format("{}: the offset {} overflows", where, view.offset));
+  if (__builtin_add_overflow(last, 1, &last))
+    throw DataError(fmt::format("{}: the offset {} overflows", where, view.offset));
   return last;
 }
 
@@ -57,7 +59,8 @@ std::vector<std::int64_t> row_major_strides(const std::vector<std::int64_t>& sha
   std::vector<std::int64_t> strides(shape.size(), 1);
   for (std::size_t d = shape.size(); d-- > 1;) {
     // Saturates: a shape that overflows is refused by checked_numel().
-    if (__builtin_mul_overflow(strides[d], std::max<std::int64_t>(shape[d], 1), &strides[d - 1])) strides[d - 1] = INT64_MAX;
+    if (__builtin_mul_overflow(strides[d], std::max<std::int64_t>(shape[d], 1), &strides[d - 1]))
+      strides[d - 1] = INT64_MAX;
   }
   return strides;
 }

@@ -38,21 +38,34 @@ template <class Use>
 void with_real_elements(const Tensor& tensor, Use use) {
   const void* at = tensor.data;
   switch (tensor.dtype) {
-    case DType::f64: return use(static_cast<const double*>(at));
-    case DType::f32: return use(static_cast<const float*>(at));
-    case DType::f16: return use(static_cast<const F16*>(at));
-    case DType::bf16: return use(static_cast<const BF16*>(at));
-    case DType::i64: return use(static_cast<const std::int64_t*>(at));
-    case DType::i32: return use(static_cast<const std::int32_t*>(at));
-    case DType::i16: return use(static_cast<const std::int16_t*>(at));
-    case DType::i8: return use(static_cast<const std::int8_t*>(at));
+    case DType::f64:
+      return use(static_cast<const double*>(at));
+    case DType::f32:
+      return use(static_cast<const float*>(at));
+    case DType::f16:
+      return use(static_cast<const F16*>(at));
+    case DType::bf16:
+      return use(static_cast<const BF16*>(at));
+    case DType::i64:
+      return use(static_cast<const std::int64_t*>(at));
+    case DType::i32:
+      return use(static_cast<const std::int32_t*>(at));
+    case DType::i16:
+      return use(static_cast<const std::int16_t*>(at));
+    case DType::i8:
+      return use(static_cast<const std::int8_t*>(at));
     case DType::u8:
-    case DType::boolean: return use(static_cast<const std::uint8_t*>(at));
-    case DType::u16: return use(static_cast<const std::uint16_t*>(at));
-    case DType::u32: return use(static_cast<const std::uint32_t*>(at));
-    case DType::u64: return use(static_cast<const std::uint64_t*>(at));
+    case DType::boolean:
+      return use(static_cast<const std::uint8_t*>(at));
+    case DType::u16:
+      return use(static_cast<const std::uint16_t*>(at));
+    case DType::u32:
+      return use(static_cast<const std::uint32_t*>(at));
+    case DType::u64:
+      return use(static_cast<const std::uint64_t*>(at));
     case DType::c64:
-    case DType::c128: break;
+    case DType::c128:
+      break;
   }
   throw DataError(fmt::format("a {} tensor cannot be read as real numbers", tensor.describe()));
 }
@@ -132,7 +145,8 @@ void Tensor::check_numel(std::span<const std::int64_t> shape, std::size_t elemen
     }
   }
   if (static_cast<std::size_t>(product) != elements) {
-    throw UsageError(fmt::format("the shape {} holds {} elements, {} were given", shape_text(shape), product, elements));
+    throw UsageError(
+        fmt::format("the shape {} holds {} elements, {} were given", shape_text(shape), product, elements));
   }
 }
 
@@ -186,7 +200,8 @@ std::vector<std::int64_t> Tensor::to_i64() const {
       } else {
         const double value = convert<double>(from[i]);
         if (value != std::floor(value) || std::abs(value) > 0x1p53) {
-          throw DataError(fmt::format("element {} of a {} tensor is {}, expected a whole number", i, describe(), value));
+          throw DataError(
+              fmt::format("element {} of a {} tensor is {}, expected a whole number", i, describe(), value));
         }
         out[i] = static_cast<std::int64_t>(value);
       }
@@ -208,7 +223,8 @@ Tensor Tensor::reshaped(std::vector<std::int64_t> new_shape) const {
 std::string Tensor::describe() const { return fmt::format("{} {}", weights::name_of(dtype), shape_text(shape)); }
 
 bool same(const Tensor& a, const Tensor& b) {
-  return a.dtype == b.dtype && a.shape == b.shape && (a.bytes() == 0 || std::memcmp(a.data, b.data, a.raw().size()) == 0);
+  return a.dtype == b.dtype && a.shape == b.shape &&
+         (a.bytes() == 0 || std::memcmp(a.data, b.data, a.raw().size()) == 0);
 }
 
 void TensorMap::insert(std::string name, Tensor tensor) {

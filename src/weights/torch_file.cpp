@@ -17,12 +17,15 @@ constexpr std::int64_t kLegacyProtocol = 1001;
 std::uint64_t copy_budget_of(Bytes bytes) { return kCopyFloor + kCopyFactor * bytes.size(); }
 
 /// Bytes of one element of a storage: what its type says, 1 for untyped and unknown ones.
-std::uint64_t element_bytes(const StorageRef& storage) { return storage.dtype && !storage.is_untyped ? size_of(*storage.dtype) : 1; }
+std::uint64_t element_bytes(const StorageRef& storage) {
+  return storage.dtype && !storage.is_untyped ? size_of(*storage.dtype) : 1;
+}
 
 std::uint64_t storage_bytes(const StorageRef& storage, const std::string& name) {
   std::uint64_t bytes = 0;
   if (__builtin_mul_overflow(static_cast<std::uint64_t>(storage.elements), element_bytes(storage), &bytes)) {
-    throw DataError(fmt::format("{}: storage '{}' of {} elements is larger than any memory", name, storage.key, storage.elements));
+    throw DataError(
+        fmt::format("{}: storage '{}' of {} elements is larger than any memory", name, storage.key, storage.elements));
   }
   return bytes;
 }
@@ -37,7 +40,8 @@ std::string archive_prefix(const ZipReader& zip, const std::string& name) {
     const std::string prefix = entry.name.substr(0, entry.name.size() - kPickle.size());
     if (prefix.empty() || prefix.find('/') == prefix.size() - 1) return prefix;
   }
-  throw DataError(fmt::format("{}: a zip archive of {} entries without data.pkl: no PyTorch checkpoint", name, zip.entries().size()));
+  throw DataError(fmt::format("{}: a zip archive of {} entries without data.pkl: no PyTorch checkpoint", name,
+                              zip.entries().size()));
 }
 
 ByteOrder byte_order(ZipReader& zip, const std::string& prefix, const std::string& name) {
@@ -60,11 +64,12 @@ Value read_zip(const Source& source, const TorchReadOptions& options) {
   Pickled pickled = read_pickle(pickle, 0, pickle_options);
   const auto find = [&](const StorageRef& storage) -> StorageBytes {
     const ZipEntry* entry = zip.find(prefix + "data/" + storage.key);
-    if (!entry) throw DataError(fmt::format("{}: the record data/{} is missing", source.name, storage.key.substr(0, 100)));
+    if (!entry)
+      throw DataError(fmt::format("{}: the record data/{} is missing", source.name, storage.key.substr(0, 100)));
     const std::uint64_t wanted = storage_bytes(storage, source.name);
     if (entry->unpacked_bytes != wanted) {
-      throw DataError(fmt::format("{}: the record data/{} has {} bytes, expected {} ({} of {})", source.name, storage.key,
-                                  entry->unpacked_bytes, wanted, storage.class_name, storage.elements));
+      throw DataError(fmt::format("{}: the record data/{} has {} bytes, expected {} ({} of {})", source.name,
+                                  storage.key, entry->unpacked_bytes, wanted, storage.class_name, storage.elements));
     }
     Source record = zip.read(*entry);
     return {record.bytes, std::move(record.owner)};
@@ -96,7 +101,8 @@ class LegacyReader {
   /// For a file whose object is one storage.
   StorageRef read_storage(std::size_t after_magic) {
     Pickled object = read_pickles(after_magic);
-    if (object.storages().size() != 1) broken(source_.name, after_magic, "{} storages, expected one", object.storages().size());
+    if (object.storages().size() != 1)
+      broken(source_.name, after_magic, "{} storages, expected one", object.storages().size());
     StorageRef storage = object.storages()[0];
     storage.own = bytes_of_storage(storage);
     return storage;
@@ -131,17 +137,21 @@ class LegacyReader {
     for (const Value& key : keys) {
       if (!key.is_text()) broken(source_.name, reader.position(), "a storage key is a {}", key.kind_name());
       const auto ref = refs_.find(key.as_text());
-      if (ref == refs_.end()) broken(source_.name, reader.position(), "nothing uses the storage '{}'", key.as_text().substr(0, 100));
+      if (ref == refs_.end())
+        broken(source_.name, reader.position(), "nothing uses the storage '{}'", key.as_text().substr(0, 100));
       const StorageRef& storage = *ref->second;
       const auto elements = reader.number<std::int64_t>("a storage's size");
       if (elements != storage.elements) {
-        broken(source_.name, reader.position() - 8, "storage '{}' has {} elements, its pickle says {}", storage.key, elements, storage.elements);
+        broken(source_.name, reader.position() - 8, "storage '{}' has {} elements, its pickle says {}", storage.key,
+               elements, storage.elements);
       }
       if (!storage.dtype && !storage.is_untyped) {
-        broken(source_.name, reader.position(), "storage '{}' is of the unknown type {}", storage.key, storage.class_name);
+        broken(source_.name, reader.position(), "storage '{}' is of the unknown type {}", storage.key,
+               storage.class_name);
       }
       const Bytes bytes = reader.take(storage_bytes(storage, source_.name), fmt::format("storage '{}'", storage.key));
-      if (!data_.emplace(storage.key, bytes).second) broken(source_.name, reader.position(), "storage '{}' comes twice", storage.key);
+      if (!data_.emplace(storage.key, bytes).second)
+        broken(source_.name, reader.position(), "storage '{}' comes twice", storage.key);
     }
     if (!reader.at_end()) broken(source_.name, reader.position(), "{} bytes follow the last storage", reader.left());
   }
@@ -153,9 +163,10 @@ class LegacyReader {
     }
     if (storage.view_key.empty()) return {found->second, source_.owner};
     const auto held = static_cast<std::int64_t>(found->second.size() / element_bytes(storage));
-    if (storage.view_offset < 0 || storage.view_elements < 0 || storage.view_offset > held || storage.view_elements > held - storage.view_offset) {
-      throw DataError(fmt::format("{}: a view of storage '{}' ({} elements at {}) leaves its {} elements", source_.name, storage.key,
-                                  storage.view_elements, storage.view_offset, held));
+    if (storage.view_offset < 0 || storage.view_elements < 0 || storage.view_offset > held ||
+        storage.view_elements > held - storage.view_offset) {
+      throw DataError(fmt::format("{}: a view of storage '{}' ({} elements at {}) leaves its {} elements", source_.name,
+                                  storage.key, storage.view_elements, storage.view_offset, held));
     }
     return {found->second.subspan(static_cast<std::size_t>(storage.view_offset) * element_bytes(storage),
                                   static_cast<std::size_t>(storage.view_elements) * element_bytes(storage)),
@@ -186,7 +197,8 @@ Value read_stream(const Source& source) {
   first.resolve(nowhere, ByteOrder::little, copy_budget);
   Value value = first.take();
   if (is_legacy_magic(value)) return LegacyReader(source).read(consumed);
-  if (consumed != source.bytes.size()) broken(source.name, consumed, "{} bytes follow the pickle", source.bytes.size() - consumed);
+  if (consumed != source.bytes.size())
+    broken(source.name, consumed, "{} bytes follow the pickle", source.bytes.size() - consumed);
   return value;
 }
 
@@ -200,8 +212,9 @@ Value parse_torch(std::span<const std::byte> bytes, std::shared_ptr<const void> 
   if (bytes.empty()) throw DataError(fmt::format("{}: the file is empty", name));
   if (ZipReader::looks_like(bytes)) return read_zip(source, options);
   if (is_tar(bytes)) {
-    throw DataError(fmt::format("{}: a tar archive, the format of torch before 0.1.10 or a packed folder: not supported", name),
-                    "load and save it once with a torch of 0.4 to 1.5, or unpack it");
+    throw DataError(
+        fmt::format("{}: a tar archive, the format of torch before 0.1.10 or a packed folder: not supported", name),
+        "load and save it once with a torch of 0.4 to 1.5, or unpack it");
   }
   return read_stream(source);
 }

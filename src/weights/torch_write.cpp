@@ -20,17 +20,25 @@ struct TorchStorage {
   std::string_view class_name;
   std::string_view torch_name;
 };
-constexpr TorchStorage kStorages[] = {
-    {DType::f64, "DoubleStorage", "float64"}, {DType::f32, "FloatStorage", "float32"},
-    {DType::f16, "HalfStorage", "float16"},   {DType::bf16, "BFloat16Storage", "bfloat16"},
-    {DType::i64, "LongStorage", "int64"},     {DType::i32, "IntStorage", "int32"},
-    {DType::i16, "ShortStorage", "int16"},    {DType::i8, "CharStorage", "int8"},
-    {DType::u8, "ByteStorage", "uint8"},      {DType::boolean, "BoolStorage", "bool"},
-    {DType::c64, "ComplexFloatStorage", "complex64"}, {DType::c128, "ComplexDoubleStorage", "complex128"},
-    {DType::u16, "", "uint16"},               {DType::u32, "", "uint32"},
-    {DType::u64, "", "uint64"}};
+constexpr TorchStorage kStorages[] = {{DType::f64, "DoubleStorage", "float64"},
+                                      {DType::f32, "FloatStorage", "float32"},
+                                      {DType::f16, "HalfStorage", "float16"},
+                                      {DType::bf16, "BFloat16Storage", "bfloat16"},
+                                      {DType::i64, "LongStorage", "int64"},
+                                      {DType::i32, "IntStorage", "int32"},
+                                      {DType::i16, "ShortStorage", "int16"},
+                                      {DType::i8, "CharStorage", "int8"},
+                                      {DType::u8, "ByteStorage", "uint8"},
+                                      {DType::boolean, "BoolStorage", "bool"},
+                                      {DType::c64, "ComplexFloatStorage", "complex64"},
+                                      {DType::c128, "ComplexDoubleStorage", "complex128"},
+                                      {DType::u16, "", "uint16"},
+                                      {DType::u32, "", "uint32"},
+                                      {DType::u64, "", "uint64"}};
 
-const TorchStorage& storage_type(DType dtype) { return *std::find_if(std::begin(kStorages), std::end(kStorages), [&](const auto& s) { return s.dtype == dtype; }); }
+const TorchStorage& storage_type(DType dtype) {
+  return *std::find_if(std::begin(kStorages), std::end(kStorages), [&](const auto& s) { return s.dtype == dtype; });
+}
 
 /// Tensors whose bytes overlap (or touch the same storage) become views of one storage.
 class StoragePlan {
@@ -49,12 +57,16 @@ class StoragePlan {
 
   /// Joins overlapping ranges of one number type.
   void settle() {
-    std::sort(seen_.begin(), seen_.end(), [](const auto& a, const auto& b) { return std::tie(a.dtype, a.begin) < std::tie(b.dtype, b.begin); });
+    std::sort(seen_.begin(), seen_.end(),
+              [](const auto& a, const auto& b) { return std::tie(a.dtype, a.begin) < std::tie(b.dtype, b.begin); });
     for (const Storage& range : seen_) {
-      const bool joins = !storages_.empty() && storages_.back().dtype == range.dtype && range.begin < storages_.back().end &&
+      const bool joins = !storages_.empty() && storages_.back().dtype == range.dtype &&
+                         range.begin < storages_.back().end &&
                          static_cast<std::size_t>(range.begin - storages_.back().begin) % size_of(range.dtype) == 0;
-      if (joins) storages_.back().end = std::max(storages_.back().end, range.end);
-      else storages_.push_back(range);
+      if (joins)
+        storages_.back().end = std::max(storages_.back().end, range.end);
+      else
+        storages_.push_back(range);
     }
     seen_.clear();
   }
@@ -66,9 +78,9 @@ class StoragePlan {
       order_.push_back({});
       return empty_.back();
     }
-    const auto after = std::upper_bound(storages_.begin(), storages_.end(), std::pair(tensor.dtype, tensor.data), [](const auto& key, const Storage& s) {
-      return std::tie(key.first, key.second) < std::tie(s.dtype, s.begin);
-    });
+    const auto after = std::upper_bound(
+        storages_.begin(), storages_.end(), std::pair(tensor.dtype, tensor.data),
+        [](const auto& key, const Storage& s) { return std::tie(key.first, key.second) < std::tie(s.dtype, s.begin); });
     Storage& storage = *std::prev(after);
     if (!storage.is_numbered) {
       storage.is_numbered = true;
@@ -191,12 +203,20 @@ class Pickler {
 
 void Pickler::value(const Value& given, const std::string& path) {
   switch (given.kind()) {
-    case Value::Kind::none: out_ += 'N'; return;
-    case Value::Kind::boolean: out_ += given.as_bool() ? '\x88' : '\x89'; return;
-    case Value::Kind::integer: return integer(given.as_int());
-    case Value::Kind::real: return real(given.as_real());
-    case Value::Kind::text: return text(given.as_text());
-    default: break;
+    case Value::Kind::none:
+      out_ += 'N';
+      return;
+    case Value::Kind::boolean:
+      out_ += given.as_bool() ? '\x88' : '\x89';
+      return;
+    case Value::Kind::integer:
+      return integer(given.as_int());
+    case Value::Kind::real:
+      return real(given.as_real());
+    case Value::Kind::text:
+      return text(given.as_text());
+    default:
+      break;
   }
   // Objects that the tree holds twice stay one object.
   if (const auto known = objects_.find(given.identity()); known != objects_.end()) return recall(known->second);
@@ -214,15 +234,22 @@ void Pickler::value(const Value& given, const std::string& path) {
       real(given.as_complex().second);
       out_ += "\x86R";
       break;
-    case Value::Kind::bytes: bytes(given.as_bytes()); break;
+    case Value::Kind::bytes:
+      bytes(given.as_bytes());
+      break;
     case Value::Kind::list:
     case Value::Kind::tuple:
-    case Value::Kind::set: return sequence(given, path);
-    case Value::Kind::dict: return dict(given, path);
-    case Value::Kind::tensor: tensor(given.as_tensor()); break;
+    case Value::Kind::set:
+      return sequence(given, path);
+    case Value::Kind::dict:
+      return dict(given, path);
+    case Value::Kind::tensor:
+      tensor(given.as_tensor());
+      break;
     default:
-      throw UsageError(fmt::format("'{}' is an object of the class {}, which cannot be written", path, given.as_opaque().class_name),
-                       "turn it into plain data first (convert does)");
+      throw UsageError(
+          fmt::format("'{}' is an object of the class {}, which cannot be written", path, given.as_opaque().class_name),
+          "turn it into plain data first (convert does)");
   }
   objects_[given.identity()] = memoize();
 }
@@ -311,7 +338,8 @@ void Pickler::tensor(const Tensor& given) {
   integer(given.bytes() == 0 ? 0 : (given.data - storage.begin) / size);
   extents(given.shape);
   std::vector<std::int64_t> strides(given.shape.size(), 1);
-  for (std::size_t d = strides.size(); d-- > 1;) strides[d - 1] = strides[d] * std::max<std::int64_t>(given.shape[d], 1);
+  for (std::size_t d = strides.size(); d-- > 1;)
+    strides[d - 1] = strides[d] * std::max<std::int64_t>(given.shape[d], 1);
   extents(strides);
   out_ += '\x89';  // requires_grad
   class_name("collections", "OrderedDict");

@@ -28,13 +28,14 @@ std::uint32_t crc_of(Bytes bytes, std::uint32_t before = 0) {
 }
 
 /// The zip64 extra field replaces, in this order, whichever 32-bit fields hold 0xffffffff.
-void read_zip64_extra(Bytes extra, ZipEntry& entry, bool want_unpacked, bool want_stored, bool want_offset, const std::string& name,
-                      std::uint64_t at) {
+void read_zip64_extra(Bytes extra, ZipEntry& entry, bool want_unpacked, bool want_stored, bool want_offset,
+                      const std::string& name, std::uint64_t at) {
   ByteReader fields(extra, name);
   while (fields.left() >= 4) {
     const auto id = fields.number<std::uint16_t>("an extra field");
     const auto size = fields.number<std::uint16_t>("an extra field");
-    if (size > fields.left()) broken(name, at, "an extra field of {} bytes in {} bytes of extra fields", size, extra.size());
+    if (size > fields.left())
+      broken(name, at, "an extra field of {} bytes in {} bytes of extra fields", size, extra.size());
     const Bytes body = fields.take(size, "an extra field");
     if (id != 1) continue;
     ByteReader numbers(body, name);
@@ -54,12 +55,14 @@ bool ZipReader::looks_like(Bytes bytes) {
   return magic == kLocalMagic || magic == kEndMagic;
 }
 
-ZipReader::ZipReader(Source source) : source_(std::move(source)), inflate_budget_(source_.bytes.size() * 64 + (256u << 20)) {
+ZipReader::ZipReader(Source source)
+    : source_(std::move(source)), inflate_budget_(source_.bytes.size() * 64 + (256u << 20)) {
   const Directory directory = find_directory();
   directory_at_ = directory.at;
   // An entry takes at least kEntryBytes, so a false count cannot make us allocate.
   if (directory.count > directory.bytes / kEntryBytes) {
-    broken(source_.name, directory.at, "a directory of {} bytes cannot hold {} entries", directory.bytes, directory.count);
+    broken(source_.name, directory.at, "a directory of {} bytes cannot hold {} entries", directory.bytes,
+           directory.count);
   }
   entries_.reserve(static_cast<std::size_t>(directory.count));
   ByteReader reader(source_.bytes.first(static_cast<std::size_t>(directory.at + directory.bytes)), source_.name,
@@ -76,9 +79,11 @@ ZipReader::Directory ZipReader::find_directory() const {
     for (std::size_t at = bytes.size() - kEndBytes + 1; at-- > lowest;) {
       if (little<std::uint32_t>(bytes, at) != kEndMagic) continue;
       if (at + kEndBytes + little<std::uint16_t>(bytes, at + 20) != bytes.size()) continue;
-      Directory found{little<std::uint32_t>(bytes, at + 16), little<std::uint32_t>(bytes, at + 12), little<std::uint16_t>(bytes, at + 10)};
+      Directory found{little<std::uint32_t>(bytes, at + 16), little<std::uint32_t>(bytes, at + 12),
+                      little<std::uint16_t>(bytes, at + 10)};
       const bool is_large = found.at == kAbsent32 || found.bytes == kAbsent32 || found.count == 0xffff;
-      const bool has_locator = at >= kLocator64Bytes && little<std::uint32_t>(bytes, at - kLocator64Bytes) == kLocator64Magic;
+      const bool has_locator =
+          at >= kLocator64Bytes && little<std::uint32_t>(bytes, at - kLocator64Bytes) == kLocator64Magic;
       if (is_large && has_locator) found = zip64_directory(at);
       if (found.at > at || found.bytes > at - found.at) {
         broken(source_.name, at, "the zip directory ({} bytes at {}) lies outside of the file", found.bytes, found.at);
@@ -86,16 +91,20 @@ ZipReader::Directory ZipReader::find_directory() const {
       return found;
     }
   }
-  throw DataError(fmt::format("{}: the zip archive has no directory at its end ({} bytes): it was cut off", source_.name, bytes.size()),
+  throw DataError(fmt::format("{}: the zip archive has no directory at its end ({} bytes): it was cut off",
+                              source_.name, bytes.size()),
                   "download or copy the file again");
 }
 
 ZipReader::Directory ZipReader::zip64_directory(std::uint64_t end_record_at) const {
   const auto at = little<std::uint64_t>(source_.bytes, static_cast<std::size_t>(end_record_at) - kLocator64Bytes + 8);
-  if (at > end_record_at || end_record_at - at < kEnd64Bytes || little<std::uint32_t>(source_.bytes, static_cast<std::size_t>(at)) != kEnd64Magic) {
+  if (at > end_record_at || end_record_at - at < kEnd64Bytes ||
+      little<std::uint32_t>(source_.bytes, static_cast<std::size_t>(at)) != kEnd64Magic) {
     broken(source_.name, end_record_at, "the zip64 end record is not at {}", at);
   }
-  const auto field = [&](std::size_t offset) { return little<std::uint64_t>(source_.bytes, static_cast<std::size_t>(at) + offset); };
+  const auto field = [&](std::size_t offset) {
+    return little<std::uint64_t>(source_.bytes, static_cast<std::size_t>(at) + offset);
+  };
   return {field(48), field(40), field(32)};
 }
 
@@ -113,16 +122,19 @@ void ZipReader::read_entry(ByteReader& reader) {
   entry.name = text_of(reader.take(little<std::uint16_t>(head, 28), "an entry's name"));
   const Bytes extra = reader.take(little<std::uint16_t>(head, 30), "an entry's extra fields");
   reader.take(little<std::uint16_t>(head, 32), "an entry's comment");
-  read_zip64_extra(extra, entry, entry.unpacked_bytes == kAbsent32, entry.stored_bytes == kAbsent32, entry.header_at == kAbsent32,
-                   source_.name, at);
+  read_zip64_extra(extra, entry, entry.unpacked_bytes == kAbsent32, entry.stored_bytes == kAbsent32,
+                   entry.header_at == kAbsent32, source_.name, at);
   if (flags & 1) broken(source_.name, at, "entry '{}' is encrypted", entry.name);
-  if (method != 0 && method != 8) broken(source_.name, at, "entry '{}' uses compression method {}, expected stored or deflated", entry.name, method);
+  if (method != 0 && method != 8)
+    broken(source_.name, at, "entry '{}' uses compression method {}, expected stored or deflated", entry.name, method);
   entry.is_deflated = method == 8;
   if (!entry.is_deflated && entry.stored_bytes != entry.unpacked_bytes) {
-    broken(source_.name, at, "stored entry '{}' has two sizes, {} and {}", entry.name, entry.stored_bytes, entry.unpacked_bytes);
+    broken(source_.name, at, "stored entry '{}' has two sizes, {} and {}", entry.name, entry.stored_bytes,
+           entry.unpacked_bytes);
   }
   place_entry(entry);
-  if (!place_.emplace(entry.name, entries_.size()).second) broken(source_.name, at, "two entries are named '{}'", entry.name);
+  if (!place_.emplace(entry.name, entries_.size()).second)
+    broken(source_.name, at, "two entries are named '{}'", entry.name);
   has_checksums_ = has_checksums_ || entry.crc != 0;
   entries_.push_back(std::move(entry));
 }
@@ -133,11 +145,13 @@ void ZipReader::place_entry(ZipEntry& entry) const {
     broken(source_.name, entry.header_at, "entry '{}' begins outside of the file", entry.name);
   }
   const auto at = static_cast<std::size_t>(entry.header_at);
-  if (little<std::uint32_t>(bytes, at) != kLocalMagic) broken(source_.name, at, "entry '{}' has no local header here", entry.name);
+  if (little<std::uint32_t>(bytes, at) != kLocalMagic)
+    broken(source_.name, at, "entry '{}' has no local header here", entry.name);
   const std::size_t name_bytes = little<std::uint16_t>(bytes, at + 26);
   entry.data_at = entry.header_at + kLocalBytes + name_bytes + little<std::uint16_t>(bytes, at + 28);
   if (entry.data_at > directory_at_ || directory_at_ - entry.data_at < entry.stored_bytes) {
-    broken(source_.name, at, "entry '{}' of {} bytes runs over the end of the data at {}", entry.name, entry.stored_bytes, directory_at_);
+    broken(source_.name, at, "entry '{}' of {} bytes runs over the end of the data at {}", entry.name,
+           entry.stored_bytes, directory_at_);
   }
   if (text_of(bytes.subspan(at + kLocalBytes, name_bytes)) != entry.name) {
     broken(source_.name, at, "the local header of entry '{}' has another name", entry.name);
@@ -147,7 +161,8 @@ void ZipReader::place_entry(ZipEntry& entry) const {
 void ZipReader::refuse_overlaps() const {
   std::vector<std::size_t> order(entries_.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return entries_[a].header_at < entries_[b].header_at; });
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return entries_[a].header_at < entries_[b].header_at; });
   for (std::size_t i = 1; i < order.size(); ++i) {
     const ZipEntry& before = entries_[order[i - 1]];
     const ZipEntry& after = entries_[order[i]];
@@ -165,8 +180,9 @@ const ZipEntry* ZipReader::find(std::string_view name) const {
 Source ZipReader::read(const ZipEntry& entry) {
   std::string name = fmt::format("{}({})", source_.name, entry.name);
   if (!entry.is_deflated) {
-    return {source_.bytes.subspan(static_cast<std::size_t>(entry.data_at), static_cast<std::size_t>(entry.stored_bytes)), source_.owner,
-            std::move(name)};
+    return {
+        source_.bytes.subspan(static_cast<std::size_t>(entry.data_at), static_cast<std::size_t>(entry.stored_bytes)),
+        source_.owner, std::move(name)};
   }
   std::shared_ptr<const void> owner;
   const Bytes bytes = inflate(entry, owner);
@@ -175,15 +191,16 @@ Source ZipReader::read(const ZipEntry& entry) {
 
 Bytes ZipReader::inflate(const ZipEntry& entry, std::shared_ptr<const void>& owner) {
   if (entry.unpacked_bytes > inflate_budget_) {
-    broken(source_.name, entry.data_at, "entry '{}' would unpack {} bytes into {}, far more than the file holds", entry.name,
-           entry.stored_bytes, entry.unpacked_bytes);
+    broken(source_.name, entry.data_at, "entry '{}' would unpack {} bytes into {}, far more than the file holds",
+           entry.name, entry.stored_bytes, entry.unpacked_bytes);
   }
   z_stream stream{};
   if (::inflateInit2(&stream, -MAX_WBITS) != Z_OK) throw SystemError("zlib cannot start");
   const std::unique_ptr<z_stream, int (*)(z_stream*)> closer(&stream, ::inflateEnd);
   // Grows with what comes out rather than with what the directory promises.
   auto out = std::make_shared<std::vector<std::byte>>();
-  Bytes in = source_.bytes.subspan(static_cast<std::size_t>(entry.data_at), static_cast<std::size_t>(entry.stored_bytes));
+  Bytes in =
+      source_.bytes.subspan(static_cast<std::size_t>(entry.data_at), static_cast<std::size_t>(entry.stored_bytes));
   std::vector<std::byte> block(1 << 16);
   int status = Z_OK;
   while (status == Z_OK) {
@@ -198,14 +215,17 @@ Bytes ZipReader::inflate(const ZipEntry& entry, std::shared_ptr<const void>& own
     status = ::inflate(&stream, Z_NO_FLUSH);
     const std::size_t made = block.size() - stream.avail_out;
     if (made > entry.unpacked_bytes - out->size()) {
-      broken(source_.name, entry.data_at, "entry '{}' unpacks to more than its {} bytes", entry.name, entry.unpacked_bytes);
+      broken(source_.name, entry.data_at, "entry '{}' unpacks to more than its {} bytes", entry.name,
+             entry.unpacked_bytes);
     }
     out->insert(out->end(), block.begin(), block.begin() + static_cast<std::ptrdiff_t>(made));
   }
   if (status != Z_STREAM_END || out->size() != entry.unpacked_bytes) {
-    broken(source_.name, entry.data_at, "entry '{}' is broken: {} of {} bytes unpacked", entry.name, out->size(), entry.unpacked_bytes);
+    broken(source_.name, entry.data_at, "entry '{}' is broken: {} of {} bytes unpacked", entry.name, out->size(),
+           entry.unpacked_bytes);
   }
-  if (has_checksums_ && crc_of(*out) != entry.crc) broken(source_.name, entry.data_at, "entry '{}' has a wrong checksum", entry.name);
+  if (has_checksums_ && crc_of(*out) != entry.crc)
+    broken(source_.name, entry.data_at, "entry '{}' has a wrong checksum", entry.name);
   inflate_budget_ -= out->size();
   owner = out;
   return *out;
@@ -216,12 +236,14 @@ void ZipReader::verify() const {
   parallel_for(entries_.size(), [&](std::size_t i) {
     const ZipEntry& entry = entries_[i];
     if (entry.is_deflated) return;
-    const Bytes bytes = source_.bytes.subspan(static_cast<std::size_t>(entry.data_at), static_cast<std::size_t>(entry.stored_bytes));
+    const Bytes bytes =
+        source_.bytes.subspan(static_cast<std::size_t>(entry.data_at), static_cast<std::size_t>(entry.stored_bytes));
     const std::uint32_t crc = crc_of(bytes);
     if (crc == entry.crc) return;
-    throw DataError(fmt::format("{}: byte {}: entry '{}' has the checksum {:08x}, expected {:08x}: its bytes were changed", source_.name,
-                                entry.data_at, entry.name, crc, entry.crc),
-                    "download or copy the file again");
+    throw DataError(
+        fmt::format("{}: byte {}: entry '{}' has the checksum {:08x}, expected {:08x}: its bytes were changed",
+                    source_.name, entry.data_at, entry.name, crc, entry.crc),
+        "download or copy the file again");
   });
 }
 
