@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "base/strings.h"
 
@@ -14,28 +15,28 @@ struct Range {
 };
 
 // Blocks of letters; digits, marks and signs inside them are sorted out by script_of.
-constexpr std::array<Range, 60> kBlocks = {{
+constexpr Range kBlocks[] = {
     {0x0041, 0x005A, Script::latin},      {0x0061, 0x007A, Script::latin},      {0x00AA, 0x00AA, Script::latin},
     {0x00BA, 0x00BA, Script::latin},      {0x00C0, 0x00D6, Script::latin},      {0x00D8, 0x00F6, Script::latin},
     {0x00F8, 0x02AF, Script::latin},      {0x0370, 0x0373, Script::greek},      {0x0376, 0x0377, Script::greek},
-    {0x037B, 0x037D, Script::greek},      {0x0386, 0x0386, Script::greek},      {0x0388, 0x03FF, Script::greek},
-    {0x0400, 0x0481, Script::cyrillic},   {0x048A, 0x052F, Script::cyrillic},   {0x0531, 0x0556, Script::armenian},
-    {0x0560, 0x0588, Script::armenian},   {0x05D0, 0x05F2, Script::hebrew},     {0x0620, 0x064A, Script::arabic},
-    {0x066E, 0x06D3, Script::arabic},     {0x06EE, 0x06EF, Script::arabic},     {0x06FA, 0x06FF, Script::arabic},
-    {0x0750, 0x077F, Script::arabic},     {0x0904, 0x0939, Script::devanagari}, {0x0958, 0x0961, Script::devanagari},
-    {0x0972, 0x097F, Script::devanagari}, {0x0985, 0x09E1, Script::bengali},    {0x0A05, 0x0A5E, Script::gurmukhi},
-    {0x0A85, 0x0AE1, Script::gujarati},   {0x0B05, 0x0B61, Script::oriya},      {0x0B83, 0x0BB9, Script::tamil},
-    {0x0C05, 0x0C61, Script::telugu},     {0x0C85, 0x0CE1, Script::kannada},    {0x0D05, 0x0D61, Script::malayalam},
-    {0x0D85, 0x0DC6, Script::sinhala},    {0x0E01, 0x0E30, Script::thai},       {0x0E32, 0x0E33, Script::thai},
-    {0x0E40, 0x0E46, Script::thai},       {0x0E81, 0x0EC6, Script::lao},        {0x0F40, 0x0F6C, Script::tibetan},
-    {0x1000, 0x102A, Script::myanmar},    {0x10A0, 0x10FF, Script::georgian},   {0x1100, 0x11FF, Script::hangul},
-    {0x1200, 0x135A, Script::ethiopic},   {0x13A0, 0x13FD, Script::cherokee},   {0x1780, 0x17B3, Script::khmer},
-    {0x1C90, 0x1CBF, Script::georgian},   {0x1D00, 0x1DBF, Script::latin},      {0x1E00, 0x1EFF, Script::latin},
-    {0x1F00, 0x1FFF, Script::greek},      {0x2C60, 0x2C7F, Script::latin},      {0x3041, 0x3096, Script::kana},
-    {0x30A1, 0x30FA, Script::kana},       {0x31F0, 0x31FF, Script::kana},       {0x3400, 0x4DBF, Script::han},
-    {0x4E00, 0x9FFF, Script::han},        {0xAC00, 0xD7A3, Script::hangul},     {0xF900, 0xFAFF, Script::han},
-    {0xFF66, 0xFF9D, Script::kana},       {0x20000, 0x323AF, Script::han},
-}};
+    {0x037B, 0x037D, Script::greek},      {0x0386, 0x0386, Script::greek},      {0x0388, 0x03A1, Script::greek},
+    {0x03A3, 0x03FF, Script::greek},      {0x0400, 0x0481, Script::cyrillic},   {0x048A, 0x052F, Script::cyrillic},
+    {0x0531, 0x0556, Script::armenian},   {0x0560, 0x0588, Script::armenian},   {0x05D0, 0x05F2, Script::hebrew},
+    {0x0620, 0x064A, Script::arabic},     {0x066E, 0x06D3, Script::arabic},     {0x06EE, 0x06EF, Script::arabic},
+    {0x06FA, 0x06FF, Script::arabic},     {0x0750, 0x077F, Script::arabic},     {0x0904, 0x0939, Script::devanagari},
+    {0x0958, 0x0961, Script::devanagari}, {0x0972, 0x097F, Script::devanagari}, {0x0985, 0x09E1, Script::bengali},
+    {0x0A05, 0x0A5E, Script::gurmukhi},   {0x0A85, 0x0AE1, Script::gujarati},   {0x0B05, 0x0B61, Script::oriya},
+    {0x0B83, 0x0BB9, Script::tamil},      {0x0C05, 0x0C61, Script::telugu},     {0x0C85, 0x0CE1, Script::kannada},
+    {0x0D05, 0x0D61, Script::malayalam},  {0x0D85, 0x0DC6, Script::sinhala},    {0x0E01, 0x0E30, Script::thai},
+    {0x0E32, 0x0E33, Script::thai},       {0x0E40, 0x0E46, Script::thai},       {0x0E81, 0x0EC6, Script::lao},
+    {0x0F40, 0x0F6C, Script::tibetan},    {0x1000, 0x102A, Script::myanmar},    {0x10A0, 0x10FF, Script::georgian},
+    {0x1100, 0x11FF, Script::hangul},     {0x1200, 0x135A, Script::ethiopic},   {0x13A0, 0x13FD, Script::cherokee},
+    {0x1780, 0x17B3, Script::khmer},      {0x1C90, 0x1CBF, Script::georgian},   {0x1D00, 0x1DBF, Script::latin},
+    {0x1E00, 0x1EFF, Script::latin},      {0x1F00, 0x1FFF, Script::greek},      {0x2C60, 0x2C7F, Script::latin},
+    {0x3041, 0x3096, Script::kana},       {0x30A1, 0x30FA, Script::kana},       {0x31F0, 0x31FF, Script::kana},
+    {0x3400, 0x4DBF, Script::han},        {0x4E00, 0x9FFF, Script::han},        {0xAC00, 0xD7A3, Script::hangul},
+    {0xF900, 0xFAFF, Script::han},        {0xFF66, 0xFF9D, Script::kana},       {0x20000, 0x323AF, Script::han},
+};
 
 constexpr std::array<std::string_view, 29> kNames = {
     "Latin",    "Greek",    "Cyrillic", "Armenian", "Hebrew",   "Arabic",   "Devanagari", "Bengali",
@@ -56,8 +57,9 @@ bool is_other_letter(char32_t c) {  // scripts no front end reads: still letters
 
 Script script_of(char32_t c) {
   if (c == 0x00D7 || c == 0x00F7 || is_combining_mark(c)) return Script::none;
-  auto it = std::upper_bound(kBlocks.begin(), kBlocks.end(), c, [](char32_t v, const Range& r) { return v < r.first; });
-  if (it != kBlocks.begin() && c <= std::prev(it)->last) return std::prev(it)->script;
+  auto it = std::upper_bound(std::begin(kBlocks), std::end(kBlocks), c,
+                             [](char32_t v, const Range& r) { return v < r.first; });
+  if (it != std::begin(kBlocks) && c <= std::prev(it)->last) return std::prev(it)->script;
   return is_other_letter(c) ? Script::other : Script::none;
 }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "text/letters.h"
 #include "text/normalize_english.h"
 
 namespace timbre::text {
@@ -18,6 +19,24 @@ TEST(CleanUnicode, OneSpellingAndNothingUnspeakable) {
   EXPECT_EQ(warnings[0], "3 emoji or pictures left out");
   EXPECT_EQ(warnings[1], "1 control characters left out");
   EXPECT_EQ(warnings[2], "1 bytes that are not UTF-8 left out");
+}
+
+TEST(Letters, ScriptsOfTheWholeRange) {
+  char32_t last = 0;
+  for (char32_t c = 1; c < 0x30000; ++c) {
+    // Every block lies behind the one before it: a script never swallows the ASCII signs or the gaps.
+    if (script_of(c) != Script::none) last = c;
+    if (c < 0x80) {
+      EXPECT_EQ(is_letter(c), (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')) << static_cast<unsigned>(c);
+    }
+  }
+  EXPECT_EQ(last, 0x2FFFFu);
+  EXPECT_EQ(script_of(U'ж'), Script::cyrillic);
+  EXPECT_EQ(script_of(0x03A2), Script::none);
+  EXPECT_EQ(script_of(U'Σ'), Script::greek);
+  EXPECT_EQ(script_of(U'한'), Script::hangul);
+  EXPECT_EQ(script_of(U'×'), Script::none);
+  EXPECT_EQ(to_lower("ÄÖŠЖΩ"), "äöšжω");
 }
 
 TEST(NormalizeEnglish, Money) {
