@@ -14,7 +14,7 @@ struct SamplerOptions {
   std::int64_t units = 0;       ///< padded units (frames) a batch; 0 = only bounded by items
   bool shuffle = true;
   std::string order = "bucket"; ///< bucket: items of like size together; random: as shuffled; corpus: as listed
-  double spread = 0.08;         ///< bucket: sizes are jittered by this share before sorting, so batches differ from epoch to epoch
+  double spread = 0.03;         ///< bucket: sizes are jittered by this share before sorting, so batches differ from epoch to epoch
   std::int64_t min_units = 1;   ///< shorter items are left out (and reported)
   std::int64_t max_units = 0;   ///< longer items are left out (and reported); 0 = none
 };

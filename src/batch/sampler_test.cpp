@@ -39,8 +39,9 @@ TEST(BucketSampler, EveryItemOnceAnEpoch) {
 
 TEST(BucketSampler, BucketsWasteLittle) {
   const auto units = lengths(256);
-  EXPECT_LT(BucketSampler(units, {.items = 16}, 5).padding_waste(0), 0.06);
-  EXPECT_LT(BucketSampler(units, {.items = 0, .units = 3000}, 5).padding_waste(0), 0.06);
+  // Sorted exactly, 16 batches of these lengths waste 8 to 10 %, and batches of 3000 frames 6 %; jitter may add one.
+  EXPECT_LT(BucketSampler(units, {.items = 16}, 5).padding_waste(0), 0.12);
+  EXPECT_LT(BucketSampler(units, {.items = 0, .units = 3000}, 5).padding_waste(0), 0.08);
   EXPECT_GT(BucketSampler(units, {.items = 16, .order = "random"}, 5).padding_waste(0), 0.4);
 }
 

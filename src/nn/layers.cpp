@@ -87,10 +87,11 @@ Tensor BatchNorm1d::forward_BTC(const Tensor& x_BTC) const {
   }
   if (is_training() && all_reduce()) {
     const SyncedNorm norm = synced_batch_norm(rows_NC, weight, bias, eps);
+    const Tensor out = norm.out_NC.view(x_BTC.sizes());
     const at::NoGradGuard no_grad;
     running_mean.mul_(1 - momentum).add_(norm.mean_C, momentum);
     running_var.mul_(1 - momentum).add_(norm.variance_C, momentum * norm.count / (norm.count - 1));  // torch keeps the unbiased one
-    return norm.out_NC.view(x_BTC.sizes());
+    return out;
   }
   return at::batch_norm(rows_NC, weight, bias, running_mean, running_var, is_training(), momentum, eps, false).view(x_BTC.sizes());
 }

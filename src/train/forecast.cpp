@@ -35,8 +35,9 @@ double number_in(const char* file) {
 }  // namespace
 
 std::string Forecast::text() const {
-  return fmt::format("about {} for {} steps ({:.2f} s each, {:.1f} s a validation), {} of memory, {} of disk ({} a checkpoint)", human_seconds(total_s), steps, step_s, valid_s,
-                     human_bytes(memory_bytes), human_bytes(disk_bytes), human_bytes(checkpoint_bytes));
+  const std::string room = fmt::format("{} of memory, {} of disk ({} a checkpoint)", human_bytes(memory_bytes), human_bytes(disk_bytes), human_bytes(checkpoint_bytes));
+  if (step_s <= 0) return fmt::format("{} steps (not timed), {}", steps, room);
+  return fmt::format("about {} for {} steps ({:.2f} s each, {:.1f} s a validation), {}", human_seconds(total_s), steps, step_s, valid_s, room);
 }
 
 void require_room(const Forecast& forecast, double memory_available_bytes, double disk_free_bytes, const std::filesystem::path& folder) {

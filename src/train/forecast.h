@@ -16,7 +16,7 @@ struct Forecast {
   double total_s = 0;           ///< all steps, validations and checkpoints
   std::int64_t steps = 0;
 
-  /// "about 12 min for 800 steps (0.9 s each), 1.2 GB of memory, 95 MB of disk"
+  /// "about 12 min for 800 steps (0.9 s each), 1.2 GB of memory, 95 MB of disk"; without times where none were measured
   std::string text() const;
 };
 

@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <limits>
 #include <set>
 
 #include "base/error.h"
@@ -100,6 +102,16 @@ void say_base(const Base& base, const StartReport& report, RunLog& log) {
   for (std::size_t i = 0; i < report.lines.size() && (i < kShown || log::level() >= log::Level::verbose); ++i) log::note("  " + report.lines[i]);
   if (report.lines.size() > kShown && log::level() < log::Level::verbose) log::note(fmt::format("  … {} more lines with -v", report.lines.size() - kShown));
   log.event("base", 0, {{"source", base.source.string()}, {"text", head}, {"lines", report.lines}, {"kept_tensors", report.kept_tensors}, {"new_tensors", report.new_tensors}});
+}
+
+/// Training takes and gives back the same large arrays every step. Given back to the system, each would come back as fresh
+/// pages to be cleared: 6 % of the time of a step (measured, one thread, the small preset).
+void keep_freed_memory() {
+#if defined(__GLIBC__)
+  ::mallopt(M_MMAP_MAX, 0);
+  ::mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+  ::mallopt(M_TOP_PAD, 64 << 20);
+#endif
 }
 
 nlohmann::json provenance_of(const RunOptions& o) {
@@ -222,6 +234,7 @@ int run_job(RunOptions& o, config::Fields& all_fields, const Registry& registry,
     throw UsageError(fmt::format("{} is a run already", run.string()), fmt::format("go on with it: timbre train --continue {}; or choose another folder with --out", run.string()));
   if (ranks.first() && !dry_run) lock.emplace(run);
   if (continuing) resume = find_checkpoint(o);
+  keep_freed_memory();
   at::set_num_threads(thread_count());
   if (resume && resume->state.value("threads", thread_count()) != thread_count()) {
     const int threads = resume->state.value("threads", 1);

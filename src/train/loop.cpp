@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/log.h"
 #include "base/strings.h"
 #include "base/threads.h"
 #include "nn/sync.h"
@@ -178,6 +179,7 @@ void Loop::plan() {
   require_room(forecast_, available_memory_bytes() + resident_bytes(), static_cast<double>(free_disk_bytes(job_.run)), job_.run);
   for (const std::string& warning : schedule_warnings(o_, progress_.max_steps, steps_per_epoch)) log_.warn(progress_.step, warning);
   if (validator_.empty()) log_.warn(progress_.step, "there are no validation utterances: no best checkpoint is chosen, the last one counts");
+  if (!log_.mute() || job_.dry_run) log::note(forecast_.text());
   nlohmann::json groups = nlohmann::json::array();
   for (Optimiser& optimiser : stepper_.optimisers())
     for (const ParameterGroup& group : optimiser.groups()) {
@@ -298,7 +300,10 @@ void Loop::validate_now(bool at_end) {
   try {
     values = validator_.run({.step = progress_.step, .epoch = progress_.next.epoch, .training = false}, &total);
   } catch (...) {
+    // The weights are as the last step left them: worth keeping, whatever became of the validation data.
     if (average_) average_->swap();
+    save("validation failed");
+    job_.ranks.barrier();
     throw;
   }
   const bool better = total < progress_.best_loss;

@@ -43,10 +43,11 @@ class Validator {
 /// Runs the largest and some ordinary batches forward and backward without an update, and measures. Leaves weights, buffers and
 /// the recipe's state as they were.
 struct Trial {
-  CostLine step;            ///< of forward and backward, by padded units of one micro-batch
+  CostLine step;            ///< of forward and backward, by padded units of one batch
   double update_s = 0;      ///< clipping, summing, update
   double valid_unit_s = 0;  ///< forward alone, per padded unit
   double peak_bytes = 0;
+  double batch_bytes = 0;   ///< of the largest batch met
 };
 Trial try_batches(Job& job, Stepper& stepper, const batch::BucketSampler& sampler, const Side& side, bool validates);
 

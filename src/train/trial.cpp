@@ -86,13 +86,21 @@ Trial try_batches(Job& job, Stepper& stepper, const batch::BucketSampler& sample
     seconds(batch);
   }
   trial.peak_bytes = peak_resident_bytes();
-  std::vector<std::pair<double, double>> points;
-  for (const double share : {0.1, 0.5, 0.9}) {
-    const auto& items = batches[static_cast<std::size_t>(share * static_cast<double>(batches.size() - 1))];
-    const batch::Batch batch = make(items);
-    points.emplace_back(padded_units(side, items), std::min(seconds(batch), seconds(batch)));
-  }
-  trial.step = fit_cost(points);
+  // Ordinary batches, from short to long, until the clock has something to average over; the first pass of a shape is slower
+  // (kernels are prepared, memory is taken), as it will be in the run.
+  double units = 0, spent = 0;
+  constexpr int kPlaces = 5, kPasses = 4;
+  constexpr double kEnough_s = 5.0;
+  for (int pass = 0; pass < kPasses && (pass == 0 || spent < kEnough_s); ++pass)
+    for (int place = 0; place < kPlaces; ++place) {
+      const auto at = static_cast<std::size_t>((place + 0.5) / kPlaces * static_cast<double>(batches.size()) + pass) % batches.size();
+      const batch::Batch batch = make(batches[at]);
+      spent += seconds(batch);
+      units += padded_units(side, batches[at]);
+      trial.batch_bytes = std::max(trial.batch_bytes, static_cast<double>(batch.bytes()));
+    }
+  trial.peak_bytes = std::max(trial.peak_bytes, peak_resident_bytes());
+  trial.step = {0, spent / std::max(units, 1.0)};
   trial.update_s = update_time(job.recipe.model());
   if (validates) {
     const at::NoGradGuard no_grad;
@@ -118,9 +126,10 @@ Forecast make_forecast(const Job& job, const Trial& trial, const batch::BucketSa
   forecast.checkpoint_bytes = weights * (o.ema > 0 ? 2 : 1) + 2 * trained;
   // keep, the best, one being written; the first one holds weights only; the voice.
   forecast.disk_bytes = forecast.checkpoint_bytes * static_cast<double>(o.keep + 2) + 2 * weights + (16 << 20);
-  // Snapshots for a checkpoint are copies in memory while it is written.
+  // Beside the trial's peak: the batches held ready, a checkpoint's copies while it is written, pictures and sound of the samples.
   const double steady = trial.peak_bytes > 0 ? trial.peak_bytes : resident_bytes() + trained;
-  forecast.memory_bytes = steady + forecast.checkpoint_bytes * 0.5;
+  constexpr double kSamples = 40 << 20;
+  forecast.memory_bytes = steady + forecast.checkpoint_bytes + 5 * trial.batch_bytes + kSamples;
 
   double units = 0;
   const auto batches = sampler.epoch(0);

@@ -1,6 +1,7 @@
 #include <ATen/ops/scalar_tensor.h>
 
 #include <algorithm>
+#include <exception>
 
 #include "base/error.h"
 #include "nn/dropout.h"
@@ -46,6 +47,7 @@ std::map<std::string, double> Validator::run(const StepInfo& given, double* tota
   info.training = false;
   job_.recipe.model().eval();
   TermSums sums;
+  std::exception_ptr error;
   try {
     for (std::size_t i = 0; i < batches_.size(); ++i) {
       batch::Batch batch = job_.recipe.collate(side_.split, batches_[i]);
@@ -55,10 +57,13 @@ std::map<std::string, double> Validator::run(const StepInfo& given, double* tota
       sums.add(job_.recipe.validate(batch, info), batch.counts);
     }
   } catch (...) {
-    job_.recipe.model().train();
-    throw;
+    error = std::current_exception();
   }
   job_.recipe.model().train();
+  // A rank that failed must not leave the others waiting in the sums below.
+  const bool failed = job_.ranks.sum(error ? 1.0 : 0.0) > 0;
+  if (error) std::rethrow_exception(error);
+  if (failed) throw SystemError("another rank failed while validating", "see that rank's message");
   if (job_.ranks.world() > 1) {
     // With fewer batches than ranks only rank 0 has terms: it tells everyone.
     const double have = job_.ranks.sum(batches_.empty() ? 0.0 : 1.0);

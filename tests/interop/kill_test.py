@@ -1,0 +1,16 @@
+"""Twenty kills of a training run, each continued to the bit (make kill-test does 200)."""
+import pathlib
+import subprocess
+import sys
+import unittest
+
+RUN = pathlib.Path(__file__).resolve().parents[1] / "kill" / "run.py"
+
+
+class Kills(unittest.TestCase):
+    def test_twenty(self):
+        subprocess.run([sys.executable, str(RUN), "--kills", "20"], check=True)
+
+
+if __name__ == "__main__":
+    unittest.main()
