@@ -12,6 +12,11 @@ say_step() { step=$((step + 1)); printf '\n[%d/%d] %s\n' "$step" "$steps" "$*" >
 began=$(date +%s)
 
 say_step "Recordings: Allison Smith's prompts for Asterisk (Debian packages, CC BY-SA 3.0), unpacked but not installed"
+if ! apt-cache show asterisk-core-sounds-en >/dev/null 2>&1; then
+  # A machine that was never updated knows no packages; only root may refresh the lists.
+  if [ "$(id -u)" = 0 ]; then apt-get update -q >/dev/null; else sudo -n apt-get update -q >/dev/null; fi ||
+    { echo "error: no list of Debian packages on this machine" >&2; echo "next: sudo apt-get update" >&2; exit 4; }
+fi
 for package in asterisk-core-sounds-en asterisk-core-sounds-en-g722; do
   if ! ls "$work/packages/${package}_"*.deb >/dev/null 2>&1; then
     (cd "$work/packages" && apt-get download -q "$package" >/dev/null) || { echo "error: cannot download the Debian package $package" >&2; exit 4; }
