@@ -142,7 +142,11 @@ std::optional<Json> describe_folder(const fs::path& path) {
     Json facts;
     take_facts(about, {"model_type", "model", "torch_dtype", "vocab_size", "hidden_size", "num_hidden_layers"}, facts);
     out.update({{"kind", "model"}, {"facts", facts.is_null() ? Json::object() : facts}, {"about", about}});
-    out["weights"] = weights::describe(weights::load(path));
+    try {
+      out["weights"] = weights::describe(weights::load(path));
+    } catch (const DataError& error) {
+      out["note"] = error.what();  // no weights here, or several files of them: the rest is worth showing
+    }
   } else {
     return std::nullopt;
   }
@@ -157,6 +161,7 @@ std::string folder_text(const Json& description) {
     out += fmt::format("  {:<12} {}\n", is_time ? "duration" : key,
                        is_time ? human_seconds(value.get<double>()) : shown(value));
   }
+  if (description.contains("note")) out += description["note"].get<std::string>() + "\n";
   if (description.contains("weights")) out += weights::describe_text(description["weights"]);
   return out;
 }

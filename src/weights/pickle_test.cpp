@@ -81,7 +81,7 @@ TEST(Pickle, UnderstandsTheStandardLibrarysContainers) {
   const Value ordered = parse("ccollections\nOrderedDict\n)R(U\x01kK\x01u.");
   EXPECT_TRUE(ordered.is_ordered_dict());
   EXPECT_EQ(ordered.at("k").as_int(), 1);
-  EXPECT_EQ(json("ccollections\nOrderedDict\n((U\x01kK\x01lltR."), R"({"k":1})");  // Python 2
+  EXPECT_EQ(json("ccollections\nOrderedDict\n(((U\x01kK\x01lltR."), R"({"k":1})");  // Python 2
   EXPECT_EQ(parse("c_codecs\nencode\n(V\\u00ff\nU\x06latin1tR.").as_bytes(), "\xff");
   EXPECT_EQ(parse("c__builtin__\nset\n(](K\x01\x65tR.").kind(), Value::Kind::set);
   EXPECT_EQ(parse("c__builtin__\ncomplex\n(F1.5\nF2\ntR.").as_complex(), std::pair(1.5, 2.0));

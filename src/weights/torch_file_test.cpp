@@ -154,6 +154,7 @@ TEST(TorchFile, BothFormatsOfTorchGiveTheSameTree) {
     EXPECT_EQ(root.at("raw").as_bytes(), std::string("\0\xff", 2));
     EXPECT_TRUE(root.at("model").is_ordered_dict());
     EXPECT_THAT(opaque_classes(root), testing::ElementsAre("argparse.Namespace", "pathlib.PosixPath"));
+    if (std::string(name) != "zip.pt") continue;  // the old stream does not align its storages: they are copied out
     const Tensor& weight = root.at("model").at("weight").as_tensor();
     EXPECT_EQ(root.at("model").at("row").as_tensor().data, weight.data + 16) << "the storage is shared";
   }
@@ -187,7 +188,7 @@ TEST(TorchFileFaults, TensorsThatLeaveTheirStorageAreNamed) {
   EXPECT_THAT(message(tensor_file("K\x04", zero, huge, zero)), HasSubstr("larger than any memory"));
   EXPECT_THAT(message(tensor_file("K\x04", zero, "J" + std::string("\0\0\0\x40", 4), zero)),
               HasSubstr("far more than the file holds"));
-  EXPECT_THAT(message(tensor_file("K\x04", zero, "K\x02", huge)), HasSubstr("overflow"));
+  EXPECT_THAT(message(tensor_file("K\x04", zero, "K\x03", huge)), HasSubstr("overflow"));
   EXPECT_THAT(message(tensor_file(huge, zero, "K\x02", "K\x01")), HasSubstr("larger than any memory"));
   EXPECT_THAT(message(zip_of({{"a/data.pkl", tensor_pickle("K\x04", zero, "K\x04", "K\x01")}})),
               HasSubstr("record data/0 is missing"));
