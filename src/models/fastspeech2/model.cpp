@@ -49,8 +49,10 @@ VariancePredictor::VariancePredictor(const Config& config)
 }
 
 Tensor VariancePredictor::forward(const Tensor& x_BTD, const Tensor& pad_BT) const {
-  Tensor h_BTC = nn::dropout(norm_1_.forward(at::relu(conv_1_.forward_BTC(x_BTD))), dropout_, is_training());
-  if (masks_between_) h_BTC = h_BTC.masked_fill(pad_BT.unsqueeze(-1), 0);
+  const Tensor pad_BT1 = pad_BT.unsqueeze(-1);
+  const Tensor in_BTD = masks_between_ ? x_BTD.masked_fill(pad_BT1, 0) : x_BTD;
+  Tensor h_BTC = nn::dropout(norm_1_.forward(at::relu(conv_1_.forward_BTC(in_BTD))), dropout_, is_training());
+  if (masks_between_) h_BTC = h_BTC.masked_fill(pad_BT1, 0);
   h_BTC = nn::dropout(norm_2_.forward(at::relu(conv_2_.forward_BTC(h_BTC))), dropout_, is_training());
   return linear_.forward(h_BTC).squeeze(-1).masked_fill(pad_BT, 0);
 }

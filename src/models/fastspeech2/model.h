@@ -106,7 +106,7 @@ class VariancePredictor final : public nn::Module {
   nn::LayerNorm norm_2_;
   nn::Linear linear_;
   double dropout_;
-  bool masks_between_;  ///< a batch of one and a padded batch then agree; ming024's second convolution sees its padding
+  bool masks_between_;  ///< a batch of one and a padded batch then agree; ming024's convolutions see what padding holds
 };
 
 /// What the speaker should do other than the text says; 1 = as trained.

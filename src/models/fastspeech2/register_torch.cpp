@@ -26,6 +26,7 @@ void set_defaults(train::TrainOptions& o, const std::string& preset) {
   o.schedule.warmup_steps = 100;
   o.batch.items = 0;
   o.batch.units = 3000;
+  o.max_epochs = 60;
 }
 
 }  // namespace
