@@ -44,7 +44,11 @@ const Stages& Stages::built_in() {
 
 nlohmann::json resolve_settings(const Stage& stage, const nlohmann::json& wanted) {
   auto [owner, fields] = stage.settings();
-  config::from_json(fields, wanted, "settings of " + stage.name);
+  try {
+    config::from_json(fields, wanted, "settings of " + stage.name);
+  } catch (const DataError& error) {  // asked for on the command line or by a model, not read from a file
+    throw UsageError(error.what(), error.next());
+  }
   return config::to_json(fields);
 }
 
