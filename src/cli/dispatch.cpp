@@ -14,6 +14,7 @@
 #include "base/strings.h"
 #include "base/threads.h"
 #include "cli/draw.h"
+#include "cli/faults.h"
 #include "cli/usage.h"
 #include "cli/verb.h"
 
@@ -198,6 +199,7 @@ int run_call(const Verbs& verbs, const Call& call, const std::vector<std::string
 
 int run_program(const std::vector<std::string>& words) {
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of that write, not the end of a training run
+  report_mapping_faults();
   const Call call = take_apart(words);
   int code = kOk;
   try {
