@@ -6,7 +6,10 @@
 namespace timbre::batch {
 
 Loader::Loader(const BucketSampler& sampler, Collate collate, Position start, std::size_t ahead)
-    : sampler_(sampler), collate_(std::move(collate)), ahead_(std::max<std::size_t>(ahead, 1)), thread_([this, start] { work(start); }) {}
+    : sampler_(sampler),
+      collate_(std::move(collate)),
+      ahead_(std::max<std::size_t>(ahead, 1)),
+      thread_([this, start] { work(start); }) {}
 
 Loader::~Loader() {
   {

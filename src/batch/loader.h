@@ -14,7 +14,7 @@ namespace timbre::batch {
 /// A batch and the place it came from.
 struct Loaded {
   Batch batch;
-  Position position;          ///< its own place
+  Position position;  ///< its own place
   bool last_of_epoch = false;
 };
 

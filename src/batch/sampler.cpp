@@ -21,14 +21,17 @@ config::Fields fields(SamplerOptions& o) {
   f.add("items", o.items, "utterances a batch; 0 = bounded by units alone").range(0, 1 << 20);
   f.add("units", o.units, "padded units (frames) a batch at most; 0 = bounded by items alone").range(0, 1e12);
   f.add("shuffle", o.shuffle, "another order every epoch");
-  f.add("order", o.order, "bucket: utterances of like length together; random: as shuffled; corpus: as listed").choices({"bucket", "random", "corpus"});
-  f.add("spread", o.spread, "bucket: lengths are jittered by this share, so that batches differ between epochs").range(0, 1);
+  f.add("order", o.order, "bucket: utterances of like length together; random: as shuffled; corpus: as listed")
+      .choices({"bucket", "random", "corpus"});
+  f.add("spread", o.spread, "bucket: lengths are jittered by this share, so that batches differ between epochs")
+      .range(0, 1);
   f.add("min_units", o.min_units, "shorter utterances are left out").range(0, 1e12);
   f.add("max_units", o.max_units, "longer utterances are left out; 0 = none").range(0, 1e12);
   return f;
 }
 
-BucketSampler::BucketSampler(std::vector<std::int64_t> units, SamplerOptions options, std::uint64_t seed, int rank, int world)
+BucketSampler::BucketSampler(std::vector<std::int64_t> units, SamplerOptions options, std::uint64_t seed, int rank,
+                             int world)
     : units_(std::move(units)), options_(std::move(options)), seed_(seed), rank_(rank), world_(world) {
   if (options_.items == 0 && options_.units == 0)
     throw UsageError("batch.items and batch.units are both 0", "give one of them, e.g. --batch.items 16");
@@ -40,9 +43,11 @@ BucketSampler::BucketSampler(std::vector<std::int64_t> units, SamplerOptions opt
     (units_[i] < options_.min_units || too_long || too_big ? left_out_ : kept_).push_back(i);
   }
   if (kept_.empty())
-    throw UsageError(fmt::format("none of {} utterances is left: {} are shorter than batch.min_units={}, or longer than batch.max_units={} or batch.units={}",
-                                 units_.size(), left_out_.size(), options_.min_units, options_.max_units, options_.units),
-                     over ? "raise --batch.units" : "loosen --batch.min-units and --batch.max-units");
+    throw UsageError(
+        fmt::format("none of {} utterances is left: {} are shorter than batch.min_units={}, or longer than "
+                    "batch.max_units={} or batch.units={}",
+                    units_.size(), left_out_.size(), options_.min_units, options_.max_units, options_.units),
+        over ? "raise --batch.units" : "loosen --batch.min-units and --batch.max-units");
   if (kept_.size() < static_cast<std::size_t>(world_))
     throw UsageError(fmt::format("{} utterances cannot feed {} ranks", kept_.size(), world_), "start fewer ranks");
 }
@@ -53,8 +58,9 @@ std::vector<std::vector<std::size_t>> BucketSampler::cut(const std::vector<std::
   std::int64_t longest = 0;
   for (const std::size_t item : order) {
     const std::int64_t with = std::max(longest, units_[item]);
-    const bool full = !now.empty() && ((options_.items > 0 && static_cast<std::int64_t>(now.size()) >= options_.items) ||
-                                       (options_.units > 0 && with * static_cast<std::int64_t>(now.size() + 1) > options_.units));
+    const bool full =
+        !now.empty() && ((options_.items > 0 && static_cast<std::int64_t>(now.size()) >= options_.items) ||
+                         (options_.units > 0 && with * static_cast<std::int64_t>(now.size() + 1) > options_.units));
     if (full) {
       batches.push_back(std::move(now));
       now.clear();
@@ -75,7 +81,8 @@ std::vector<std::vector<std::size_t>> BucketSampler::joined_epoch(std::int64_t e
     // Sorting by a jittered size keeps like with like, while equal neighbours change from epoch to epoch.
     std::vector<double> size(units_.size());
     for (const std::size_t item : order)
-      size[item] = static_cast<double>(units_[item]) * (options_.shuffle ? 1.0 + options_.spread * (random.uniform() - 0.5) : 1.0);
+      size[item] = static_cast<double>(units_[item]) *
+                   (options_.shuffle ? 1.0 + options_.spread * (random.uniform() - 0.5) : 1.0);
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return size[a] < size[b]; });
   }
   std::vector<std::vector<std::size_t>> batches = cut(order);
@@ -88,7 +95,8 @@ std::vector<std::vector<std::size_t>> BucketSampler::joined_epoch(std::int64_t e
     // The round that is not full waits: one batch more or less on a rank would leave the others waiting for ever.
     const std::size_t spare = batches.size() % world;
     for (std::size_t i = 0; i < spare; ++i)
-      batches.erase(batches.begin() + static_cast<std::ptrdiff_t>(options_.shuffle ? random.below(batches.size()) : batches.size() - 1));
+      batches.erase(batches.begin() +
+                    static_cast<std::ptrdiff_t>(options_.shuffle ? random.below(batches.size()) : batches.size() - 1));
   }
   if (!options_.shuffle) return batches;
   // Rounds are shuffled whole, so that the ranks of one step carry like loads.
@@ -106,7 +114,8 @@ std::vector<std::vector<std::size_t>> BucketSampler::epoch(std::int64_t epoch) c
   auto joined = joined_epoch(epoch);
   if (world_ == 1) return joined;
   std::vector<std::vector<std::size_t>> mine;
-  for (std::size_t i = static_cast<std::size_t>(rank_); i < joined.size(); i += static_cast<std::size_t>(world_)) mine.push_back(std::move(joined[i]));
+  for (std::size_t i = static_cast<std::size_t>(rank_); i < joined.size(); i += static_cast<std::size_t>(world_))
+    mine.push_back(std::move(joined[i]));
   return mine;
 }
 
@@ -124,8 +133,8 @@ double BucketSampler::padding_waste(std::int64_t epoch) const {
 }
 
 std::vector<std::size_t> BucketSampler::largest() const {
-  // The heaviest batch any epoch can hold: the longest items together, cut by the limits; a batch bounded by units alone may
-  // weigh more with many short ones, never more than the limit.
+  // The heaviest batch any epoch can hold: the longest items together, cut by the limits; a batch bounded by units
+  // alone may weigh more with many short ones, never more than the limit.
   std::vector<std::size_t> order = kept_;
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return units_[a] > units_[b]; });
   std::vector<std::size_t> best;

@@ -10,13 +10,14 @@
 namespace timbre::batch {
 
 struct SamplerOptions {
-  std::int64_t items = 16;      ///< items a batch; 0 = only bounded by units
-  std::int64_t units = 0;       ///< padded units (frames) a batch; 0 = only bounded by items
+  std::int64_t items = 16;  ///< items a batch; 0 = only bounded by units
+  std::int64_t units = 0;   ///< padded units (frames) a batch; 0 = only bounded by items
   bool shuffle = true;
-  std::string order = "bucket"; ///< bucket: items of like size together; random: as shuffled; corpus: as listed
-  double spread = 0.03;         ///< bucket: sizes are jittered by this share before sorting, so batches differ from epoch to epoch
-  std::int64_t min_units = 1;   ///< shorter items are left out (and reported)
-  std::int64_t max_units = 0;   ///< longer items are left out (and reported); 0 = none
+  std::string order = "bucket";  ///< bucket: items of like size together; random: as shuffled; corpus: as listed
+  double spread =
+      0.03;  ///< bucket: sizes are jittered by this share before sorting, so batches differ from epoch to epoch
+  std::int64_t min_units = 1;  ///< shorter items are left out (and reported)
+  std::int64_t max_units = 0;  ///< longer items are left out (and reported); 0 = none
 };
 config::Fields fields(SamplerOptions& o);
 
@@ -27,12 +28,13 @@ struct Position {
 };
 
 /// Cuts an epoch into batches. Every rank gets the same number of batches; rank r takes batch k·world + r of the common
-/// list, whose batches k·world … k·world + world - 1 are of like size. Items that do not fill up the last round wait for the next epoch
-/// when world > 1 (which ones is shuffled); with one rank every item is seen once an epoch.
+/// list, whose batches k·world … k·world + world - 1 are of like size. Items that do not fill up the last round wait
+/// for the next epoch when world > 1 (which ones is shuffled); with one rank every item is seen once an epoch.
 class BucketSampler {
  public:
   /// Throws UsageError when nothing is left to train on, naming the option that left it out.
-  BucketSampler(std::vector<std::int64_t> units, SamplerOptions options, std::uint64_t seed, int rank = 0, int world = 1);
+  BucketSampler(std::vector<std::int64_t> units, SamplerOptions options, std::uint64_t seed, int rank = 0,
+                int world = 1);
 
   /// Batches of this rank in their order; indices into `units`.
   std::vector<std::vector<std::size_t>> epoch(std::int64_t epoch) const;

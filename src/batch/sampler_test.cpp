@@ -16,7 +16,8 @@ namespace {
 std::vector<std::int64_t> lengths(std::size_t count, std::uint64_t seed = 1) {
   Philox random(seed);
   std::vector<std::int64_t> out;
-  for (std::size_t i = 0; i < count; ++i) out.push_back(40 + static_cast<std::int64_t>(700 * random.uniform() * random.uniform()));
+  for (std::size_t i = 0; i < count; ++i)
+    out.push_back(40 + static_cast<std::int64_t>(700 * random.uniform() * random.uniform()));
   return out;
 }
 
@@ -56,7 +57,8 @@ TEST(BucketSampler, UnitsBoundAPaddedBatch) {
   for (const auto& batch : sampler.epoch(0)) EXPECT_LE(cost(batch), 2000);
   std::int64_t heaviest = 0;
   for (std::int64_t epoch = 0; epoch < 5; ++epoch)
-    for (const auto& batch : BucketSampler(units, {.items = 16}, 5).epoch(epoch)) heaviest = std::max(heaviest, cost(batch));
+    for (const auto& batch : BucketSampler(units, {.items = 16}, 5).epoch(epoch))
+      heaviest = std::max(heaviest, cost(batch));
   EXPECT_GE(cost(BucketSampler(units, {.items = 16}, 5).largest()), heaviest);
 }
 
@@ -115,10 +117,12 @@ TEST(Loader, GoesOnAnywhereAndRethrowsInPlace) {
   Loader again(sampler, make, {1, 3});
   for (std::size_t i = 10; i < 20; ++i) EXPECT_EQ(again.next().batch.ids, all[i]);
   int calls = 0;
-  Loader failing(sampler, [&](std::span<const std::size_t> items) {
-    if (++calls == 3) throw DataError("gone");
-    return make(items);
-  }, {});
+  Loader failing(sampler,
+                 [&](std::span<const std::size_t> items) {
+                   if (++calls == 3) throw DataError("gone");
+                   return make(items);
+                 },
+                 {});
   EXPECT_EQ(failing.next().batch.ids, all[0]);
   EXPECT_EQ(failing.next().batch.ids, all[1]);
   EXPECT_THROW(failing.next(), DataError);

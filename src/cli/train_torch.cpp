@@ -1,4 +1,6 @@
 // Training: train a model on a prepared corpus, or let a run go on
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include <cmath>
@@ -41,20 +43,34 @@ std::vector<std::string> own_words() {
 
 std::string describe(const train::RunOptions& o, const train::Outcome& outcome) {
   if (outcome.ended_by == "dry run") return "nothing was written: " + outcome.forecast.text();
-  std::string text = fmt::format("{} after step {}", outcome.ended_by == "signal" ? "stopped" : outcome.ended_by == "patience" ? "no longer better, ended" : "done", outcome.step);
-  if (std::isfinite(outcome.best_loss)) text += fmt::format(", best validation loss {:.4f} ({})", outcome.best_loss, outcome.best);
-  text += outcome.ended_by == "signal" ? fmt::format("\ngo on with: timbre train --continue {}", o.out) : fmt::format("\nvoice: {}/voice", o.out);
+  std::string text = fmt::format("{} after step {}",
+                                 outcome.ended_by == "signal"     ? "stopped"
+                                 : outcome.ended_by == "patience" ? "no longer better, ended"
+                                                                  : "done",
+                                 outcome.step);
+  if (std::isfinite(outcome.best_loss))
+    text += fmt::format(", best validation loss {:.4f} ({})", outcome.best_loss, outcome.best);
+  text += outcome.ended_by == "signal" ? fmt::format("\ngo on with: timbre train --continue {}", o.out)
+                                       : fmt::format("\nvoice: {}/voice", o.out);
   return text;
 }
 
 int run(TrainVerb& verb, Context& context) {
   train::Outcome outcome;
-  const int code = train::run_job(verb.run, verb.all, verb.networks.recipes, own_words(), context.dry_run, context.events, &outcome);
+  const int code =
+      train::run_job(verb.run, verb.all, verb.networks.recipes, own_words(), context.dry_run, context.events, &outcome);
   if (outcome.ended_by.empty()) return code;  // ranks were started; rank 0 has reported
   if (context.json && verb.run.ranks == 1) {
-    nlohmann::json document{{"run", verb.run.out}, {"step", outcome.step}, {"ended_by", outcome.ended_by}, {"best", outcome.best},
-                            {"train_s", outcome.train_s}, {"waited_s", outcome.waited_s}, {"forecast_s", outcome.forecast.total_s}, {"forecast_memory_bytes", outcome.forecast.memory_bytes},
-                            {"forecast_disk_bytes", outcome.forecast.disk_bytes}, {"steps", outcome.forecast.steps}};
+    nlohmann::json document{{"run", verb.run.out},
+                            {"step", outcome.step},
+                            {"ended_by", outcome.ended_by},
+                            {"best", outcome.best},
+                            {"train_s", outcome.train_s},
+                            {"waited_s", outcome.waited_s},
+                            {"forecast_s", outcome.forecast.total_s},
+                            {"forecast_memory_bytes", outcome.forecast.memory_bytes},
+                            {"forecast_disk_bytes", outcome.forecast.disk_bytes},
+                            {"steps", outcome.forecast.steps}};
     if (std::isfinite(outcome.best_loss)) document["best_loss"] = outcome.best_loss;
     fmt::print(context.out, "{}\n", document.dump(2));
   } else if (!train::is_rank() || std::string(std::getenv("RANK")) == "0") {
@@ -71,9 +87,12 @@ void register_train(Verbs& verbs) {
     Verb verb;
     verb.name = "train";
     verb.summary = "Training: train a model on a prepared corpus, or let a run go on";
-    verb.usage = "train MODEL|RUN.yaml --corpus FOLDER [--base VOICE] [OPTIONS] | train --continue RUN\n\nModels:\n" + train::list_models(state->networks.recipes);
-    verb.examples = {"timbre train fastspeech2 --corpus data/anna --out runs/anna", "timbre train fastspeech2 --corpus data/anna --base voices/lj --optim.lr 1e-4",
-                     "timbre train --continue runs/anna", "timbre train recipes/demo.yaml --set optim.lr=5e-4 --dry-run",
+    verb.usage = "train MODEL|RUN.yaml --corpus FOLDER [--base VOICE] [OPTIONS] | train --continue RUN\n\nModels:\n" +
+                 train::list_models(state->networks.recipes);
+    verb.examples = {"timbre train fastspeech2 --corpus data/anna --out runs/anna",
+                     "timbre train fastspeech2 --corpus data/anna --base voices/lj --optim.lr 1e-4",
+                     "timbre train --continue runs/anna",
+                     "timbre train recipes/demo.yaml --set optim.lr=5e-4 --dry-run",
                      "torchrun --no-python --nproc_per_node=2 timbre train fastspeech2 --corpus data/anna"};
     verb.writes = true;
     verb.fields = train::fields(state->run);

@@ -19,8 +19,8 @@ Tensor join_heads(const Tensor& x_BHTK) {
   return x_BHTK.transpose(1, 2).reshape({x_BHTK.size(0), x_BHTK.size(2), x_BHTK.size(1) * x_BHTK.size(3)});
 }
 
-Tensor attention(const Tensor& q_BHTK, const Tensor& k_BHSK, const Tensor& v_BHSK, const Tensor& pad_BS, double scale, double dropout_p, bool training,
-                 Tensor* weights_BHTS) {
+Tensor attention(const Tensor& q_BHTK, const Tensor& k_BHSK, const Tensor& v_BHSK, const Tensor& pad_BS, double scale,
+                 double dropout_p, bool training, Tensor* weights_BHTS) {
   if (scale == 0) scale = 1.0 / std::sqrt(static_cast<double>(q_BHTK.size(3)));
   if (!weights_BHTS && (dropout_p <= 0 || !training)) {
     std::optional<Tensor> attend;
@@ -28,7 +28,8 @@ Tensor attention(const Tensor& q_BHTK, const Tensor& k_BHSK, const Tensor& v_BHS
     return at::scaled_dot_product_attention(q_BHTK, k_BHSK, v_BHSK, attend, 0.0, false, scale);
   }
   Tensor scores_BHTS = at::matmul(q_BHTK * scale, k_BHSK.transpose(2, 3));
-  if (pad_BS.defined()) scores_BHTS = scores_BHTS.masked_fill(pad_BS.unsqueeze(1).unsqueeze(1), -std::numeric_limits<double>::infinity());
+  if (pad_BS.defined())
+    scores_BHTS = scores_BHTS.masked_fill(pad_BS.unsqueeze(1).unsqueeze(1), -std::numeric_limits<double>::infinity());
   const Tensor soft_BHTS = at::softmax(scores_BHTS, -1);
   if (weights_BHTS) *weights_BHTS = soft_BHTS;
   return at::matmul(dropout(soft_BHTS, dropout_p, training), v_BHSK);

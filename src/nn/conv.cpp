@@ -24,7 +24,8 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
 
-/// Rows of one copy-and-multiply round: windows and products stay in the second-level cache (measured best of 256, 1200, all).
+/// Rows of one copy-and-multiply round: windows and products stay in the second-level cache (measured best of 256,
+/// 1200, all).
 constexpr std::int64_t kRows = 1024;
 
 struct Geometry {
@@ -58,7 +59,8 @@ void copy_windows(const Geometry& g, const float* x_padded, float* windows, std:
 void add_windows(const Geometry& g, const float* windows, float* x_padded, std::int64_t first, std::int64_t count) {
   const std::int64_t from_item = first / g.out(), to_item = (first + count - 1) / g.out() + 1;
   parallel_ranges(to_item - from_item, 1, [&](std::int64_t begin, std::int64_t end) {
-    const std::int64_t r0 = std::max(first, (from_item + begin) * g.out()), r1 = std::min(first + count, (from_item + end) * g.out());
+    const std::int64_t r0 = std::max(first, (from_item + begin) * g.out()),
+                       r1 = std::min(first + count, (from_item + end) * g.out());
     for (std::int64_t r = r0; r < r1; ++r) {
       const float* from = windows + (r - first) * g.window();
       float* to = x_padded + source_row(g, r) * g.C;
@@ -76,8 +78,8 @@ Tensor pad_time(const Tensor& x_BTC, std::int64_t padding) {
 }
 
 struct Dense : Function<Dense> {
-  static Tensor forward(AutogradContext* context, const Tensor& x_BTC, const Tensor& weight, const std::optional<Tensor>& bias, std::int64_t padding,
-                        std::int64_t dilation) {
+  static Tensor forward(AutogradContext* context, const Tensor& x_BTC, const Tensor& weight,
+                        const std::optional<Tensor>& bias, std::int64_t padding, std::int64_t dilation) {
     const Geometry g{x_BTC.size(0), x_BTC.size(1), x_BTC.size(2), weight.size(0), weight.size(2), padding, dilation};
     context->save_for_backward({x_BTC, weight});
     context->saved_data["padding"] = padding;
@@ -102,8 +104,13 @@ struct Dense : Function<Dense> {
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const auto saved = context->get_saved_variables();
     const Tensor &x_BTC = saved[0], &weight = saved[1];
-    const Geometry g{x_BTC.size(0), x_BTC.size(1), x_BTC.size(2), weight.size(0), weight.size(2),
-                     context->saved_data["padding"].toInt(), context->saved_data["dilation"].toInt()};
+    const Geometry g{x_BTC.size(0),
+                     x_BTC.size(1),
+                     x_BTC.size(2),
+                     weight.size(0),
+                     weight.size(2),
+                     context->saved_data["padding"].toInt(),
+                     context->saved_data["dilation"].toInt()};
     const Tensor dy = gradients[0].contiguous().view({g.rows(), g.O});
     const bool want_x = context->needs_input_grad(0), want_w = context->needs_input_grad(1);
     Tensor dx_padded, dw_WO, w_OW, x_padded, dbias;
@@ -138,8 +145,8 @@ struct Dense : Function<Dense> {
 };
 
 struct Depthwise : Function<Depthwise> {
-  static Tensor forward(AutogradContext* context, const Tensor& x_in, const Tensor& weight, const std::optional<Tensor>& bias, std::int64_t padding,
-                        std::int64_t dilation) {
+  static Tensor forward(AutogradContext* context, const Tensor& x_in, const Tensor& weight,
+                        const std::optional<Tensor>& bias, std::int64_t padding, std::int64_t dilation) {
     const Tensor x = x_in.contiguous();
     context->save_for_backward({x, weight});
     context->saved_data["padding"] = padding;
@@ -149,8 +156,10 @@ struct Depthwise : Function<Depthwise> {
     return run(x, w_KC, bias.value_or(Tensor()), padding, dilation);
   }
 
-  static Tensor run(const Tensor& x, const Tensor& w_KC, const Tensor& bias, std::int64_t padding, std::int64_t dilation) {
-    const std::int64_t B = x.size(0), T = x.size(1), C = x.size(2), K = w_KC.size(0), out = T + 2 * padding - (K - 1) * dilation;
+  static Tensor run(const Tensor& x, const Tensor& w_KC, const Tensor& bias, std::int64_t padding,
+                    std::int64_t dilation) {
+    const std::int64_t B = x.size(0), T = x.size(1), C = x.size(2), K = w_KC.size(0),
+                       out = T + 2 * padding - (K - 1) * dilation;
     Tensor y = at::empty({B, out, C}, x.options());
     const float* bias_C = bias.defined() ? bias.const_data_ptr<float>() : nullptr;
     const float *from = x.const_data_ptr<float>(), *w = w_KC.const_data_ptr<float>();
@@ -165,8 +174,10 @@ struct Depthwise : Function<Depthwise> {
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const auto saved = context->get_saved_variables();
     const Tensor &x = saved[0], &weight = saved[1];
-    const std::int64_t padding = context->saved_data["padding"].toInt(), dilation = context->saved_data["dilation"].toInt();
-    const std::int64_t B = x.size(0), T = x.size(1), C = x.size(2), K = weight.size(2), out = T + 2 * padding - (K - 1) * dilation;
+    const std::int64_t padding = context->saved_data["padding"].toInt(),
+                       dilation = context->saved_data["dilation"].toInt();
+    const std::int64_t B = x.size(0), T = x.size(1), C = x.size(2), K = weight.size(2),
+                       out = T + 2 * padding - (K - 1) * dilation;
     const Tensor dy = gradients[0].contiguous();
     Tensor dx, dw, dbias;
     if (context->needs_input_grad(0)) {
@@ -190,19 +201,23 @@ struct Depthwise : Function<Depthwise> {
   }
 };
 
-std::optional<Tensor> maybe(const Tensor& tensor) { return tensor.defined() ? std::optional<Tensor>(tensor) : std::nullopt; }
+std::optional<Tensor> maybe(const Tensor& tensor) {
+  return tensor.defined() ? std::optional<Tensor>(tensor) : std::nullopt;
+}
 
 bool ours(const Tensor& x, const Tensor& weight) {
   return x.device().is_cpu() && x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat;
 }
 
-Tensor by_library(const Tensor& x_BTC, const Tensor& weight, const Tensor& bias, std::int64_t padding, std::int64_t dilation, std::int64_t groups) {
+Tensor by_library(const Tensor& x_BTC, const Tensor& weight, const Tensor& bias, std::int64_t padding,
+                  std::int64_t dilation, std::int64_t groups) {
   return at::conv1d(x_BTC.transpose(1, 2), weight, maybe(bias), {1}, {padding}, {dilation}, groups).transpose(1, 2);
 }
 
 }  // namespace
 
-Tensor conv1d_btc(const Tensor& x_BTC, const Tensor& weight_OCK, const Tensor& bias_O, std::int64_t padding, std::int64_t dilation) {
+Tensor conv1d_btc(const Tensor& x_BTC, const Tensor& weight_OCK, const Tensor& bias_O, std::int64_t padding,
+                  std::int64_t dilation) {
   expect_shape(x_BTC, {kAny, kAny, weight_OCK.size(1)}, "conv1d_btc: x_BTC");
   if (weight_OCK.size(2) == 1 && padding == 0) {  // a linear map of every row
     return at::linear(x_BTC, weight_OCK.squeeze(2), maybe(bias_O));
@@ -211,7 +226,8 @@ Tensor conv1d_btc(const Tensor& x_BTC, const Tensor& weight_OCK, const Tensor& b
   return Dense::apply(x_BTC, weight_OCK, maybe(bias_O), padding, dilation);
 }
 
-Tensor depthwise_conv1d_btc(const Tensor& x_BTC, const Tensor& weight_C1K, const Tensor& bias_C, std::int64_t padding, std::int64_t dilation) {
+Tensor depthwise_conv1d_btc(const Tensor& x_BTC, const Tensor& weight_C1K, const Tensor& bias_C, std::int64_t padding,
+                            std::int64_t dilation) {
   expect_shape(x_BTC, {kAny, kAny, weight_C1K.size(0)}, "depthwise_conv1d_btc: x_BTC");
   if (!ours(x_BTC, weight_C1K)) return by_library(x_BTC, weight_C1K, bias_C, padding, dilation, weight_C1K.size(0));
   return Depthwise::apply(x_BTC, weight_C1K, maybe(bias_C), padding, dilation);

@@ -1,14 +1,18 @@
 #pragma once
 #include "nn/shapes.h"
 
-/// Convolutions over time on [B, T, C] (channels last). A window of rows then lies in one piece of memory, so a dense convolution is a
-/// copy of windows and one matrix product (backward: two), and a depthwise one a streaming loop. Both beat LibTorch's backward.
+/// Convolutions over time on [B, T, C] (channels last). A window of rows then lies in one piece of memory, so a dense
+/// convolution is a copy of windows and one matrix product (backward: two), and a depthwise one a streaming loop. Both
+/// beat LibTorch's backward.
 namespace timbre::nn {
 
-/// weight_OCK [out, in, kernel]; bias_O may be undefined. Stride 1. Returns [B, T + 2·padding - (kernel-1)·dilation, out].
-Tensor conv1d_btc(const Tensor& x_BTC, const Tensor& weight_OCK, const Tensor& bias_O, std::int64_t padding, std::int64_t dilation = 1);
+/// weight_OCK [out, in, kernel]; bias_O may be undefined. Stride 1. Returns [B, T + 2·padding - (kernel-1)·dilation,
+/// out].
+Tensor conv1d_btc(const Tensor& x_BTC, const Tensor& weight_OCK, const Tensor& bias_O, std::int64_t padding,
+                  std::int64_t dilation = 1);
 
 /// One filter a channel: weight_C1K [C, 1, kernel].
-Tensor depthwise_conv1d_btc(const Tensor& x_BTC, const Tensor& weight_C1K, const Tensor& bias_C, std::int64_t padding, std::int64_t dilation = 1);
+Tensor depthwise_conv1d_btc(const Tensor& x_BTC, const Tensor& weight_C1K, const Tensor& bias_C, std::int64_t padding,
+                            std::int64_t dilation = 1);
 
 }  // namespace timbre::nn

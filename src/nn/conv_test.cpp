@@ -13,11 +13,14 @@ struct Case {
   std::int64_t B, T, in, out, kernel, padding, dilation;
   bool bias;
 };
-const Case kCases[] = {{2, 7, 3, 5, 3, 1, 1, true}, {1, 9, 4, 2, 9, 4, 1, false}, {3, 1, 2, 3, 5, 2, 1, true},  {2, 20, 6, 7, 3, 4, 4, true},
-                       {2, 5, 3, 4, 1, 0, 1, true}, {2, 8, 3, 4, 1, 1, 1, true},  {2, 1500, 3, 4, 5, 2, 1, true}, {1, 12, 5, 3, 4, 0, 2, false}};
+const Case kCases[] = {{2, 7, 3, 5, 3, 1, 1, true},    {1, 9, 4, 2, 9, 4, 1, false}, {3, 1, 2, 3, 5, 2, 1, true},
+                       {2, 20, 6, 7, 3, 4, 4, true},   {2, 5, 3, 4, 1, 0, 1, true},  {2, 8, 3, 4, 1, 1, 1, true},
+                       {2, 1500, 3, 4, 5, 2, 1, true}, {1, 12, 5, 3, 4, 0, 2, false}};
 
 /// Largest difference over the largest value: sums of the same products in another order, so a few roundings.
-double difference(const Tensor& a, const Tensor& b) { return ((a - b).abs().max() / (b.abs().max() + 1e-12)).item<double>(); }
+double difference(const Tensor& a, const Tensor& b) {
+  return ((a - b).abs().max() / (b.abs().max() + 1e-12)).item<double>();
+}
 
 Tensor leaf(at::IntArrayRef shape) { return init_normal(shape, 0, 1).set_requires_grad(true); }
 Tensor copy(const Tensor& x) { return x.defined() ? x.detach().clone().set_requires_grad(true) : Tensor(); }
@@ -28,7 +31,9 @@ TEST(Conv1d, AgreesWithLibTorchForwardAndBackward) {
     const Tensor x = leaf({c.B, c.T, c.in}), w = leaf({c.out, c.in, c.kernel}), b = c.bias ? leaf({c.out}) : Tensor();
     const Tensor x2 = copy(x), w2 = copy(w), b2 = copy(b);
     const Tensor y = conv1d_btc(x, w, b, c.padding, c.dilation);
-    const Tensor y2 = at::conv1d(x2.transpose(1, 2), w2, c.bias ? std::optional<Tensor>(b2) : std::nullopt, {1}, {c.padding}, {c.dilation}).transpose(1, 2);
+    const Tensor y2 = at::conv1d(x2.transpose(1, 2), w2, c.bias ? std::optional<Tensor>(b2) : std::nullopt, {1},
+                                 {c.padding}, {c.dilation})
+                          .transpose(1, 2);
     ASSERT_EQ(y.sizes(), y2.sizes());
     EXPECT_LT(difference(y, y2), 2e-6) << c.kernel;
     const Tensor g = init_normal(y.sizes(), 0, 1);
@@ -44,10 +49,13 @@ TEST(Conv1d, DepthwiseAgreesWithLibTorch) {
   const InitSeed seed(8);
   for (const Case& c : kCases) {
     for (const std::int64_t channels : {3, 16, 37, 64}) {
-      const Tensor x = leaf({c.B, c.T, channels}), w = leaf({channels, 1, c.kernel}), b = c.bias ? leaf({channels}) : Tensor();
+      const Tensor x = leaf({c.B, c.T, channels}), w = leaf({channels, 1, c.kernel}),
+                   b = c.bias ? leaf({channels}) : Tensor();
       const Tensor x2 = copy(x), w2 = copy(w), b2 = copy(b);
       const Tensor y = depthwise_conv1d_btc(x, w, b, c.padding, c.dilation);
-      const Tensor y2 = at::conv1d(x2.transpose(1, 2), w2, c.bias ? std::optional<Tensor>(b2) : std::nullopt, {1}, {c.padding}, {c.dilation}, channels).transpose(1, 2);
+      const Tensor y2 = at::conv1d(x2.transpose(1, 2), w2, c.bias ? std::optional<Tensor>(b2) : std::nullopt, {1},
+                                   {c.padding}, {c.dilation}, channels)
+                            .transpose(1, 2);
       ASSERT_EQ(y.sizes(), y2.sizes());
       EXPECT_LT(difference(y, y2), 2e-6) << c.kernel << ' ' << channels;
       const Tensor g = init_normal(y.sizes(), 0, 1);

@@ -51,12 +51,14 @@ Tensor masked(const Tensor& x_in, const Tensor& residual_in, double p, simd::Noi
 }
 
 struct Drop : Function<Drop> {
-  static Tensor forward(AutogradContext* context, const Tensor& x, const std::optional<Tensor>& residual, double p, std::int64_t key, std::int64_t call) {
+  static Tensor forward(AutogradContext* context, const Tensor& x, const std::optional<Tensor>& residual, double p,
+                        std::int64_t key, std::int64_t call) {
     context->saved_data["p"] = p;
     context->saved_data["key"] = key;
     context->saved_data["call"] = call;
     context->saved_data["residual"] = residual.has_value();
-    return masked(x, residual.value_or(Tensor()), p, {static_cast<std::uint64_t>(key), static_cast<std::uint64_t>(call)});
+    return masked(x, residual.value_or(Tensor()), p,
+                  {static_cast<std::uint64_t>(key), static_cast<std::uint64_t>(call)});
   }
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const simd::NoiseKey key{static_cast<std::uint64_t>(context->saved_data["key"].toInt()),
@@ -75,7 +77,8 @@ Tensor masked_elsewhere(const Tensor& x, double p, simd::NoiseKey key) {
 
 }  // namespace
 
-NoiseScope::NoiseScope(std::uint64_t seed, std::uint64_t step, std::uint32_t micro, std::uint32_t rank) : old_key_(stream.key), old_call_(stream.call) {
+NoiseScope::NoiseScope(std::uint64_t seed, std::uint64_t step, std::uint32_t micro, std::uint32_t rank)
+    : old_key_(stream.key), old_call_(stream.call) {
   stream = {mix(mix(mix(seed) ^ step) ^ (static_cast<std::uint64_t>(rank) << 32 | micro)), 0};
 }
 NoiseScope::~NoiseScope() { stream = {old_key_, old_call_}; }
@@ -87,15 +90,18 @@ Tensor dropout(const Tensor& x, double p, bool training) {
   if (p >= 1) throw std::logic_error("dropout: p must be below 1");
   const simd::NoiseKey key{stream.key, stream.call++};
   if (!x.device().is_cpu() || x.scalar_type() != at::kFloat) return x * masked_elsewhere(x, p, key);
-  return Drop::apply(x, std::optional<Tensor>(), p, static_cast<std::int64_t>(key.key), static_cast<std::int64_t>(key.call));
+  return Drop::apply(x, std::optional<Tensor>(), p, static_cast<std::int64_t>(key.key),
+                     static_cast<std::int64_t>(key.call));
 }
 
 Tensor dropout_add(const Tensor& x, const Tensor& residual, double p, bool training) {
   if (!training || p <= 0) return x + residual;
-  if (!x.device().is_cpu() || x.scalar_type() != at::kFloat || residual.scalar_type() != at::kFloat || x.sizes() != residual.sizes())
+  if (!x.device().is_cpu() || x.scalar_type() != at::kFloat || residual.scalar_type() != at::kFloat ||
+      x.sizes() != residual.sizes())
     return dropout(x, p, training) + residual;
   const simd::NoiseKey key{stream.key, stream.call++};
-  return Drop::apply(x, std::optional<Tensor>(residual), p, static_cast<std::int64_t>(key.key), static_cast<std::int64_t>(key.call));
+  return Drop::apply(x, std::optional<Tensor>(residual), p, static_cast<std::int64_t>(key.key),
+                     static_cast<std::int64_t>(key.call));
 }
 
 Tensor noise_normal(at::IntArrayRef shape) {

@@ -16,13 +16,16 @@ namespace {
 
 /// The naive twin: Philox 4×32 with 7 rounds, 16 lanes a block, halves of words in the order of the kernel.
 std::uint16_t noise(simd::NoiseKey key, std::uint64_t element) {
-  const std::uint64_t block = element / 128, place = element % 128, part = place / 16, lane = place % 16, first = block * 16;
-  std::array<std::uint32_t, 4> c = {static_cast<std::uint32_t>(first) + static_cast<std::uint32_t>(lane), static_cast<std::uint32_t>(first >> 32),
-                                    static_cast<std::uint32_t>(key.call), static_cast<std::uint32_t>(key.call >> 32)};
+  const std::uint64_t block = element / 128, place = element % 128, part = place / 16, lane = place % 16,
+                      first = block * 16;
+  std::array<std::uint32_t, 4> c = {static_cast<std::uint32_t>(first) + static_cast<std::uint32_t>(lane),
+                                    static_cast<std::uint32_t>(first >> 32), static_cast<std::uint32_t>(key.call),
+                                    static_cast<std::uint32_t>(key.call >> 32)};
   std::uint32_t k0 = static_cast<std::uint32_t>(key.key), k1 = static_cast<std::uint32_t>(key.key >> 32);
   for (int round = 0; round < 7; ++round) {
     const std::uint64_t p0 = 0xD2511F53ull * c[0], p1 = 0xCD9E8D57ull * c[2];
-    c = {static_cast<std::uint32_t>(p1 >> 32) ^ c[1] ^ k0, static_cast<std::uint32_t>(p1), static_cast<std::uint32_t>(p0 >> 32) ^ c[3] ^ k1, static_cast<std::uint32_t>(p0)};
+    c = {static_cast<std::uint32_t>(p1 >> 32) ^ c[1] ^ k0, static_cast<std::uint32_t>(p1),
+         static_cast<std::uint32_t>(p0 >> 32) ^ c[3] ^ k1, static_cast<std::uint32_t>(p0)};
     k0 += 0x9E3779B9;
     k1 += 0xBB67AE85;
   }
@@ -31,7 +34,8 @@ std::uint16_t noise(simd::NoiseKey key, std::uint64_t element) {
 }
 
 TEST(Dropout, NoiseIsPhilox) {
-  for (const simd::NoiseKey key : {simd::NoiseKey{0, 0}, simd::NoiseKey{0x123456789abcdefull, 77}, simd::NoiseKey{~0ull, 1ull << 40}})
+  for (const simd::NoiseKey key :
+       {simd::NoiseKey{0, 0}, simd::NoiseKey{0x123456789abcdefull, 77}, simd::NoiseKey{~0ull, 1ull << 40}})
     for (const std::uint64_t block : {0ull, 5ull, (1ull << 28) + 3}) {
       std::uint16_t got[128];
       simd::noise_block(key, block, got);
@@ -78,7 +82,8 @@ TEST(Dropout, IsAFunctionOfSeedStepAndCall) {
   EXPECT_TRUE(a.equal(draw(1, 2, 0, 0).first));
   EXPECT_TRUE(second.equal(draw(1, 2, 0, 0).second));
   EXPECT_FALSE(a.equal(second));
-  for (const auto& other : {draw(2, 2, 0, 0), draw(1, 3, 0, 0), draw(1, 2, 1, 0), draw(1, 2, 0, 1)}) EXPECT_FALSE(a.equal(other.first));
+  for (const auto& other : {draw(2, 2, 0, 0), draw(1, 3, 0, 0), draw(1, 2, 1, 0), draw(1, 2, 0, 1)})
+    EXPECT_FALSE(a.equal(other.first));
 }
 
 TEST(Dropout, ThreadsChangeNothing) {

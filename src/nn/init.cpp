@@ -52,6 +52,8 @@ Tensor init_default(at::IntArrayRef shape, std::int64_t fan_in) {
   return init_uniform(shape, -bound, bound);
 }
 
-Tensor init_constant(at::IntArrayRef shape, double value) { return at::full(shape, value, at::TensorOptions(at::kFloat)); }
+Tensor init_constant(at::IntArrayRef shape, double value) {
+  return at::full(shape, value, at::TensorOptions(at::kFloat));
+}
 
 }  // namespace timbre::nn

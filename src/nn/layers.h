@@ -1,7 +1,8 @@
 #pragma once
 #include "nn/module.h"
 
-/// The layers of our networks. Parameter names, shapes and first values are torch's, so upstream checkpoints load by name.
+/// The layers of our networks. Parameter names, shapes and first values are torch's, so upstream checkpoints load by
+/// name.
 namespace timbre::nn {
 
 /// y = x·Wᵀ + b over the last axis. weight [out, in], bias [out].
@@ -44,7 +45,8 @@ class LayerNorm : public Module {
 };
 
 /// Over all axes but the channels. weight, bias, running_mean, running_var [C], num_batches_tracked [].
-/// In training mode under several ranks, the statistics are those of the joined batch when synchronise is on (see nn/sync.h).
+/// In training mode under several ranks, the statistics are those of the joined batch when synchronise is on (see
+/// nn/sync.h).
 class BatchNorm1d : public Module {
  public:
   explicit BatchNorm1d(std::int64_t channels, double eps = 1e-5, double momentum = 0.1);
@@ -75,7 +77,11 @@ struct RecurrentOptions {
 class Lstm : public Module {
  public:
   Lstm(std::int64_t in, std::int64_t hidden, RecurrentOptions options = {});
-  struct Result { Tensor out_BTD; Tensor h_LBD; Tensor c_LBD; };
+  struct Result {
+    Tensor out_BTD;
+    Tensor h_LBD;
+    Tensor c_LBD;
+  };
   /// x_BTC → outputs and last states; h_LBD, c_LBD may be undefined (zeros).
   Result forward(const Tensor& x_BTC, const Tensor& h_LBD = {}, const Tensor& c_LBD = {}) const;
   std::int64_t hidden;
@@ -89,7 +95,10 @@ class Lstm : public Module {
 class Gru : public Module {
  public:
   Gru(std::int64_t in, std::int64_t hidden, RecurrentOptions options = {});
-  struct Result { Tensor out_BTD; Tensor h_LBD; };
+  struct Result {
+    Tensor out_BTD;
+    Tensor h_LBD;
+  };
   Result forward(const Tensor& x_BTC, const Tensor& h_LBD = {}) const;
   std::int64_t hidden;
   RecurrentOptions options;

@@ -27,13 +27,16 @@ struct Pair : Module {
   }
 };
 
-Tensor ids(const std::vector<std::int64_t>& values) { return to_torch(weights::Tensor::of<std::int64_t>({static_cast<std::int64_t>(values.size())}, values)); }
+Tensor ids(const std::vector<std::int64_t>& values) {
+  return to_torch(weights::Tensor::of<std::int64_t>({static_cast<std::int64_t>(values.size())}, values));
+}
 
 TEST(Module, NamesAreUpstreams) {
   const Pair pair;
   std::vector<std::string> names;
   for (const Named& named : pair.named_state()) names.push_back(named.name);
-  EXPECT_EQ(names, (std::vector<std::string>{"block.0.weight", "block.0.bias", "block.norm.weight", "block.norm.bias", "block.norm.running_mean", "block.norm.running_var",
+  EXPECT_EQ(names, (std::vector<std::string>{"block.0.weight", "block.0.bias", "block.norm.weight", "block.norm.bias",
+                                             "block.norm.running_mean", "block.norm.running_var",
                                              "block.norm.num_batches_tracked", "head.weight"}));
   EXPECT_EQ(pair.parameter_count(), 12 + 4 + 4 + 4 + 8);
 }
@@ -109,7 +112,8 @@ TEST(BatchNorm, ChannelsLastAgreesWithChannelsSecond) {
 TEST(BatchNorm, SyncedOnOneRankIsTheSame) {
   const InitSeed seed(3);
   BatchNorm1d a(5), b(5);
-  const Tensor x = init_normal({2, 9, 5}, 1, 2).set_requires_grad(true), x2 = x.detach().clone().set_requires_grad(true);
+  const Tensor x = init_normal({2, 9, 5}, 1, 2).set_requires_grad(true),
+               x2 = x.detach().clone().set_requires_grad(true);
   const Tensor y = a.forward_BTC(x);
   set_all_reduce([](Tensor&) {});  // a sum over one rank
   const Tensor y2 = b.forward_BTC(x2);
@@ -132,7 +136,8 @@ TEST(Sequence, LengthRegulatorIsTheNaiveLoop) {
   ASSERT_EQ(y.sizes(), (std::vector<std::int64_t>{2, 6, 3}));
   const int from[2][6] = {{0, 0, 2, 2, 2, 3}, {0, 1, -1, -1, -1, -1}};
   for (int b = 0; b < 2; ++b)
-    for (int f = 0; f < 6; ++f) EXPECT_TRUE(y[b][f].equal(from[b][f] < 0 ? at::zeros({3}) : x[b][from[b][f]])) << b << ' ' << f;
+    for (int f = 0; f < 6; ++f)
+      EXPECT_TRUE(y[b][f].equal(from[b][f] < 0 ? at::zeros({3}) : x[b][from[b][f]])) << b << ' ' << f;
   const Tensor positions = frame_positions(durations);
   EXPECT_EQ(positions[0][4].item<std::int64_t>(), 2);
   EXPECT_EQ(positions[1][2].item<std::int64_t>(), 4);
@@ -162,7 +167,8 @@ TEST(Sequence, SinusoidsFollowThePaper) {
 
 TEST(Attention, FusedAndWrittenOutAgreeAndIgnorePadding) {
   const InitSeed seed(6);
-  const Tensor q = init_normal({2, 2, 5, 4}, 0, 1), k = init_normal({2, 2, 6, 4}, 0, 1), v = init_normal({2, 2, 6, 4}, 0, 1);
+  const Tensor q = init_normal({2, 2, 5, 4}, 0, 1), k = init_normal({2, 2, 6, 4}, 0, 1),
+               v = init_normal({2, 2, 6, 4}, 0, 1);
   const Tensor pad = padding_mask(ids({6, 2}), 6);
   Tensor weights_BHTS;
   const Tensor fused = attention(q, k, v, pad), plain = attention(q, k, v, pad, 0, 0, false, &weights_BHTS);

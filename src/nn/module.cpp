@@ -14,38 +14,64 @@ namespace {
 at::ScalarType to_scalar_type(weights::DType dtype) {
   using weights::DType;
   switch (dtype) {
-    case DType::f64: return at::kDouble;
-    case DType::f32: return at::kFloat;
-    case DType::f16: return at::kHalf;
-    case DType::bf16: return at::kBFloat16;
-    case DType::i64: return at::kLong;
-    case DType::i32: return at::kInt;
-    case DType::i16: return at::kShort;
-    case DType::i8: return at::kChar;
-    case DType::u8: return at::kByte;
-    case DType::boolean: return at::kBool;
-    case DType::c64: return at::kComplexFloat;
-    case DType::c128: return at::kComplexDouble;
-    default: throw DataError(fmt::format("tensors of {} cannot be computed with", weights::name_of(dtype)));
+    case DType::f64:
+      return at::kDouble;
+    case DType::f32:
+      return at::kFloat;
+    case DType::f16:
+      return at::kHalf;
+    case DType::bf16:
+      return at::kBFloat16;
+    case DType::i64:
+      return at::kLong;
+    case DType::i32:
+      return at::kInt;
+    case DType::i16:
+      return at::kShort;
+    case DType::i8:
+      return at::kChar;
+    case DType::u8:
+      return at::kByte;
+    case DType::boolean:
+      return at::kBool;
+    case DType::c64:
+      return at::kComplexFloat;
+    case DType::c128:
+      return at::kComplexDouble;
+    default:
+      throw DataError(fmt::format("tensors of {} cannot be computed with", weights::name_of(dtype)));
   }
 }
 
 weights::DType to_dtype(at::ScalarType type) {
   using weights::DType;
   switch (type) {
-    case at::kDouble: return DType::f64;
-    case at::kFloat: return DType::f32;
-    case at::kHalf: return DType::f16;
-    case at::kBFloat16: return DType::bf16;
-    case at::kLong: return DType::i64;
-    case at::kInt: return DType::i32;
-    case at::kShort: return DType::i16;
-    case at::kChar: return DType::i8;
-    case at::kByte: return DType::u8;
-    case at::kBool: return DType::boolean;
-    case at::kComplexFloat: return DType::c64;
-    case at::kComplexDouble: return DType::c128;
-    default: throw std::logic_error(fmt::format("no file type for {}", c10::toString(type)));
+    case at::kDouble:
+      return DType::f64;
+    case at::kFloat:
+      return DType::f32;
+    case at::kHalf:
+      return DType::f16;
+    case at::kBFloat16:
+      return DType::bf16;
+    case at::kLong:
+      return DType::i64;
+    case at::kInt:
+      return DType::i32;
+    case at::kShort:
+      return DType::i16;
+    case at::kChar:
+      return DType::i8;
+    case at::kByte:
+      return DType::u8;
+    case at::kBool:
+      return DType::boolean;
+    case at::kComplexFloat:
+      return DType::c64;
+    case at::kComplexDouble:
+      return DType::c128;
+    default:
+      throw std::logic_error(fmt::format("no file type for {}", c10::toString(type)));
   }
 }
 
@@ -121,7 +147,8 @@ LoadReport Module::load_state_dict(const weights::TensorMap& map) {
     if (!found) {
       report.missing.push_back(named.name);
     } else if (at::IntArrayRef(found->shape) != named.tensor.sizes()) {
-      report.mismatched.push_back(fmt::format("{}: file {}, model {}", named.name, weights::shape_text(found->shape), shape_text(named.tensor.sizes())));
+      report.mismatched.push_back(fmt::format("{}: file {}, model {}", named.name, weights::shape_text(found->shape),
+                                              shape_text(named.tensor.sizes())));
     } else {
       named.tensor.copy_(to_torch(*found));
       report.loaded.push_back(named.name);
@@ -179,7 +206,8 @@ std::vector<std::string> Module::freeze(const std::vector<std::string>& patterns
 
 bool matches(std::string_view pattern, std::string_view name) {
   if (pattern.find_first_of("*?") == std::string_view::npos)
-    return name == pattern || (name.size() > pattern.size() && name.starts_with(pattern) && name[pattern.size()] == '.');
+    return name == pattern ||
+           (name.size() > pattern.size() && name.starts_with(pattern) && name[pattern.size()] == '.');
   // Greedy with one place to go back to: the last star.
   std::size_t p = 0, n = 0, star = std::string_view::npos, resume = 0;
   while (n < name.size()) {
@@ -209,7 +237,8 @@ Tensor to_torch(const weights::Tensor& tensor) {
 weights::Tensor from_torch(const Tensor& tensor) {
   const Tensor here = tensor.detach().to(at::kCPU).contiguous();
   const auto* bytes = static_cast<const std::byte*>(here.const_data_ptr());
-  return weights::Tensor::of_bytes(to_dtype(here.scalar_type()), here.sizes().vec(), {bytes, static_cast<std::size_t>(here.nbytes())});
+  return weights::Tensor::of_bytes(to_dtype(here.scalar_type()), here.sizes().vec(),
+                                   {bytes, static_cast<std::size_t>(here.nbytes())});
 }
 
 }  // namespace timbre::nn

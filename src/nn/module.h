@@ -23,7 +23,8 @@ struct LoadReport {
 
 /// A part of a network: owns parameters and buffers by name, knows its children. Children are plain members (or
 /// held by unique_ptr in a vector) of the parent, which calls child() for each in its constructor; names may hold
-/// dots ("layer_stack.0", "conv_layer.conv1d_1.conv"), so upstream names need no wrapper classes. Neither copied nor moved.
+/// dots ("layer_stack.0", "conv_layer.conv1d_1.conv"), so upstream names need no wrapper classes. Neither copied nor
+/// moved.
 ///
 ///   struct FeedForward : nn::Module {
 ///     nn::Conv1d w_1, w_2;
@@ -63,7 +64,8 @@ class Module {
   void to(const at::Device& device);
   at::Device device() const;
 
-  /// Freezes (requires_grad off) the parameters whose name matches one of the patterns (see matches()); returns their names.
+  /// Freezes (requires_grad off) the parameters whose name matches one of the patterns (see matches()); returns their
+  /// names.
   std::vector<std::string> freeze(const std::vector<std::string>& patterns);
 
  protected:

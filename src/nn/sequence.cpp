@@ -24,11 +24,14 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
 
-std::int64_t longest(const Tensor& durations_BP) { return durations_BP.size(0) == 0 ? 0 : durations_BP.sum(1).max().item<std::int64_t>(); }
+std::int64_t longest(const Tensor& durations_BP) {
+  return durations_BP.size(0) == 0 ? 0 : durations_BP.sum(1).max().item<std::int64_t>();
+}
 
 /// Rows repeated by durations: a copy forward, a sum of neighbouring rows backward. Floats on the CPU.
 struct Repeat : Function<Repeat> {
-  static Tensor forward(AutogradContext* context, const Tensor& x_in, const Tensor& durations_BP, std::int64_t frames_max) {
+  static Tensor forward(AutogradContext* context, const Tensor& x_in, const Tensor& durations_BP,
+                        std::int64_t frames_max) {
     const Tensor x = x_in.contiguous(), durations = durations_BP.contiguous();
     context->save_for_backward({durations});
     const std::int64_t B = x.size(0), P = x.size(1), D = x.size(2);
@@ -41,7 +44,8 @@ struct Repeat : Function<Repeat> {
         std::int64_t f = 0;
         for (std::int64_t p = 0; p < P; ++p)
           for (std::int64_t i = 0; i < d[b * P + p] && f < frames_max; ++i, ++f)
-            std::memcpy(to + (b * frames_max + f) * D, from + (b * P + p) * D, sizeof(float) * static_cast<std::size_t>(D));
+            std::memcpy(to + (b * frames_max + f) * D, from + (b * P + p) * D,
+                        sizeof(float) * static_cast<std::size_t>(D));
         std::memset(to + (b * frames_max + f) * D, 0, sizeof(float) * static_cast<std::size_t>((frames_max - f) * D));
       }
     });
@@ -86,7 +90,8 @@ Tensor sinusoid_positions(std::int64_t count, std::int64_t dim, std::int64_t fir
   for (std::int64_t row = 0; row < count; ++row)
     for (std::int64_t j = 0; j < dim; ++j) {
       // In double, then rounded once: the references build the table with numpy.
-      const double angle = static_cast<double>(first + row) / std::pow(10000.0, 2.0 * static_cast<double>(j / 2) / static_cast<double>(dim));
+      const double angle = static_cast<double>(first + row) /
+                           std::pow(10000.0, 2.0 * static_cast<double>(j / 2) / static_cast<double>(dim));
       to[row * dim + j] = static_cast<float>(j % 2 == 0 ? std::sin(angle) : std::cos(angle));
     }
   return table;
@@ -117,7 +122,9 @@ Tensor frame_positions(const Tensor& durations_BP, std::int64_t frames_max) {
   return out.to(durations_BP.device());
 }
 
-Tensor masked_l1_sum(const Tensor& a_BTD, const Tensor& b_BTD, const Tensor& pad_BT) { return masked_difference(a_BTD, b_BTD, pad_BT).abs().sum(); }
+Tensor masked_l1_sum(const Tensor& a_BTD, const Tensor& b_BTD, const Tensor& pad_BT) {
+  return masked_difference(a_BTD, b_BTD, pad_BT).abs().sum();
+}
 
 Tensor masked_l2_sum(const Tensor& a, const Tensor& b, const Tensor& pad_BT) {
   const Tensor difference = masked_difference(a, b, pad_BT);

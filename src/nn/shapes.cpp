@@ -7,7 +7,9 @@
 
 namespace timbre::nn {
 
-std::string shape_text(at::IntArrayRef sizes) { return fmt::format("[{}]", fmt::join(sizes.begin(), sizes.end(), ", ")); }
+std::string shape_text(at::IntArrayRef sizes) {
+  return fmt::format("[{}]", fmt::join(sizes.begin(), sizes.end(), ", "));
+}
 
 void expect_shape(const Tensor& tensor, std::initializer_list<std::int64_t> expected, std::string_view where) {
   if (!tensor.defined()) throw std::logic_error(fmt::format("{}: the tensor is not there", where));

@@ -15,7 +15,8 @@ using at::Tensor;
 /// Any size is allowed on this axis.
 inline constexpr std::int64_t kAny = -1;
 
-/// Throws std::logic_error "where: x_BTD is [2, 3], expected [2, *, 80]" when the shape is another one (our bug, not the user's).
+/// Throws std::logic_error "where: x_BTD is [2, 3], expected [2, *, 80]" when the shape is another one (our bug, not
+/// the user's).
 void expect_shape(const Tensor& tensor, std::initializer_list<std::int64_t> expected, std::string_view where);
 
 /// "[2, 3, 80]".

@@ -67,7 +67,8 @@ TIMBRE_INLINE Words philox16(NoiseKey key, std::uint64_t block) {
 TIMBRE_INLINE U16 half_of(const U16& word, int half) { return half == 0 ? (word & 0xFFFFu) : (word >> 16); }
 
 template <int K>
-TIMBRE_INLINE void depthwise_row(const float* x, const float* w_KC, const float* bias, float* y, std::int64_t channels, std::int64_t step) {
+TIMBRE_INLINE void depthwise_row(const float* x, const float* w_KC, const float* bias, float* y, std::int64_t channels,
+                                 std::int64_t step) {
   std::int64_t c = 0;
   for (; c + 16 <= channels; c += 16) {
     F16 sum = bias ? load(bias + c) : F16{};
@@ -83,16 +84,16 @@ TIMBRE_INLINE void depthwise_row(const float* x, const float* w_KC, const float*
 }
 
 /// Any kernel size, and rows where some taps fall outside.
-TIMBRE_INLINE void depthwise_row_some(const float* x, const float* w_KC, const float* bias, float* y, std::int64_t channels, std::int64_t step,
-                                      std::int64_t first, std::int64_t last) {
+TIMBRE_INLINE void depthwise_row_some(const float* x, const float* w_KC, const float* bias, float* y,
+                                      std::int64_t channels, std::int64_t step, std::int64_t first, std::int64_t last) {
   for (std::int64_t c = 0; c < channels; ++c) y[c] = bias ? bias[c] : 0.0f;
   for (std::int64_t k = first; k < last; ++k)
     for (std::int64_t c = 0; c < channels; ++c) y[c] += x[k * step + c] * w_KC[k * channels + c];
 }
 
 /// The taps of row t that fall inside [0, length).
-TIMBRE_INLINE void taps_inside(std::int64_t t, std::int64_t length, std::int64_t kernel, std::int64_t padding, std::int64_t dilation,
-                               std::int64_t& first, std::int64_t& last) {
+TIMBRE_INLINE void taps_inside(std::int64_t t, std::int64_t length, std::int64_t kernel, std::int64_t padding,
+                               std::int64_t dilation, std::int64_t& first, std::int64_t& last) {
   first = t >= padding ? 0 : (padding - t + dilation - 1) / dilation;
   const std::int64_t room = length - 1 - t + padding;
   last = room < 0 ? 0 : std::min(kernel, room / dilation + 1);
@@ -100,7 +101,8 @@ TIMBRE_INLINE void taps_inside(std::int64_t t, std::int64_t length, std::int64_t
 }
 
 template <int K>
-TIMBRE_INLINE void weight_gradient_chunk(const float* x, const float* g, float* dw_KC, std::int64_t rows, std::int64_t channels, std::int64_t step) {
+TIMBRE_INLINE void weight_gradient_chunk(const float* x, const float* g, float* dw_KC, std::int64_t rows,
+                                         std::int64_t channels, std::int64_t step) {
   F16 sum[K];
 #pragma GCC unroll 16
   for (int k = 0; k < K; ++k) sum[k] = load(dw_KC + k * channels);
@@ -113,8 +115,8 @@ TIMBRE_INLINE void weight_gradient_chunk(const float* x, const float* g, float* 
   for (int k = 0; k < K; ++k) store(dw_KC + k * channels, sum[k]);
 }
 
-TIMBRE_INLINE void weight_gradient_row(const float* x, const float* g, float* dw_KC, std::int64_t channels, std::int64_t step, std::int64_t first,
-                                       std::int64_t last, std::int64_t from) {
+TIMBRE_INLINE void weight_gradient_row(const float* x, const float* g, float* dw_KC, std::int64_t channels,
+                                       std::int64_t step, std::int64_t first, std::int64_t last, std::int64_t from) {
   for (std::int64_t k = first; k < last; ++k)
     for (std::int64_t c = from; c < channels; ++c) dw_KC[k * channels + c] += g[c] * x[k * step + c];
 }
@@ -126,12 +128,13 @@ TIMBRE_LEVELS void noise_block(NoiseKey key, std::uint64_t block, std::uint16_t*
   for (int word = 0; word < 4; ++word)
     for (int half = 0; half < 2; ++half) {
       const U16 numbers = half_of(words.word[word], half);
-      for (int lane = 0; lane < 16; ++lane) out_128[(word * 2 + half) * 16 + lane] = static_cast<std::uint16_t>(numbers[lane]);
+      for (int lane = 0; lane < 16; ++lane)
+        out_128[(word * 2 + half) * 16 + lane] = static_cast<std::uint16_t>(numbers[lane]);
     }
 }
 
-TIMBRE_LEVELS void dropout(const float* x, const float* residual, float* out, std::int64_t count, NoiseKey key, std::uint32_t threshold,
-                           float scale, std::int64_t first_block, std::int64_t last_block) {
+TIMBRE_LEVELS void dropout(const float* x, const float* residual, float* out, std::int64_t count, NoiseKey key,
+                           std::uint32_t threshold, float scale, std::int64_t first_block, std::int64_t last_block) {
   for (std::int64_t block = first_block; block < last_block; ++block) {
     const std::int64_t start = block * kNoiseBlock;
     const Words words = philox16(key, static_cast<std::uint64_t>(block));
@@ -164,8 +167,9 @@ TIMBRE_LEVELS void dropout(const float* x, const float* residual, float* out, st
   }
 }
 
-TIMBRE_LEVELS void depthwise_forward(const float* x_TC, const float* w_KC, const float* bias_C, float* y_TC, std::int64_t length,
-                                     std::int64_t channels, std::int64_t kernel, std::int64_t padding, std::int64_t dilation) {
+TIMBRE_LEVELS void depthwise_forward(const float* x_TC, const float* w_KC, const float* bias_C, float* y_TC,
+                                     std::int64_t length, std::int64_t channels, std::int64_t kernel,
+                                     std::int64_t padding, std::int64_t dilation) {
   const std::int64_t rows = length + 2 * padding - (kernel - 1) * dilation, step = dilation * channels;
   for (std::int64_t t = 0; t < rows; ++t) {
     std::int64_t first, last;
@@ -177,18 +181,30 @@ TIMBRE_LEVELS void depthwise_forward(const float* x_TC, const float* w_KC, const
       continue;
     }
     switch (kernel) {
-      case 3: depthwise_row<3>(x, w_KC, bias_C, y, channels, step); break;
-      case 5: depthwise_row<5>(x, w_KC, bias_C, y, channels, step); break;
-      case 7: depthwise_row<7>(x, w_KC, bias_C, y, channels, step); break;
-      case 9: depthwise_row<9>(x, w_KC, bias_C, y, channels, step); break;
-      case 11: depthwise_row<11>(x, w_KC, bias_C, y, channels, step); break;
-      default: depthwise_row_some(x, w_KC, bias_C, y, channels, step, 0, kernel);
+      case 3:
+        depthwise_row<3>(x, w_KC, bias_C, y, channels, step);
+        break;
+      case 5:
+        depthwise_row<5>(x, w_KC, bias_C, y, channels, step);
+        break;
+      case 7:
+        depthwise_row<7>(x, w_KC, bias_C, y, channels, step);
+        break;
+      case 9:
+        depthwise_row<9>(x, w_KC, bias_C, y, channels, step);
+        break;
+      case 11:
+        depthwise_row<11>(x, w_KC, bias_C, y, channels, step);
+        break;
+      default:
+        depthwise_row_some(x, w_KC, bias_C, y, channels, step, 0, kernel);
     }
   }
 }
 
-TIMBRE_LEVELS void depthwise_weight_gradient(const float* x_TC, const float* g_TC, float* dw_KC, std::int64_t length, std::int64_t channels,
-                                             std::int64_t kernel, std::int64_t padding, std::int64_t dilation) {
+TIMBRE_LEVELS void depthwise_weight_gradient(const float* x_TC, const float* g_TC, float* dw_KC, std::int64_t length,
+                                             std::int64_t channels, std::int64_t kernel, std::int64_t padding,
+                                             std::int64_t dilation) {
   const std::int64_t rows = length + 2 * padding - (kernel - 1) * dilation, step = dilation * channels;
   // Rows whose taps are all inside form one run; the few others go one by one.
   const std::int64_t whole_from = std::clamp<std::int64_t>(padding, 0, rows);
@@ -199,7 +215,8 @@ TIMBRE_LEVELS void depthwise_weight_gradient(const float* x_TC, const float* g_T
     std::int64_t first, last;
     taps_inside(t, length, kernel, padding, dilation, first, last);
     const bool whole = t >= whole_from && t < whole_to;
-    weight_gradient_row(x_TC + (t - padding) * channels, g_TC + t * channels, dw_KC, channels, step, first, last, whole ? wide : 0);
+    weight_gradient_row(x_TC + (t - padding) * channels, g_TC + t * channels, dw_KC, channels, step, first, last,
+                        whole ? wide : 0);
   }
   const std::int64_t count = whole_to - whole_from;
   constexpr std::int64_t kRows = 64;  // rows of one strip stay in the first-level cache over all channels
@@ -209,11 +226,21 @@ TIMBRE_LEVELS void depthwise_weight_gradient(const float* x_TC, const float* g_T
     const float* g = g_TC + (whole_from + at) * channels;
     for (std::int64_t c = 0; c < wide; c += 16) {
       switch (kernel) {
-        case 3: weight_gradient_chunk<3>(x + c, g + c, dw_KC + c, n, channels, step); break;
-        case 5: weight_gradient_chunk<5>(x + c, g + c, dw_KC + c, n, channels, step); break;
-        case 7: weight_gradient_chunk<7>(x + c, g + c, dw_KC + c, n, channels, step); break;
-        case 9: weight_gradient_chunk<9>(x + c, g + c, dw_KC + c, n, channels, step); break;
-        case 11: weight_gradient_chunk<11>(x + c, g + c, dw_KC + c, n, channels, step); break;
+        case 3:
+          weight_gradient_chunk<3>(x + c, g + c, dw_KC + c, n, channels, step);
+          break;
+        case 5:
+          weight_gradient_chunk<5>(x + c, g + c, dw_KC + c, n, channels, step);
+          break;
+        case 7:
+          weight_gradient_chunk<7>(x + c, g + c, dw_KC + c, n, channels, step);
+          break;
+        case 9:
+          weight_gradient_chunk<9>(x + c, g + c, dw_KC + c, n, channels, step);
+          break;
+        case 11:
+          weight_gradient_chunk<11>(x + c, g + c, dw_KC + c, n, channels, step);
+          break;
       }
     }
   }

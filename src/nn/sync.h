@@ -12,8 +12,12 @@ void set_all_reduce(AllReduceSum sum);
 const AllReduceSum& all_reduce();
 
 /// Batch normalisation of rows_NC in training mode with the statistics of the rows of all ranks together. The gradient
-/// crosses ranks as well. Returns the output; mean_C, variance_C (biased) and the count of all rows come back for the running values.
-struct SyncedNorm { Tensor out_NC, mean_C, variance_C; double count = 0; };
+/// crosses ranks as well. Returns the output; mean_C, variance_C (biased) and the count of all rows come back for the
+/// running values.
+struct SyncedNorm {
+  Tensor out_NC, mean_C, variance_C;
+  double count = 0;
+};
 SyncedNorm synced_batch_norm(const Tensor& rows_NC, const Tensor& weight_C, const Tensor& bias_C, double eps);
 
 }  // namespace timbre::nn

@@ -12,8 +12,8 @@
 namespace timbre::nn {
 namespace {
 
-// LibTorch loads its OpenMP runtime; we borrow that pool by name instead of compiling with -fopenmp, which would bring a
-// second runtime where the wheel's has another file name.
+// LibTorch loads its OpenMP runtime; we borrow that pool by name instead of compiling with -fopenmp, which would bring
+// a second runtime where the wheel's has another file name.
 struct OpenMp {
   using Parallel = void (*)(void (*)(void*), void*, unsigned, unsigned);
   Parallel parallel = reinterpret_cast<Parallel>(::dlsym(RTLD_DEFAULT, "GOMP_parallel"));
@@ -46,10 +46,12 @@ void work(void* data) {
 
 }  // namespace
 
-void parallel_ranges(std::int64_t count, std::int64_t grain, const std::function<void(std::int64_t, std::int64_t)>& body) {
+void parallel_ranges(std::int64_t count, std::int64_t grain,
+                     const std::function<void(std::int64_t, std::int64_t)>& body) {
   if (count <= 0) return;
   static const OpenMp omp;
-  const std::int64_t pieces = std::min<std::int64_t>(at::get_num_threads(), std::max<std::int64_t>(1, count / std::max<std::int64_t>(grain, 1)));
+  const std::int64_t pieces = std::min<std::int64_t>(
+      at::get_num_threads(), std::max<std::int64_t>(1, count / std::max<std::int64_t>(grain, 1)));
   if (pieces <= 1 || !omp.usable() || at::in_parallel_region()) {
     body(0, count);
     return;
@@ -65,15 +67,16 @@ void parallel_ranges(std::int64_t count, std::int64_t grain, const std::function
 namespace {
 
 // LibTorch's MKL takes its AVX2 kernels on every CPU that is not Intel's, also where AVX-512 is there and twice as fast
-// (measured on an EPYC with AVX-512: products of 2048×1024×1024 at 90 → 190 GFLOP/s of 245). MKL asks this function, which the
-// loader lets a program answer; it goes on to check the CPU's feature bits itself. TIMBRE_MKL=stock leaves MKL alone.
+// (measured on an EPYC with AVX-512: products of 2048×1024×1024 at 90 → 190 GFLOP/s of 245). MKL asks this function,
+// which the loader lets a program answer; it goes on to check the CPU's feature bits itself. TIMBRE_MKL=stock leaves
+// MKL alone.
 int answer_for_mkl() {
   using Ask = int (*)();
   const char* wish = std::getenv("TIMBRE_MKL");
   const bool stock = wish && std::strcmp(wish, "stock") == 0;
   __builtin_cpu_init();
-  if (!stock && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl"))
+  if (!stock && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
     return 1;
   const auto theirs = reinterpret_cast<Ask>(::dlsym(RTLD_NEXT, "mkl_serv_intel_cpu_true"));
   return theirs ? theirs() : 0;
@@ -90,7 +93,8 @@ const char* timbre::nn::matrix_kernels() {
   using Ask = int (*)();
   const auto theirs = reinterpret_cast<Ask>(::dlsym(RTLD_NEXT, "mkl_serv_intel_cpu_true"));
   if (!theirs) return "no MKL";
-  return theirs() == mkl_serv_intel_cpu_true() ? "MKL's own choice" : "MKL with AVX-512 (TIMBRE_MKL=stock for its own choice)";
+  return theirs() == mkl_serv_intel_cpu_true() ? "MKL's own choice"
+                                               : "MKL with AVX-512 (TIMBRE_MKL=stock for its own choice)";
 }
 #else
 const char* timbre::nn::matrix_kernels() { return "LibTorch's own choice"; }

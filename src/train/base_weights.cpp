@@ -10,7 +10,9 @@ namespace {
 
 nlohmann::json read_json(const fs::path& path) {
   nlohmann::json value = nlohmann::json::parse(read_file(path), nullptr, false);
-  if (value.is_discarded()) throw DataError(fmt::format("{} is not valid JSON", path.string()), "copy the folder again, or choose another base");
+  if (value.is_discarded())
+    throw DataError(fmt::format("{} is not valid JSON", path.string()),
+                    "copy the folder again, or choose another base");
   return value;
 }
 
@@ -28,8 +30,11 @@ Base from_voice(const fs::path& path) {
   base.source = path;
   base.about = read_json(path / "voice.json");
   std::string file = "model.safetensors";
-  if (base.about.contains("model") && base.about["model"].is_object()) file = base.about["model"].value("weights", file);
-  if (!is_safe_relative(file)) throw DataError(fmt::format("{}: model.weights is '{}', expected a file inside the folder", (path / "voice.json").string(), file));
+  if (base.about.contains("model") && base.about["model"].is_object())
+    file = base.about["model"].value("weights", file);
+  if (!is_safe_relative(file))
+    throw DataError(fmt::format("{}: model.weights is '{}', expected a file inside the folder",
+                                (path / "voice.json").string(), file));
   base.tensors = weights::read_safetensors(path / file);
   return base;
 }
@@ -37,7 +42,9 @@ Base from_voice(const fs::path& path) {
 }  // namespace
 
 Base open_base(const fs::path& path) {
-  if (!fs::exists(path)) throw DataError(fmt::format("--base: {} does not exist", path.string()), "give a voice folder, a run folder, a checkpoint or a weights file");
+  if (!fs::exists(path))
+    throw DataError(fmt::format("--base: {} does not exist", path.string()),
+                    "give a voice folder, a run folder, a checkpoint or a weights file");
   if (fs::is_directory(path)) {
     if (is_checkpoint(path)) return from_checkpoint(path);
     if (fs::exists(path / "voice.json")) return from_voice(path);

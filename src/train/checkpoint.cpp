@@ -27,8 +27,10 @@ std::optional<std::int64_t> step_of(const std::string& name) {
 std::string other_checkpoint(const fs::path& path) {
   const auto list = list_checkpoints(path.parent_path());
   for (auto it = list.rbegin(); it != list.rend(); ++it) {
-    if (it->second.filename() == path.filename() || it->first >= step_of(path.filename().string()).value_or(0)) continue;
-    return fmt::format("go on from the one before: timbre train --continue {} --from {}", path.parent_path().parent_path().string(), it->second.filename().string());
+    if (it->second.filename() == path.filename() || it->first >= step_of(path.filename().string()).value_or(0))
+      continue;
+    return fmt::format("go on from the one before: timbre train --continue {} --from {}",
+                       path.parent_path().parent_path().string(), it->second.filename().string());
   }
   return "start a new run, or copy the checkpoint again from where it came";
 }
@@ -55,12 +57,14 @@ fs::path save_checkpoint(const fs::path& folder, const Checkpoint& checkpoint) {
     state["step"] = checkpoint.step;
     state["files"] = files;
     const std::string body = state.dump(1);
-    write_file_atomic(unfinished / "state.json", nlohmann::json{{"hash", hash_hex(body)}, {"state", state}}.dump(1) + "\n");
+    write_file_atomic(unfinished / "state.json",
+                      nlohmann::json{{"hash", hash_hex(body)}, {"state", state}}.dump(1) + "\n");
     publish_folder(unfinished, to);
   } catch (const fs::filesystem_error& e) {
     std::error_code ignored;
     fs::remove_all(unfinished, ignored);
-    throw SystemError(fmt::format("cannot write the checkpoint {}: {}", to.string(), e.code().message()), "free disk space or make the folder writable; earlier checkpoints are untouched");
+    throw SystemError(fmt::format("cannot write the checkpoint {}: {}", to.string(), e.code().message()),
+                      "free disk space or make the folder writable; earlier checkpoints are untouched");
   } catch (...) {
     std::error_code ignored;
     fs::remove_all(unfinished, ignored);
@@ -71,20 +75,29 @@ fs::path save_checkpoint(const fs::path& folder, const Checkpoint& checkpoint) {
 
 Checkpoint load_checkpoint(const fs::path& path) {
   const fs::path state_file = path / "state.json";
-  const auto broken = [&](const fs::path& file, const std::string& what) { throw DataError(fmt::format("{}: {}", file.string(), what), other_checkpoint(path)); };
-  if (!fs::exists(state_file)) throw DataError(fmt::format("{} is not a checkpoint: it has no state.json", path.string()), "give a folder checkpoints/step_… of a run");
+  const auto broken = [&](const fs::path& file, const std::string& what) {
+    throw DataError(fmt::format("{}: {}", file.string(), what), other_checkpoint(path));
+  };
+  if (!fs::exists(state_file))
+    throw DataError(fmt::format("{} is not a checkpoint: it has no state.json", path.string()),
+                    "give a folder checkpoints/step_… of a run");
   Checkpoint checkpoint;
   nlohmann::json document = nlohmann::json::parse(read_file(state_file), nullptr, false);
-  if (document.is_discarded() || !document.contains("state") || !document.contains("hash")) broken(state_file, "is not a whole JSON document");
+  if (document.is_discarded() || !document.contains("state") || !document.contains("hash"))
+    broken(state_file, "is not a whole JSON document");
   checkpoint.state = document["state"];
-  if (hash_hex(checkpoint.state.dump(1)) != document["hash"].get<std::string>()) broken(state_file, "its contents do not match their hash");
+  if (hash_hex(checkpoint.state.dump(1)) != document["hash"].get<std::string>())
+    broken(state_file, "its contents do not match their hash");
   if (checkpoint.state.value("version", 0) != kVersion)
-    throw DataError(fmt::format("{}: written by another version ({})", state_file.string(), checkpoint.state.value("version", 0)), "use the timbre that made this run");
+    throw DataError(
+        fmt::format("{}: written by another version ({})", state_file.string(), checkpoint.state.value("version", 0)),
+        "use the timbre that made this run");
   checkpoint.step = checkpoint.state.at("step").get<std::int64_t>();
   for (const auto& [name, hash] : checkpoint.state.at("files").items()) {
     const fs::path file = path / name;
     if (!is_safe_relative(name) || !fs::exists(file)) broken(file, "is missing");
-    if (hash_file(file) != hash.get<std::string>()) broken(file, "its contents do not match the hash in state.json (truncated or changed)");
+    if (hash_file(file) != hash.get<std::string>())
+      broken(file, "its contents do not match the hash in state.json (truncated or changed)");
     weights::TensorMap tensors = weights::read_safetensors(file);
     if (name == "model.safetensors") checkpoint.model = std::move(tensors);
     if (name == "optimizer.safetensors") checkpoint.optimizer = std::move(tensors);
@@ -114,7 +127,8 @@ void remove_leftovers(const fs::path& folder) {
 
 void rotate_checkpoints(const fs::path& folder, std::int64_t keep, const std::vector<std::string>& protect) {
   const auto list = list_checkpoints(folder);
-  const std::size_t old = list.size() > static_cast<std::size_t>(keep) ? list.size() - static_cast<std::size_t>(keep) : 0;
+  const std::size_t old =
+      list.size() > static_cast<std::size_t>(keep) ? list.size() - static_cast<std::size_t>(keep) : 0;
   for (std::size_t i = 0; i < old; ++i) {
     const std::string name = list[i].second.filename().string();
     if (std::find(protect.begin(), protect.end(), name) != protect.end()) continue;
@@ -134,6 +148,8 @@ void point_at(const fs::path& folder, const std::string& name, const fs::path& c
   if (!code) fs::rename(temporary, folder / name, code);
 }
 
-bool is_checkpoint(const fs::path& path) { return fs::exists(path / "state.json") && fs::exists(path / "model.safetensors"); }
+bool is_checkpoint(const fs::path& path) {
+  return fs::exists(path / "state.json") && fs::exists(path / "model.safetensors");
+}
 
 }  // namespace timbre::train

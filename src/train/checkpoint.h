@@ -8,8 +8,9 @@
 
 #include "weights/tensor.h"
 
-/// A checkpoint is a folder: model.safetensors, optimizer.safetensors, average.safetensors (with EMA), state.json with the hash of each.
-/// It is written beside, flushed, and made real by one rename, so a checkpoint that has its name is whole.
+/// A checkpoint is a folder: model.safetensors, optimizer.safetensors, average.safetensors (with EMA), state.json with
+/// the hash of each. It is written beside, flushed, and made real by one rename, so a checkpoint that has its name is
+/// whole.
 namespace timbre::train {
 
 struct Checkpoint {
@@ -32,7 +33,8 @@ std::vector<std::pair<std::int64_t, std::filesystem::path>> list_checkpoints(con
 void remove_leftovers(const std::filesystem::path& folder);
 
 /// Removes all but the newest `keep` and those named in `protect`. Failing to remove is not an error.
-void rotate_checkpoints(const std::filesystem::path& folder, std::int64_t keep, const std::vector<std::string>& protect);
+void rotate_checkpoints(const std::filesystem::path& folder, std::int64_t keep,
+                        const std::vector<std::string>& protect);
 
 /// Points <folder>/<name> (a relative symbolic link) at a checkpoint, in one step.
 void point_at(const std::filesystem::path& folder, const std::string& name, const std::filesystem::path& checkpoint);

@@ -18,7 +18,8 @@ namespace {
 Checkpoint example(std::int64_t step, std::size_t size = 100) {
   Checkpoint checkpoint;
   checkpoint.step = step;
-  checkpoint.model.insert("w", weights::Tensor::of<float>({static_cast<std::int64_t>(size)}, std::vector<float>(size, static_cast<float>(step))));
+  checkpoint.model.insert("w", weights::Tensor::of<float>({static_cast<std::int64_t>(size)},
+                                                          std::vector<float>(size, static_cast<float>(step))));
   checkpoint.optimizer.insert("m.w", weights::Tensor::of<float>({1}, {0.5f}));
   checkpoint.state = {{"x", 0.1 + 0.2}, {"about", {{"name", "ä"}}}};
   return checkpoint;
@@ -45,7 +46,8 @@ TEST(Checkpoint, ABrokenOneNamesFileAndTheOneBefore) {
     load_checkpoint(path);
     FAIL();
   } catch (const DataError& e) {
-    EXPECT_THAT(e.what(), testing::HasSubstr("step_000000002/model.safetensors: its contents do not match the hash in state.json (truncated or changed)"));
+    EXPECT_THAT(e.what(), testing::HasSubstr("step_000000002/model.safetensors: its contents do not match the hash in "
+                                             "state.json (truncated or changed)"));
     EXPECT_THAT(e.next(), testing::HasSubstr("--from step_000000001"));
   }
   std::ofstream(path / "state.json", std::ios::app) << "x";
@@ -109,7 +111,8 @@ TEST(Checkpoint, AFullDiskLosesNothing) {
   }
   EXPECT_EQ(list_checkpoints(folder).size(), 1u);
   EXPECT_EQ(load_checkpoint(first).step, 1);
-  for (const auto& entry : fs::directory_iterator(folder)) EXPECT_EQ(entry.path().filename(), "step_000000001");  // nothing half-written stays
+  for (const auto& entry : fs::directory_iterator(folder))
+    EXPECT_EQ(entry.path().filename(), "step_000000001");  // nothing half-written stays
   save_checkpoint(folder, example(2, 100000));
   EXPECT_EQ(list_checkpoints(folder).size(), 2u);
 }

@@ -25,7 +25,9 @@ int number(const char* name, int otherwise) {
   const std::string text = environment(name);
   if (text.empty()) return otherwise;
   const auto value = parse_int(text);
-  if (!value || *value < 0) throw UsageError(fmt::format("environment variable {}='{}' is not a whole number", name, text), "start ranks with torchrun or with --ranks N");
+  if (!value || *value < 0)
+    throw UsageError(fmt::format("environment variable {}='{}' is not a whole number", name, text),
+                     "start ranks with torchrun or with --ranks N");
   return static_cast<int>(*value);
 }
 
@@ -62,19 +64,22 @@ Ranks::Ranks() {
     options.timeout = kMeet;
     auto tcp = c10::make_intrusive<c10d::TCPStore>(host, options);
     // A restarted group must not read the keys of the one before.
-    const std::string prefix = "timbre/" + environment("TORCHELASTIC_RUN_ID", "alone") + "/" + environment("TORCHELASTIC_RESTART_COUNT", "0");
+    const std::string prefix =
+        "timbre/" + environment("TORCHELASTIC_RUN_ID", "alone") + "/" + environment("TORCHELASTIC_RESTART_COUNT", "0");
     link_ = std::make_unique<Link>();
     link_->store = c10::make_intrusive<c10d::PrefixStore>(prefix, tcp);
     auto gloo = c10d::ProcessGroupGloo::Options::create(kStep);
     const bool here = host == "127.0.0.1" || host == "localhost" || number("LOCAL_WORLD_SIZE", 0) == world_;
-    gloo->devices.push_back(here ? c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1") : c10d::ProcessGroupGloo::createDefaultDevice());
+    gloo->devices.push_back(here ? c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1")
+                                 : c10d::ProcessGroupGloo::createDefaultDevice());
     gloo->threads = 2;
     link_->group = c10::make_intrusive<c10d::ProcessGroupGloo>(link_->store, rank_, world_, gloo);
   } catch (const Error&) {
     throw;
   } catch (const std::exception& e) {
     const std::string text = e.what();
-    throw SystemError(fmt::format("rank {} of {} could not meet the others at {}:{}: {}", rank_, world_, host, port, text.substr(0, text.find('\n'))),
+    throw SystemError(fmt::format("rank {} of {} could not meet the others at {}:{}: {}", rank_, world_, host, port,
+                                  text.substr(0, text.find('\n'))),
                       "check that all ranks were started, and MASTER_ADDR and MASTER_PORT");
   }
   // Proof that every rank is there once and that sums are sums.
@@ -86,7 +91,8 @@ Ranks::Ranks() {
   const double want[3] = {n * (n + 1) / 2, n * (n + 1) * (2 * n + 1) / 6, n};
   for (int i = 0; i < 3; ++i)
     if (known[i].item<double>() != want[i])
-      throw SystemError(fmt::format("rank {}: the sum of known values over {} ranks is {:g}, expected {:g}", rank_, world_, known[i].item<double>(), want[i]),
+      throw SystemError(fmt::format("rank {}: the sum of known values over {} ranks is {:g}, expected {:g}", rank_,
+                                    world_, known[i].item<double>(), want[i]),
                         "two groups may share one MASTER_PORT: choose another");
 }
 
@@ -114,7 +120,8 @@ void Ranks::sum_all(const std::vector<Tensor>& tensors, std::int64_t bucket_byte
     std::size_t to = from;
     std::int64_t bytes = 0;
     std::vector<Tensor> flat;
-    while (to < tensors.size() && (to == from || bytes + static_cast<std::int64_t>(tensors[to].nbytes()) <= bucket_bytes)) {
+    while (to < tensors.size() &&
+           (to == from || bytes + static_cast<std::int64_t>(tensors[to].nbytes()) <= bucket_bytes)) {
       bytes += static_cast<std::int64_t>(tensors[to].nbytes());
       flat.push_back(tensors[to++].reshape({-1}));
     }

@@ -43,8 +43,8 @@ class Ranks {
 /// True when the environment says that this process is one of several (torchrun, or our launcher).
 bool is_rank();
 
-/// Starts this program `count` times as ranks on this machine with the same words (less --ranks), hands SIGTERM and SIGINT on, and
-/// waits. When a rank fails, the others are ended. Returns the first exit code that is not 0.
+/// Starts this program `count` times as ranks on this machine with the same words (less --ranks), hands SIGTERM and
+/// SIGINT on, and waits. When a rank fails, the others are ended. Returns the first exit code that is not 0.
 int launch_ranks(int count, const std::vector<std::string>& words);
 
 }  // namespace timbre::train

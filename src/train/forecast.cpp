@@ -35,17 +35,23 @@ double number_in(const char* file) {
 }  // namespace
 
 std::string Forecast::text() const {
-  const std::string room = fmt::format("{} of memory, {} of disk ({} a checkpoint)", human_bytes(memory_bytes), human_bytes(disk_bytes), human_bytes(checkpoint_bytes));
+  const std::string room = fmt::format("{} of memory, {} of disk ({} a checkpoint)", human_bytes(memory_bytes),
+                                       human_bytes(disk_bytes), human_bytes(checkpoint_bytes));
   if (step_s <= 0) return fmt::format("{} steps (not timed), {}", steps, room);
-  return fmt::format("about {} for {} steps ({:.2f} s each, {:.1f} s a validation), {}", human_seconds(total_s), steps, step_s, valid_s, room);
+  return fmt::format("about {} for {} steps ({:.2f} s each, {:.1f} s a validation), {}", human_seconds(total_s), steps,
+                     step_s, valid_s, room);
 }
 
-void require_room(const Forecast& forecast, double memory_available_bytes, double disk_free_bytes, const std::filesystem::path& folder) {
+void require_room(const Forecast& forecast, double memory_available_bytes, double disk_free_bytes,
+                  const std::filesystem::path& folder) {
   if (forecast.memory_bytes > memory_available_bytes)
-    throw SystemError(fmt::format("training needs about {} of memory, {} are free", human_bytes(forecast.memory_bytes), human_bytes(memory_available_bytes)),
-                      "make batches smaller (--batch.items, --batch.units), leave long utterances out (--batch.max-units), or take a smaller preset");
+    throw SystemError(fmt::format("training needs about {} of memory, {} are free", human_bytes(forecast.memory_bytes),
+                                  human_bytes(memory_available_bytes)),
+                      "make batches smaller (--batch.items, --batch.units), leave long utterances out "
+                      "(--batch.max-units), or take a smaller preset");
   if (forecast.disk_bytes > disk_free_bytes)
-    throw SystemError(fmt::format("the run needs about {} of disk in {}, {} are free", human_bytes(forecast.disk_bytes), folder.string(), human_bytes(disk_free_bytes)),
+    throw SystemError(fmt::format("the run needs about {} of disk in {}, {} are free", human_bytes(forecast.disk_bytes),
+                                  folder.string(), human_bytes(disk_free_bytes)),
                       "free some space, keep fewer checkpoints (--keep), or choose another folder with --out");
 }
 

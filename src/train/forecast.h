@@ -21,7 +21,8 @@ struct Forecast {
 };
 
 /// Refuses what cannot fit: SystemError saying what is needed, what there is and what to change.
-void require_room(const Forecast& forecast, double memory_available_bytes, double disk_free_bytes, const std::filesystem::path& folder);
+void require_room(const Forecast& forecast, double memory_available_bytes, double disk_free_bytes,
+                  const std::filesystem::path& folder);
 
 /// Memory this process may still take: MemAvailable, or less where a control group says so.
 double available_memory_bytes();

@@ -27,9 +27,25 @@
 namespace timbre::train {
 namespace {
 
-/// What may be changed when a run goes on: when it ends, what it reports and keeps. Everything else would make it another run.
-const std::set<std::string> kMayChange = {"max_steps", "max_epochs", "patience", "keep", "log_every_steps", "save_every_steps", "save_every_minutes", "sample_every_steps",
-                                          "valid_every_steps", "valid_at_epoch_end", "probe", "continue", "from", "ranks", "model", "out", "base"};
+/// What may be changed when a run goes on: when it ends, what it reports and keeps. Everything else would make it
+/// another run.
+const std::set<std::string> kMayChange = {"max_steps",
+                                          "max_epochs",
+                                          "patience",
+                                          "keep",
+                                          "log_every_steps",
+                                          "save_every_steps",
+                                          "save_every_minutes",
+                                          "sample_every_steps",
+                                          "valid_every_steps",
+                                          "valid_at_epoch_end",
+                                          "probe",
+                                          "continue",
+                                          "from",
+                                          "ranks",
+                                          "model",
+                                          "out",
+                                          "base"};
 
 bool is_run_file(const std::string& word) { return word.ends_with(".yaml") || word.ends_with(".yml"); }
 
@@ -39,8 +55,12 @@ class FolderLock {
   explicit FolderLock(const fs::path& folder) {
     make_folders(folder);
     fd_ = ::open((folder / ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (fd_ < 0) throw SystemError(fmt::format("cannot write in {}: {}", folder.string(), std::strerror(errno)), "choose a folder you may write to with --out");
-    if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) throw SystemError(fmt::format("another process is training in {}", folder.string()), "wait for it, or choose another folder with --out");
+    if (fd_ < 0)
+      throw SystemError(fmt::format("cannot write in {}: {}", folder.string(), std::strerror(errno)),
+                        "choose a folder you may write to with --out");
+    if (::flock(fd_, LOCK_EX | LOCK_NB) != 0)
+      throw SystemError(fmt::format("another process is training in {}", folder.string()),
+                        "wait for it, or choose another folder with --out");
   }
   ~FolderLock() { ::close(fd_); }
   FolderLock(const FolderLock&) = delete;
@@ -77,9 +97,12 @@ void check_continued(const RunOptions& o, const config::Fields& fields) {
   for (const auto& [key, value] : flat_now.items()) {
     std::string name = key.substr(1);
     std::replace(name.begin(), name.end(), '/', '.');
-    if (kMayChange.contains(name.substr(0, name.find('.'))) || (flat_was.contains(key) && flat_was[key] == value)) continue;
-    throw UsageError(fmt::format("'{}' cannot be changed when a run is continued (it is {} there, not {})", name, flat_was.contains(key) ? flat_was[key].dump() : "absent", value.dump()),
-                     fmt::format("leave it out, or start a new run from these weights: timbre train {} --base {} …", o.model, o.continue_run));
+    if (kMayChange.contains(name.substr(0, name.find('.'))) || (flat_was.contains(key) && flat_was[key] == value))
+      continue;
+    throw UsageError(fmt::format("'{}' cannot be changed when a run is continued (it is {} there, not {})", name,
+                                 flat_was.contains(key) ? flat_was[key].dump() : "absent", value.dump()),
+                     fmt::format("leave it out, or start a new run from these weights: timbre train {} --base {} …",
+                                 o.model, o.continue_run));
   }
 }
 
@@ -95,17 +118,26 @@ std::optional<Checkpoint> find_checkpoint(const RunOptions& o) {
 
 void say_base(const Base& base, const StartReport& report, RunLog& log) {
   const double all = static_cast<double>(report.kept_values + report.new_values);
-  const std::string head = fmt::format("from {}: {} of {} tensors kept ({:.1f} % of the values), {} new", base.source.string(), report.kept_tensors,
-                                       report.kept_tensors + report.new_tensors, 100.0 * static_cast<double>(report.kept_values) / std::max(all, 1.0), report.new_tensors);
+  const std::string head =
+      fmt::format("from {}: {} of {} tensors kept ({:.1f} % of the values), {} new", base.source.string(),
+                  report.kept_tensors, report.kept_tensors + report.new_tensors,
+                  100.0 * static_cast<double>(report.kept_values) / std::max(all, 1.0), report.new_tensors);
   log::note(head);
   constexpr std::size_t kShown = 12;
-  for (std::size_t i = 0; i < report.lines.size() && (i < kShown || log::level() >= log::Level::verbose); ++i) log::note("  " + report.lines[i]);
-  if (report.lines.size() > kShown && log::level() < log::Level::verbose) log::note(fmt::format("  … {} more lines with -v", report.lines.size() - kShown));
-  log.event("base", 0, {{"source", base.source.string()}, {"text", head}, {"lines", report.lines}, {"kept_tensors", report.kept_tensors}, {"new_tensors", report.new_tensors}});
+  for (std::size_t i = 0; i < report.lines.size() && (i < kShown || log::level() >= log::Level::verbose); ++i)
+    log::note("  " + report.lines[i]);
+  if (report.lines.size() > kShown && log::level() < log::Level::verbose)
+    log::note(fmt::format("  … {} more lines with -v", report.lines.size() - kShown));
+  log.event("base", 0,
+            {{"source", base.source.string()},
+             {"text", head},
+             {"lines", report.lines},
+             {"kept_tensors", report.kept_tensors},
+             {"new_tensors", report.new_tensors}});
 }
 
-/// Training takes and gives back the same large arrays every step. Given back to the system, each would come back as fresh
-/// pages to be cleared: 6 % of the time of a step (measured, one thread, the small preset).
+/// Training takes and gives back the same large arrays every step. Given back to the system, each would come back as
+/// fresh pages to be cleared: 6 % of the time of a step (measured, one thread, the small preset).
 void keep_freed_memory() {
 #if defined(__GLIBC__)
   ::mallopt(M_MMAP_MAX, 0);
@@ -115,7 +147,8 @@ void keep_freed_memory() {
 }
 
 nlohmann::json provenance_of(const RunOptions& o) {
-  nlohmann::json p{{"corpus", o.corpus}, {"run", fs::absolute(o.out).lexically_normal().filename().string()}, {"preset", o.preset}};
+  nlohmann::json p{
+      {"corpus", o.corpus}, {"run", fs::absolute(o.out).lexically_normal().filename().string()}, {"preset", o.preset}};
   if (!o.base.empty()) p["base"] = o.base;
   return p;
 }
@@ -128,8 +161,12 @@ config::Fields fields(RunOptions& o) {
   f.add("preset", o.preset, "sizes and settings to start from; the model's first when not given");
   f.add("corpus", o.corpus, "the prepared corpus").metavar("FOLDER");
   f.add("out", o.out, "run folder to make; default runs/MODEL-PRESET-TIME").metavar("FOLDER");
-  f.add("base", o.base, "new run from these weights: a voice, a run, a checkpoint or a weights file").alias("restore_path").metavar("VOICE|FILE");
-  f.add("continue", o.continue_run, "the same run goes on: everything is restored").alias("continue_path").metavar("RUN");
+  f.add("base", o.base, "new run from these weights: a voice, a run, a checkpoint or a weights file")
+      .alias("restore_path")
+      .metavar("VOICE|FILE");
+  f.add("continue", o.continue_run, "the same run goes on: everything is restored")
+      .alias("continue_path")
+      .metavar("RUN");
   f.add("from", o.from, "with --continue: this checkpoint instead of the last").metavar("step_…");
   f.add("device", o.device, "where to compute").choices({"cpu", "cuda"});
   f.add("ranks", o.ranks, "processes that share the work on this machine").range(1, 1024);
@@ -137,18 +174,26 @@ config::Fields fields(RunOptions& o) {
   return f;
 }
 
-void extend_fields(RunOptions& o, config::Fields& all, const std::vector<std::string>& words, const Registry& registry) {
+void extend_fields(RunOptions& o, config::Fields& all, const std::vector<std::string>& words,
+                   const Registry& registry) {
   const auto word = [&](const char* name) { return config::peek_flag(all, words, name).value_or(""); };
   std::string model = word("model"), file;
   const std::string continued = word("continue");
-  if (!continued.empty()) file = (fs::path(continued) / "run.yaml").string();
-  else if (is_run_file(model)) file = model;
+  if (!continued.empty())
+    file = (fs::path(continued) / "run.yaml").string();
+  else if (is_run_file(model))
+    file = model;
   std::string text;
   if (!file.empty()) {
-    if (!continued.empty() && !fs::exists(file)) throw DataError(fmt::format("{} is not a run folder: it has no run.yaml", continued), "give the folder that `timbre train` made");
+    if (!continued.empty() && !fs::exists(file))
+      throw DataError(fmt::format("{} is not a run folder: it has no run.yaml", continued),
+                      "give the folder that `timbre train` made");
     text = read_file(file);
     model = config::peek_yaml(text, "model", file).value_or("");
-    if (model.empty()) throw DataError(fmt::format("{}: key 'model' is missing", file), fmt::format("add a line such as 'model: {}'", registry.recipes().empty() ? "…" : registry.recipes().begin()->first));
+    if (model.empty())
+      throw DataError(fmt::format("{}: key 'model' is missing", file),
+                      fmt::format("add a line such as 'model: {}'",
+                                  registry.recipes().empty() ? "…" : registry.recipes().begin()->first));
   }
   if (model.empty()) return;
   const Registry::Entry& entry = registry.recipe(model);
@@ -165,7 +210,8 @@ void extend_fields(RunOptions& o, config::Fields& all, const std::vector<std::st
   if (base.empty() && !text.empty()) base = config::peek_yaml(text, "base", file).value_or("");
   if (!base.empty() && continued.empty()) {
     const nlohmann::json about = open_base(base).about;
-    if (about.is_object() && about.contains("model") && about["model"].value("kind", "") == model && about["model"].contains("config")) {
+    if (about.is_object() && about.contains("model") && about["model"].value("kind", "") == model &&
+        about["model"].contains("config")) {
       config::Fields own = o.config->fields();
       config::from_json(own, about["model"]["config"], base + " (model.config)");
       fresh = fields(o);
@@ -182,8 +228,10 @@ at::Device open_device(const std::string& name) {
   if (name == "cpu") return at::kCPU;
   const int count = at::hasCUDA() ? at::detail::getCUDAHooks().deviceCount() : 0;
   if (count <= 0)
-    throw SystemError(at::hasCUDA() ? "--device cuda: no usable NVIDIA GPU was found" : "--device cuda: this LibTorch was built for CPUs only",
-                      at::hasCUDA() ? "check nvidia-smi, or use --device cpu" : "build against a CUDA wheel of torch (TIMBRE_TORCH_DIR), or use --device cpu");
+    throw SystemError(at::hasCUDA() ? "--device cuda: no usable NVIDIA GPU was found"
+                                    : "--device cuda: this LibTorch was built for CPUs only",
+                      at::hasCUDA() ? "check nvidia-smi, or use --device cpu"
+                                    : "build against a CUDA wheel of torch (TIMBRE_TORCH_DIR), or use --device cpu");
   const char* local = std::getenv("LOCAL_RANK");
   return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(local ? std::atoi(local) % count : 0));
 }
@@ -194,7 +242,9 @@ void require_precision(const std::string& precision, const at::Device& device) {
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx512bf16")) return;
 #endif
-  throw SystemError("--precision bf16: this CPU has neither AVX512-BF16 nor AMX; imitated, it is 1.5 to 2.6 times slower than fp32", "leave --precision at fp32");
+  throw SystemError(
+      "--precision bf16: this CPU has neither AVX512-BF16 nor AMX; imitated, it is 1.5 to 2.6 times slower than fp32",
+      "leave --precision at fp32");
 }
 
 std::string list_models(const Registry& registry) {
@@ -203,19 +253,26 @@ std::string list_models(const Registry& registry) {
     const roles::ModelSpec& spec = const_cast<Registry&>(registry).roles().model(name);
     std::string presets;
     for (const roles::Preset& preset : spec.presets) presets += (presets.empty() ? "" : ", ") + preset.name;
-    text += fmt::format("  {:<14} {}{}\n", name, spec.summary, presets.empty() ? "" : fmt::format(" (presets: {})", presets));
+    text += fmt::format("  {:<14} {}{}\n", name, spec.summary,
+                        presets.empty() ? "" : fmt::format(" (presets: {})", presets));
   }
   return text;
 }
 
-int run_job(RunOptions& o, config::Fields& all_fields, const Registry& registry, const std::vector<std::string>& words, bool dry_run, const EventSink& events, Outcome* outcome) {
+int run_job(RunOptions& o, config::Fields& all_fields, const Registry& registry, const std::vector<std::string>& words,
+            bool dry_run, const EventSink& events, Outcome* outcome) {
   const bool continuing = !o.continue_run.empty();
-  if (!o.config) throw UsageError("no model was named", fmt::format("timbre train MODEL --corpus FOLDER; models:\n{}", list_models(registry)));
+  if (!o.config)
+    throw UsageError("no model was named",
+                     fmt::format("timbre train MODEL --corpus FOLDER; models:\n{}", list_models(registry)));
   if (continuing)
     for (const std::string& word : words)
-      if (is_run_file(word)) throw UsageError("both a run file and --continue were given", "leave the run file out: a continued run has its own");
+      if (is_run_file(word))
+        throw UsageError("both a run file and --continue were given",
+                         "leave the run file out: a continued run has its own");
   if (continuing) check_continued(o, all_fields);
-  if (!o.from.empty() && !continuing) throw UsageError("--from goes with --continue", "use --base to start a new run from a checkpoint");
+  if (!o.from.empty() && !continuing)
+    throw UsageError("--from goes with --continue", "use --base to start a new run from a checkpoint");
   if (!continuing && o.corpus.empty()) throw UsageError("no corpus was given", "--corpus FOLDER");
   const std::vector<std::string> problems = o.config->problems();
   if (!problems.empty()) throw UsageError(join(problems, "\n"));
@@ -231,14 +288,17 @@ int run_job(RunOptions& o, config::Fields& all_fields, const Registry& registry,
   std::optional<FolderLock> lock;
   std::optional<Checkpoint> resume;
   if (!continuing && fs::exists(run / "run.yaml"))
-    throw UsageError(fmt::format("{} is a run already", run.string()), fmt::format("go on with it: timbre train --continue {}; or choose another folder with --out", run.string()));
+    throw UsageError(
+        fmt::format("{} is a run already", run.string()),
+        fmt::format("go on with it: timbre train --continue {}; or choose another folder with --out", run.string()));
   if (ranks.first() && !dry_run) lock.emplace(run);
   if (continuing) resume = find_checkpoint(o);
   keep_freed_memory();
   at::set_num_threads(thread_count());
   if (resume && resume->state.value("threads", thread_count()) != thread_count()) {
     const int threads = resume->state.value("threads", 1);
-    log::note(fmt::format("using {} threads as before (not {}), so that the run goes on bit by bit", threads, thread_count()));
+    log::note(fmt::format("using {} threads as before (not {}), so that the run goes on bit by bit", threads,
+                          thread_count()));
     set_thread_count(threads);
     at::set_num_threads(threads);
   }
@@ -248,8 +308,14 @@ int run_job(RunOptions& o, config::Fields& all_fields, const Registry& registry,
   const EventSink screen = ranks.first() ? events : no_events();
   {
     const nn::InitSeed seed(static_cast<std::uint64_t>(o.loop.seed));
-    recipe->open({.corpus = o.corpus, .seed = static_cast<std::uint64_t>(o.loop.seed), .device = device, .rank = ranks.rank(), .world = ranks.world(),
-                  .overfit_items = o.loop.overfit, .continued = resume ? resume->state.value("about", nlohmann::json()) : nlohmann::json(), .events = screen});
+    recipe->open({.corpus = o.corpus,
+                  .seed = static_cast<std::uint64_t>(o.loop.seed),
+                  .device = device,
+                  .rank = ranks.rank(),
+                  .world = ranks.world(),
+                  .overfit_items = o.loop.overfit,
+                  .continued = resume ? resume->state.value("about", nlohmann::json()) : nlohmann::json(),
+                  .events = screen});
   }
   if (!o.base.empty() && !resume) {
     const Base base = open_base(o.base);
@@ -260,8 +326,16 @@ int run_job(RunOptions& o, config::Fields& all_fields, const Registry& registry,
   recipe->model().to(device);
   log::detail(fmt::format("matrix products: {}; {} threads", nn::matrix_kernels(), thread_count()));
   nlohmann::json resolved = config::to_json(all_fields);
-  Job job{.recipe = *recipe, .options = o.loop, .ranks = ranks, .run = run, .device = device, .resolved = resolved, .provenance = provenance_of(o),
-          .resume = std::move(resume), .dry_run = dry_run, .events = screen};
+  Job job{.recipe = *recipe,
+          .options = o.loop,
+          .ranks = ranks,
+          .run = run,
+          .device = device,
+          .resolved = resolved,
+          .provenance = provenance_of(o),
+          .resume = std::move(resume),
+          .dry_run = dry_run,
+          .events = screen};
   *outcome = train(job);
   return outcome->signal == 0 ? 0 : 128 + outcome->signal;
 }

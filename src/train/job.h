@@ -25,12 +25,13 @@ config::Fields fields(RunOptions& o);
 
 /// Adds the model's own options and takes defaults from, in this order: preset, --base, run file (or the run that is
 /// continued). Flags come after. A word that is missing or unknown adds nothing; run_job tells.
-void extend_fields(RunOptions& o, config::Fields& fields, const std::vector<std::string>& words, const Registry& registry);
+void extend_fields(RunOptions& o, config::Fields& fields, const std::vector<std::string>& words,
+                   const Registry& registry);
 
 /// Runs (or with several ranks starts) the job. Returns the exit code: 0; 128 + signal after a stop by one.
 /// Throws UsageError, DataError, SystemError.
-int run_job(RunOptions& o, config::Fields& all_fields, const Registry& registry, const std::vector<std::string>& words, bool dry_run, const EventSink& events,
-            Outcome* outcome);
+int run_job(RunOptions& o, config::Fields& all_fields, const Registry& registry, const std::vector<std::string>& words,
+            bool dry_run, const EventSink& events, Outcome* outcome);
 
 /// Weights to start from: a run folder (its best, else last checkpoint), a checkpoint, a voice, or any weights file.
 /// Throws DataError naming what is there and what was expected.

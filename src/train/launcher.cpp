@@ -31,7 +31,8 @@ int free_port() {
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
   int port = 29500;
-  if (fd >= 0 && ::bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 && ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0)
+  if (fd >= 0 && ::bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
+      ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0)
     port = ntohs(address.sin_port);
   if (fd >= 0) ::close(fd);
   return port;
@@ -60,7 +61,8 @@ int free_port() {
 
 int launch_ranks(int count, const std::vector<std::string>& words) {
   const int port = free_port();
-  struct sigaction action {}, old_term {}, old_int {};
+  struct sigaction action {
+  }, old_term{}, old_int{};
   action.sa_handler = remember;
   ::sigaction(SIGTERM, &action, &old_term);
   ::sigaction(SIGINT, &action, &old_int);
@@ -99,7 +101,8 @@ int launch_ranks(int count, const std::vector<std::string>& words) {
     if (ended != 0 && code == 0) {
       code = ended;
       ::usleep(300000);  // the others may be about to say what they know
-      pass_on(SIGKILL);  // they wait for a rank that is gone; their checkpoints are rank 0's business and whole or absent
+      pass_on(
+          SIGKILL);  // they wait for a rank that is gone; their checkpoints are rank 0's business and whole or absent
     }
   }
   ::sigaction(SIGTERM, &old_term, nullptr);

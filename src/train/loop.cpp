@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "base/threads.h"
@@ -42,11 +43,13 @@ class SignalScope {
   SignalScope& operator=(const SignalScope&) = delete;
 
  private:
-  struct sigaction old_term_ {}, old_int_ {};
+  struct sigaction old_term_ {
+  }, old_int_{};
 };
 
 batch::Position after(const batch::Loaded& loaded) {
-  return loaded.last_of_epoch ? batch::Position{loaded.position.epoch + 1, 0} : batch::Position{loaded.position.epoch, loaded.position.batch + 1};
+  return loaded.last_of_epoch ? batch::Position{loaded.position.epoch + 1, 0}
+                              : batch::Position{loaded.position.epoch, loaded.position.batch + 1};
 }
 
 /// Means of step metrics between two reports.
@@ -88,6 +91,7 @@ class Loop {
   Checkpoint snapshot() const;
   void finish();
   void write_voice();
+  std::string data_hash() const;
   std::vector<batch::Loaded> take(batch::Loader& loader);
   double rate() const { return learning_rate(o_.schedule, o_.optim.lr, progress_.step, progress_.max_steps); }
 
@@ -137,48 +141,76 @@ void Loop::restore() {
   if (from.step > 0) stepper_.load(from.optimizer, from.state.at("optimiser_steps"), where);
   if (average_) average_->load(from.average.empty() ? from.model : from.average, where);
   job_.recipe.load_state(from.state.at("recipe_state"));
+  if (from.state.value("data", data_hash()) != data_hash())
+    throw DataError("the corpus is not the one this run was started with: other utterances or lengths",
+                    "restore it, or start a new run from these weights with --base");
   if (from.state.value("world", 1) != job_.ranks.world())
-    throw UsageError(fmt::format("the run was started with {} ranks, now there are {}", from.state.value("world", 1), job_.ranks.world()),
+    throw UsageError(fmt::format("the run was started with {} ranks, now there are {}", from.state.value("world", 1),
+                                 job_.ranks.world()),
                      "continue with the same number, or start a new run with --base");
+}
+
+/// Names and sizes of everything that is trained on, in order: what the place in the data counts.
+std::string Loop::data_hash() const {
+  std::string all;
+  const auto& items = job_.recipe.items(side_.split);
+  for (std::size_t i = 0; i < side_.units.size(); ++i) all += fmt::format("{}\t{}\n", items[i].id, items[i].units);
+  return hash_hex(all);
 }
 
 void Loop::set_max_steps(std::int64_t steps_per_epoch) {
   const std::int64_t was = progress_.max_steps;
   std::int64_t steps = o_.max_steps;
   if (o_.max_epochs > 0) {
-    const auto by_epochs = static_cast<std::int64_t>(std::llround(o_.max_epochs * static_cast<double>(steps_per_epoch)));
+    const auto by_epochs =
+        static_cast<std::int64_t>(std::llround(o_.max_epochs * static_cast<double>(steps_per_epoch)));
     steps = steps > 0 ? std::min(steps, by_epochs) : by_epochs;
   }
   if (o_.max_minutes > 0 && was > 0) {
     steps = was;  // fixed when the run began
   } else if (o_.max_minutes > 0) {
-    if (!o_.probe) throw UsageError("max_minutes needs the trial before step 1", "leave --probe on, or give --max-steps");
-    const double by_step = forecast_.step_s + (o_.valid_at_epoch_end ? forecast_.valid_s / static_cast<double>(steps_per_epoch) : 0) +
-                           (o_.valid_every_steps > 0 ? forecast_.valid_s / static_cast<double>(o_.valid_every_steps) : 0);
-    auto by_time = std::max<std::int64_t>(1, static_cast<std::int64_t>(o_.max_minutes * 60.0 / std::max(by_step, 1e-6)));
+    if (!o_.probe)
+      throw UsageError("max_minutes needs the trial before step 1", "leave --probe on, or give --max-steps");
+    const double by_step =
+        forecast_.step_s + (o_.valid_at_epoch_end ? forecast_.valid_s / static_cast<double>(steps_per_epoch) : 0) +
+        (o_.valid_every_steps > 0 ? forecast_.valid_s / static_cast<double>(o_.valid_every_steps) : 0);
+    auto by_time =
+        std::max<std::int64_t>(1, static_cast<std::int64_t>(o_.max_minutes * 60.0 / std::max(by_step, 1e-6)));
     std::vector<Tensor> shared{at::scalar_tensor(by_time, at::TensorOptions(at::kLong))};
     job_.ranks.broadcast(shared);
     by_time = shared[0].item<std::int64_t>();
     steps = steps > 0 ? std::min(steps, by_time) : by_time;
   }
-  if (steps <= 0) throw UsageError("the run has no end: max_steps, max_epochs and max_minutes are all 0", "give one, e.g. --max-steps 10000");
+  if (steps <= 0)
+    throw UsageError("the run has no end: max_steps, max_epochs and max_minutes are all 0",
+                     "give one, e.g. --max-steps 10000");
   if (was > 0 && was != steps && o_.schedule.kind.starts_with("warmup_"))
-    log_.warn(progress_.step, fmt::format("the run now ends at step {} instead of {}: schedule.kind={} gives other learning rates from here on", steps, was, o_.schedule.kind));
+    log_.warn(progress_.step,
+              fmt::format(
+                  "the run now ends at step {} instead of {}: schedule.kind={} gives other learning rates from here on",
+                  steps, was, o_.schedule.kind));
   progress_.max_steps = steps;
 }
 
 void Loop::plan() {
-  const auto steps_per_epoch = std::max<std::int64_t>(1, static_cast<std::int64_t>(sampler_.epoch(0).size()) / o_.accumulate);
+  const auto steps_per_epoch =
+      std::max<std::int64_t>(1, static_cast<std::int64_t>(sampler_.epoch(0).size()) / o_.accumulate);
   if (!sampler_.left_out().empty())
-    log_.warn(progress_.step, fmt::format("{} of {} utterances are left out by batch.min_units, batch.max_units or batch.units", sampler_.left_out().size(), side_.units.size()));
+    log_.warn(progress_.step,
+              fmt::format("{} of {} utterances are left out by batch.min_units, batch.max_units or batch.units",
+                          sampler_.left_out().size(), side_.units.size()));
   Trial trial;
-  if (o_.probe && (progress_.max_steps == 0 || progress_.step < progress_.max_steps)) trial = try_batches(job_, stepper_, sampler_, side_, !validator_.empty());
+  if (o_.probe && (progress_.max_steps == 0 || progress_.step < progress_.max_steps))
+    trial = try_batches(job_, stepper_, sampler_, side_, !validator_.empty());
   forecast_ = make_forecast(job_, trial, sampler_, progress_, validator_.units());
   set_max_steps(steps_per_epoch);
   forecast_ = make_forecast(job_, trial, sampler_, progress_, validator_.units());
-  require_room(forecast_, available_memory_bytes() + resident_bytes(), static_cast<double>(free_disk_bytes(job_.run)), job_.run);
-  for (const std::string& warning : schedule_warnings(o_, progress_.max_steps, steps_per_epoch)) log_.warn(progress_.step, warning);
-  if (validator_.empty()) log_.warn(progress_.step, "there are no validation utterances: no best checkpoint is chosen, the last one counts");
+  require_room(forecast_, available_memory_bytes() + resident_bytes(), static_cast<double>(free_disk_bytes(job_.run)),
+               job_.run);
+  for (const std::string& warning : schedule_warnings(o_, progress_.max_steps, steps_per_epoch))
+    log_.warn(progress_.step, warning);
+  if (validator_.empty())
+    log_.warn(progress_.step, "there are no validation utterances: no best checkpoint is chosen, the last one counts");
   if (!log_.mute() || job_.dry_run) log::note(forecast_.text());
   nlohmann::json groups = nlohmann::json::array();
   for (Optimiser& optimiser : stepper_.optimisers())
@@ -188,10 +220,20 @@ void Loop::plan() {
       groups.push_back({{"pattern", group.pattern}, {"factor", group.factor}, {"values", values}});
     }
   log_.event("forecast", progress_.step,
-             {{"text", forecast_.text()}, {"measured", o_.probe}, {"memory_bytes", forecast_.memory_bytes}, {"disk_bytes", forecast_.disk_bytes},
-              {"checkpoint_bytes", forecast_.checkpoint_bytes}, {"step_s", forecast_.step_s}, {"valid_s", forecast_.valid_s}, {"total_s", forecast_.total_s},
-              {"steps", forecast_.steps}, {"steps_per_epoch", steps_per_epoch}, {"padding_waste", sampler_.padding_waste(0)},
-              {"parameters", job_.recipe.model().parameter_count()}, {"groups", groups}, {"frozen", stepper_.frozen().size()}});
+             {{"text", forecast_.text()},
+              {"measured", o_.probe},
+              {"memory_bytes", forecast_.memory_bytes},
+              {"disk_bytes", forecast_.disk_bytes},
+              {"checkpoint_bytes", forecast_.checkpoint_bytes},
+              {"step_s", forecast_.step_s},
+              {"valid_s", forecast_.valid_s},
+              {"total_s", forecast_.total_s},
+              {"steps", forecast_.steps},
+              {"steps_per_epoch", steps_per_epoch},
+              {"padding_waste", sampler_.padding_waste(0)},
+              {"parameters", job_.recipe.model().parameter_count()},
+              {"groups", groups},
+              {"frozen", stepper_.frozen().size()}});
 }
 
 Checkpoint Loop::snapshot() const {
@@ -200,8 +242,10 @@ Checkpoint Loop::snapshot() const {
   checkpoint.model = job_.recipe.model().state_dict();
   if (progress_.step > 0) stepper_.save(checkpoint.optimizer);
   if (average_ && progress_.step > 0) checkpoint.average = average_->state();
-  checkpoint.state = {{"progress", to_json(progress_)}, {"optimiser_steps", stepper_.steps()}, {"recipe_state", job_.recipe.state()}, {"about", job_.recipe.about()},
-                      {"world", job_.ranks.world()}, {"threads", thread_count()}, {"options", job_.resolved}};
+  checkpoint.state = {{"progress", to_json(progress_)},      {"optimiser_steps", stepper_.steps()},
+                      {"recipe_state", job_.recipe.state()}, {"about", job_.recipe.about()},
+                      {"world", job_.ranks.world()},         {"data", data_hash()},
+                      {"threads", thread_count()},           {"options", job_.resolved}};
   return checkpoint;
 }
 
@@ -284,12 +328,14 @@ void Loop::report(const StepOutcome& outcome, double seconds) {
   values["waiting_share"] = waited_s_ / std::max(train_s_, 1e-9);
   const double lr = rate();
   for (Optimiser& optimiser : stepper_.optimisers())
-    for (const ParameterGroup& group : optimiser.groups()) values[group.pattern == "*" ? "lr" : "lr." + group.pattern] = lr * group.factor;
+    for (const ParameterGroup& group : optimiser.groups())
+      values[group.pattern == "*" ? "lr" : "lr." + group.pattern] = lr * group.factor;
   since_report_s_ = 0;
   units_since_report_ = 0;
   log_.metrics("train", progress_.step, values);
   log_.progress(static_cast<double>(progress_.step), static_cast<double>(progress_.max_steps),
-                fmt::format("loss {:.4f} · {:.0f} {}/s", values["loss"], values[job_.recipe.units() + "_per_s"], job_.recipe.units()));
+                fmt::format("loss {:.4f} · {:.0f} {}/s", values["loss"], values[job_.recipe.units() + "_per_s"],
+                            job_.recipe.units()));
 }
 
 void Loop::validate_now(bool at_end) {
@@ -327,7 +373,8 @@ void Loop::samples() {
   const StateGuard guard(job_.recipe);
   job_.recipe.model().eval();
   try {
-    job_.recipe.samples(log_.samples(progress_.step), {.step = progress_.step, .epoch = progress_.next.epoch, .training = false});
+    job_.recipe.samples(log_.samples(progress_.step),
+                        {.step = progress_.step, .epoch = progress_.next.epoch, .training = false});
   } catch (const Error& e) {
     log_.warn(progress_.step, fmt::format("no samples: {}", e.what()));
   }
@@ -368,6 +415,7 @@ void Loop::write_voice() {
   }
   nlohmann::json provenance = job_.provenance;
   provenance["step"] = at;
+  provenance["data"] = data_hash();
   provenance["seed"] = o_.seed;
   if (std::isfinite(progress_.best_loss)) provenance["valid_loss"] = progress_.best_loss;
   const fs::path fresh = job_.run / ".voice-new", place = job_.run / "voice", old = job_.run / ".voice-old";
@@ -386,8 +434,14 @@ void Loop::finish() {
   write_voice();
   const double measured = train_s_ + valid_s_;
   log_.event("end", progress_.step,
-             {{"ended_by", ended_by_}, {"train_s", train_s_}, {"valid_s", valid_s_}, {"waited_s", waited_s_}, {"forecast_s", forecast_.total_s}, {"took_s", measured},
-              {"forecast_memory_bytes", forecast_.memory_bytes}, {"peak_memory_bytes", peak_resident_bytes()}});
+             {{"ended_by", ended_by_},
+              {"train_s", train_s_},
+              {"valid_s", valid_s_},
+              {"waited_s", waited_s_},
+              {"forecast_s", forecast_.total_s},
+              {"took_s", measured},
+              {"forecast_memory_bytes", forecast_.memory_bytes},
+              {"peak_memory_bytes", peak_resident_bytes()}});
 }
 
 Outcome Loop::run() {
@@ -395,7 +449,8 @@ Outcome Loop::run() {
   nn::set_all_reduce({});
   restore();
   plan();
-  if (o_.sync_batch_norm && job_.ranks.world() > 1) nn::set_all_reduce([&ranks = job_.ranks](Tensor& tensor) { ranks.sum(tensor); });
+  if (o_.sync_batch_norm && job_.ranks.world() > 1)
+    nn::set_all_reduce([&ranks = job_.ranks](Tensor& tensor) { ranks.sum(tensor); });
   struct Unset {
     ~Unset() { nn::set_all_reduce({}); }
   } const unset;
@@ -407,14 +462,23 @@ Outcome Loop::run() {
     job_.recipe.model().train();
     reset_peak_resident();
     {
-      batch::Loader loader(sampler_, [this](std::span<const std::size_t> items) { return job_.recipe.collate(side_.split, items); }, progress_.next);
+      batch::Loader loader(
+          sampler_, [this](std::span<const std::size_t> items) { return job_.recipe.collate(side_.split, items); },
+          progress_.next);
       while (progress_.step < progress_.max_steps && ended_by_.empty() && step(loader)) {
       }
     }
     if (ended_by_.empty()) ended_by_ = "steps";
     finish();
   }
-  Outcome outcome{.step = progress_.step, .ended_by = ended_by_, .signal = ended_by_ == "signal" ? (stop_wanted != 0 ? static_cast<int>(stop_wanted) : SIGTERM) : 0, .best_loss = progress_.best_loss, .best = progress_.best, .forecast = forecast_, .train_s = train_s_, .waited_s = waited_s_};
+  Outcome outcome{.step = progress_.step,
+                  .ended_by = ended_by_,
+                  .signal = ended_by_ == "signal" ? (stop_wanted != 0 ? static_cast<int>(stop_wanted) : SIGTERM) : 0,
+                  .best_loss = progress_.best_loss,
+                  .best = progress_.best,
+                  .forecast = forecast_,
+                  .train_s = train_s_,
+                  .waited_s = waited_s_};
   if (outcome.best.empty()) {
     outcome.best = fmt::format("step_{:09}", progress_.step);
     outcome.best_loss = std::nan("");
@@ -425,7 +489,9 @@ Outcome Loop::run() {
 }  // namespace
 
 nlohmann::json to_json(const Progress& p) {
-  nlohmann::json json{{"max_steps", p.max_steps}, {"epoch", p.next.epoch}, {"batch", p.next.batch}, {"best", p.best}, {"worse_in_a_row", p.worse_in_a_row}, {"train_s", p.train_s}};
+  nlohmann::json json{
+      {"max_steps", p.max_steps},           {"epoch", p.next.epoch}, {"batch", p.next.batch}, {"best", p.best},
+      {"worse_in_a_row", p.worse_in_a_row}, {"train_s", p.train_s}};
   if (std::isfinite(p.best_loss)) json["best_loss"] = p.best_loss;
   return json;
 }

@@ -17,7 +17,7 @@ struct Job {
   Recipe& recipe;
   TrainOptions options;
   const Ranks& ranks;
-  std::filesystem::path run;         ///< run folder
+  std::filesystem::path run;  ///< run folder
   at::Device device = at::kCPU;
   nlohmann::json resolved;           ///< all options, for state.json and the voice's provenance
   nlohmann::json provenance;         ///< corpus, base … of the voice
@@ -37,8 +37,8 @@ struct Outcome {
   double train_s = 0, waited_s = 0;  ///< of this process: in steps; of that, waiting for data
 };
 
-/// Trains until the end or a signal (SIGTERM, SIGINT: checkpoint, then return). Throws what the recipe and the disk throw; whatever had been
-/// saved stays. A DataError of the data leaves a checkpoint of the step before.
+/// Trains until the end or a signal (SIGTERM, SIGINT: checkpoint, then return). Throws what the recipe and the disk
+/// throw; whatever had been saved stays. A DataError of the data leaves a checkpoint of the step before.
 Outcome train(Job& job);
 
 /// Asks the running loop to stop after its step, as SIGTERM does.

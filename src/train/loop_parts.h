@@ -11,7 +11,7 @@ struct Progress {
   std::int64_t max_steps = 0;
   batch::Position next;
   double best_loss = 0;
-  std::string best;                ///< checkpoint name; empty before the first validation
+  std::string best;  ///< checkpoint name; empty before the first validation
   std::int64_t worse_in_a_row = 0;
   double train_s = 0;
 };
@@ -29,7 +29,7 @@ Side make_side(const Recipe& recipe, Split split, std::int64_t overfit);
 class Validator {
  public:
   Validator(Job& job);
-  bool empty() const { return batches_.empty(); }
+  bool empty() const { return units_ == 0; }  ///< there are no validation items, on any rank
   std::map<std::string, double> run(const StepInfo& info, double* total);
   double units() const { return units_; }
 
@@ -40,19 +40,20 @@ class Validator {
   double units_ = 0;
 };
 
-/// Runs the largest and some ordinary batches forward and backward without an update, and measures. Leaves weights, buffers and
-/// the recipe's state as they were.
+/// Runs the largest and some ordinary batches forward and backward without an update, and measures. Leaves weights,
+/// buffers and the recipe's state as they were.
 struct Trial {
   CostLine step;            ///< of forward and backward, by padded units of one batch
   double update_s = 0;      ///< clipping, summing, update
   double valid_unit_s = 0;  ///< forward alone, per padded unit
   double peak_bytes = 0;
-  double batch_bytes = 0;   ///< of the largest batch met
+  double batch_bytes = 0;  ///< of the largest batch met
 };
 Trial try_batches(Job& job, Stepper& stepper, const batch::BucketSampler& sampler, const Side& side, bool validates);
 
 /// Steps of an epoch and the forecast of the rest of the run.
-Forecast make_forecast(const Job& job, const Trial& trial, const batch::BucketSampler& sampler, const Progress& progress, double valid_units);
+Forecast make_forecast(const Job& job, const Trial& trial, const batch::BucketSampler& sampler,
+                       const Progress& progress, double valid_units);
 
 /// Keeps buffers and recipe state while the loop tries something.
 class StateGuard {

@@ -12,13 +12,21 @@
 namespace timbre::train {
 namespace {
 
-Outcome run(TinyRecipe& recipe, const TrainOptions& options, const fs::path& folder, std::optional<Checkpoint> resume = {}, EventSink events = no_events()) {
+Outcome run(TinyRecipe& recipe, const TrainOptions& options, const fs::path& folder,
+            std::optional<Checkpoint> resume = {}, EventSink events = no_events()) {
   const Ranks ranks;
-  Job job{.recipe = recipe, .options = options, .ranks = ranks, .run = folder, .resume = std::move(resume), .events = std::move(events)};
+  Job job{.recipe = recipe,
+          .options = options,
+          .ranks = ranks,
+          .run = folder,
+          .resume = std::move(resume),
+          .events = std::move(events)};
   return train(job);
 }
 
-Checkpoint last_of(const fs::path& folder) { return load_checkpoint(list_checkpoints(folder / "checkpoints").back().second); }
+Checkpoint last_of(const fs::path& folder) {
+  return load_checkpoint(list_checkpoints(folder / "checkpoints").back().second);
+}
 
 void expect_same(const weights::TensorMap& a, const weights::TensorMap& b, const char* what) {
   ASSERT_EQ(a.names(), b.names()) << what;
@@ -72,7 +80,8 @@ TEST(Loop, LearnsAndLeavesARunFolder) {
   EXPECT_EQ(events_of(folder / "run", "end").size(), 1u);
   // The learning rate that is told is the one that was used.
   for (const auto& event : metrics)
-    if (event.at("set") == "train" && event.at("step") == 400) EXPECT_NEAR(event.at("values").at("lr").get<double>(), 2e-2 * 0.05, 1e-12);
+    if (event.at("set") == "train" && event.at("step") == 400)
+      EXPECT_NEAR(event.at("values").at("lr").get<double>(), 2e-2 * 0.05, 1e-12);
 }
 
 TEST(Loop, ContinuesBitByBitFromAnyCheckpoint) {
@@ -186,7 +195,8 @@ TEST(Loop, NotANumberStopsBeforeTheStepAndNamesTheUtterances) {
     EXPECT_THAT(e.what(), testing::HasSubstr("step 2: loss 'square' is nan; no weight was changed"));
     EXPECT_THAT(e.what(), testing::HasSubstr("utt4, utt5, utt6, utt7"));
   }
-  for (const nn::Named& named : recipe.model().named_parameters()) EXPECT_TRUE(std::isfinite(named.tensor.sum().item<double>())) << named.name;
+  for (const nn::Named& named : recipe.model().named_parameters())
+    EXPECT_TRUE(std::isfinite(named.tensor.sum().item<double>())) << named.name;
 }
 
 TEST(Loop, AVanishedFileKeepsACheckpoint) {
@@ -219,7 +229,8 @@ TEST(Loop, FreezesAndGroupsByName) {
   EXPECT_TRUE(weights::same(before.at("in.weight"), recipe.model().state_dict().at("in.weight")));
   EXPECT_FALSE(weights::same(before.at("out.weight"), recipe.model().state_dict().at("out.weight")));
   const auto metrics = events_of(folder / "run", "metric");
-  EXPECT_DOUBLE_EQ(metrics[0].at("values").at("lr.out").get<double>(), 0.5 * metrics[0].at("values").at("lr").get<double>());
+  EXPECT_DOUBLE_EQ(metrics[0].at("values").at("lr.out").get<double>(),
+                   0.5 * metrics[0].at("values").at("lr").get<double>());
   TinyRecipe other;
   o.optim.freeze = {"encoder"};
   EXPECT_THROW(run(other, o, folder / "run2"), UsageError);

@@ -16,13 +16,16 @@
 
 namespace timbre::train {
 
-std::vector<ParameterGroup> make_groups(const std::vector<Named>& parameters, const std::vector<std::string>& group_lr) {
+std::vector<ParameterGroup> make_groups(const std::vector<Named>& parameters,
+                                        const std::vector<std::string>& group_lr) {
   std::vector<ParameterGroup> groups;
   for (const std::string& text : group_lr) {
     const std::size_t equals = text.rfind('=');
-    const auto factor = equals == std::string::npos ? std::nullopt : parse_double(std::string_view(text).substr(equals + 1));
+    const auto factor =
+        equals == std::string::npos ? std::nullopt : parse_double(std::string_view(text).substr(equals + 1));
     if (!factor || *factor < 0 || equals == 0)
-      throw UsageError(fmt::format("optim.group_lr: '{}' is not PATTERN=FACTOR with a factor of 0 or more", text), "for example --optim.group-lr 'encoder=0.1'");
+      throw UsageError(fmt::format("optim.group_lr: '{}' is not PATTERN=FACTOR with a factor of 0 or more", text),
+                       "for example --optim.group-lr 'encoder=0.1'");
     groups.push_back({text.substr(0, equals), *factor, {}});
   }
   groups.push_back({"*", 1.0, {}});
@@ -36,7 +39,8 @@ std::vector<ParameterGroup> make_groups(const std::vector<Named>& parameters, co
     if (groups[i].parameters.empty()) {
       std::string some;
       for (std::size_t p = 0; p < parameters.size() && p < 4; ++p) some += (p ? ", " : "") + parameters[p].name;
-      throw UsageError(fmt::format("optim.group_lr: no trainable parameter matches '{}'", groups[i].pattern), fmt::format("names look like {}", some));
+      throw UsageError(fmt::format("optim.group_lr: no trainable parameter matches '{}'", groups[i].pattern),
+                       fmt::format("names look like {}", some));
     }
   if (groups.back().parameters.empty() && groups.size() > 1) groups.pop_back();
   return groups;
@@ -60,7 +64,8 @@ void clip_gradients(const std::vector<Named>& parameters, double norm, double ma
   if (!gradients.empty()) at::_foreach_mul_(gradients, at::Scalar(static_cast<double>(coefficient)));
 }
 
-Optimiser::Optimiser(OptimOptions options, std::vector<ParameterGroup> groups) : options_(std::move(options)), groups_(std::move(groups)) {
+Optimiser::Optimiser(OptimOptions options, std::vector<ParameterGroup> groups)
+    : options_(std::move(options)), groups_(std::move(groups)) {
   for (const ParameterGroup& group : groups_) {
     State state;
     for (const Named& named : group.parameters) {
@@ -90,9 +95,11 @@ void Optimiser::step(double lr) {
     if (weights.empty()) continue;
     at::_foreach_add_(steps, at::Scalar(1));
     if (options_.kind == "adamw")
-      at::_fused_adamw_(weights, gradients, m, v, {}, steps, rate, options_.beta1, options_.beta2, options_.weight_decay, options_.eps, false, false);
+      at::_fused_adamw_(weights, gradients, m, v, {}, steps, rate, options_.beta1, options_.beta2,
+                        options_.weight_decay, options_.eps, false, false);
     else
-      at::_fused_adam_(weights, gradients, m, v, {}, steps, rate, options_.beta1, options_.beta2, options_.weight_decay, options_.eps, false, false);
+      at::_fused_adam_(weights, gradients, m, v, {}, steps, rate, options_.beta1, options_.beta2, options_.weight_decay,
+                       options_.eps, false, false);
   }
 }
 
@@ -116,7 +123,8 @@ void Optimiser::load(const weights::TensorMap& from, std::int64_t steps, const s
   const auto take = [&](const std::string& name, const Tensor& to) {
     const weights::Tensor* found = from.find(name);
     if (!found || at::IntArrayRef(found->shape) != to.sizes())
-      throw DataError(fmt::format("{}: '{}' is {}, expected {}", where, name, found ? weights::shape_text(found->shape) : "missing", nn::shape_text(to.sizes())));
+      throw DataError(fmt::format("{}: '{}' is {}, expected {}", where, name,
+                                  found ? weights::shape_text(found->shape) : "missing", nn::shape_text(to.sizes())));
     to.copy_(nn::to_torch(*found));
   };
   for (std::size_t g = 0; g < groups_.size(); ++g)
@@ -132,7 +140,8 @@ void Optimiser::load(const weights::TensorMap& from, std::int64_t steps, const s
 std::int64_t Optimiser::bytes() const {
   std::int64_t sum = 0;
   for (const State& state : states_)
-    for (std::size_t i = 0; i < state.m.size(); ++i) sum += static_cast<std::int64_t>(state.m[i].nbytes() + state.v[i].nbytes());
+    for (std::size_t i = 0; i < state.m.size(); ++i)
+      sum += static_cast<std::int64_t>(state.m[i].nbytes() + state.v[i].nbytes());
   return sum;
 }
 
@@ -169,7 +178,8 @@ void Average::load(const weights::TensorMap& from, const std::string& where) {
   const at::NoGradGuard no_grad;
   for (const Named& named : held_) {
     const weights::Tensor* found = from.find(named.name);
-    if (!found || at::IntArrayRef(found->shape) != named.tensor.sizes()) throw DataError(fmt::format("{}: the average of '{}' is missing or of another shape", where, named.name));
+    if (!found || at::IntArrayRef(found->shape) != named.tensor.sizes())
+      throw DataError(fmt::format("{}: the average of '{}' is missing or of another shape", where, named.name));
     named.tensor.copy_(nn::to_torch(*found));
   }
 }

@@ -16,8 +16,8 @@ struct ParameterGroup {
   std::vector<Named> parameters;
 };
 
-/// Splits by optim.group_lr ("PATTERN=FACTOR", the first match counts); the rest is the last group "*". Groups without parameters are
-/// UsageErrors naming the pattern and the nearest parameter names.
+/// Splits by optim.group_lr ("PATTERN=FACTOR", the first match counts); the rest is the last group "*". Groups without
+/// parameters are UsageErrors naming the pattern and the nearest parameter names.
 std::vector<ParameterGroup> make_groups(const std::vector<Named>& parameters, const std::vector<std::string>& group_lr);
 
 /// Norm of all gradients together, as torch.nn.utils.clip_grad_norm_ computes it: the norm of the norms.

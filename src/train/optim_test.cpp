@@ -45,7 +45,9 @@ TEST(Optimiser, IsThePapersAlgorithm) {
       optimiser.step(lr);
       for (int i = 0; i < 37; ++i) naive[static_cast<std::size_t>(i)].step(g[i].item<double>(), lr);
     }
-    for (int i = 0; i < 37; ++i) EXPECT_NEAR(w[i].item<double>(), naive[static_cast<std::size_t>(i)].w, 2e-6) << kind;  // 20 steps of single precision
+    for (int i = 0; i < 37; ++i)
+      EXPECT_NEAR(w[i].item<double>(), naive[static_cast<std::size_t>(i)].w, 2e-6)
+          << kind;  // 20 steps of single precision
   }
 }
 
@@ -64,7 +66,8 @@ TEST(Optimiser, ClipsByTheNormOfAll) {
 
 TEST(Optimiser, GroupsGoByTheFirstMatch) {
   std::vector<Named> all;
-  for (const char* name : {"encoder.w", "encoder.bias", "decoder.w"}) all.push_back({name, at::zeros({2}).set_requires_grad(true)});
+  for (const char* name : {"encoder.w", "encoder.bias", "decoder.w"})
+    all.push_back({name, at::zeros({2}).set_requires_grad(true)});
   const auto groups = make_groups(all, {"*.bias=0", "encoder=0.5"});
   ASSERT_EQ(groups.size(), 3u);
   EXPECT_EQ(groups[0].parameters[0].name, "encoder.bias");

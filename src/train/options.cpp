@@ -11,14 +11,18 @@ config::Fields fields(OptimOptions& o) {
   f.add("eps", o.eps, "added to the root of the second moment").range(0, 1);
   f.add("weight_decay", o.weight_decay, "pull towards zero").range(0, 10);
   f.add("clip_norm", o.clip_norm, "largest norm of all gradients together; 0 = not clipped").range(0, 1e9);
-  f.add("group_lr", o.group_lr, "PATTERN=FACTOR: parameters whose name matches learn at FACTOR times the rate; the first match counts").metavar("PATTERN=FACTOR");
-  f.add("freeze", o.freeze, "name patterns of parameters that stay as they are ('encoder', '*.bias')").metavar("PATTERN");
+  f.add("group_lr", o.group_lr,
+        "PATTERN=FACTOR: parameters whose name matches learn at FACTOR times the rate; the first match counts")
+      .metavar("PATTERN=FACTOR");
+  f.add("freeze", o.freeze, "name patterns of parameters that stay as they are ('encoder', '*.bias')")
+      .metavar("PATTERN");
   return f;
 }
 
 config::Fields fields(ScheduleOptions& o) {
   config::Fields f;
-  f.add("kind", o.kind, "learning rate over steps").choices({"constant", "warmup_linear", "warmup_cosine", "noam", "ming024"});
+  f.add("kind", o.kind, "learning rate over steps")
+      .choices({"constant", "warmup_linear", "warmup_cosine", "noam", "ming024"});
   f.add("warmup_steps", o.warmup_steps, "steps over which the rate rises from 0").range(0, 1e9);
   f.add("final_ratio", o.final_ratio, "linear and cosine: rate at the last step over the highest").range(0, 1);
   f.add("width", o.width, "noam and ming024: model width H in H^-0.5 · min(s^-0.5, s·warmup^-1.5)").range(1, 1 << 20);
@@ -36,19 +40,27 @@ config::Fields fields(TrainOptions& o) {
   loop.add("accumulate", o.accumulate, "batches whose gradients make one step").range(1, 1 << 16);
   loop.add("max_steps", o.max_steps, "stop after so many steps; 0 = by max_epochs or max_minutes").range(0, 1e12);
   loop.add("max_epochs", o.max_epochs, "stop after so many passes over the data; 0 = none").range(0, 1e9);
-  loop.add("max_minutes", o.max_minutes, "as many steps as the trial before step 1 says fit into so many minutes; fixed at the start").range(0, 1e7);
+  loop.add("max_minutes", o.max_minutes,
+           "as many steps as the trial before step 1 says fit into so many minutes; fixed at the start")
+      .range(0, 1e7);
   loop.add("overfit", o.overfit, "train and validate on the first so many utterances only; 0 = all").range(0, 1e9);
   loop.add("valid_every_steps", o.valid_every_steps, "validate every so many steps; 0 = not by steps").range(0, 1e12);
   loop.add("valid_at_epoch_end", o.valid_at_epoch_end, "validate after each pass over the data");
   loop.add("save_every_steps", o.save_every_steps, "checkpoint every so many steps; 0 = not by steps").range(0, 1e12);
-  loop.add("save_every_minutes", o.save_every_minutes, "checkpoint when the last one is so old; 0 = not by time").range(0, 1e7);
-  loop.add("sample_every_steps", o.sample_every_steps, "hear and see samples every so many steps; 0 = at each best and at the end").range(0, 1e12);
+  loop.add("save_every_minutes", o.save_every_minutes, "checkpoint when the last one is so old; 0 = not by time")
+      .range(0, 1e7);
+  loop.add("sample_every_steps", o.sample_every_steps,
+           "hear and see samples every so many steps; 0 = at each best and at the end")
+      .range(0, 1e12);
   loop.add("log_every_steps", o.log_every_steps, "report losses every so many steps").range(1, 1e9);
   loop.add("keep", o.keep, "newest checkpoints kept beside the best").range(1, 1e6);
   loop.add("patience", o.patience, "stop after so many validations without a better one; 0 = never").range(0, 1e9);
-  loop.add("ema", o.ema, "decay of the running average of the weights that is validated and spoken with; 0 = none").range(0, 0.9999999);
+  loop.add("ema", o.ema, "decay of the running average of the weights that is validated and spoken with; 0 = none")
+      .range(0, 0.9999999);
   loop.add("precision", o.precision, "bf16 only where the hardware computes it").choices({"fp32", "bf16"});
-  loop.add("normalise", o.normalise, "global: gradients are means over the units of all ranks; per_device: means of each rank's mean, as the references do")
+  loop.add("normalise", o.normalise,
+           "global: gradients are means over the units of all ranks; per_device: means of each rank's mean, as the "
+           "references do")
       .choices({"global", "per_device"});
   loop.add("sync_batch_norm", o.sync_batch_norm, "batch statistics over all ranks");
   loop.add("probe", o.probe, "try the largest batch and measure before step 1");

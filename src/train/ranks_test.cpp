@@ -26,7 +26,9 @@ TrainOptions options(std::int64_t items, const char* normalise = "global") {
   return o;
 }
 
-TinyOptions tiny() { return {.dropout = 0.0, .equal_lengths = std::getenv(kNorm) != nullptr, .use_norm = std::getenv(kNorm) != nullptr}; }
+TinyOptions tiny() {
+  return {.dropout = 0.0, .equal_lengths = std::getenv(kNorm) != nullptr, .use_norm = std::getenv(kNorm) != nullptr};
+}
 
 Outcome run(std::int64_t items, const fs::path& folder) {
   TinyRecipe recipe(tiny());
@@ -53,7 +55,8 @@ void run_two_ranks(const fs::path& folder) {
 
 /// Largest difference of any weight after 20 steps.
 double difference(const fs::path& a, const fs::path& b) {
-  const Checkpoint x = load_checkpoint(list_checkpoints(a / "checkpoints").back().second), y = load_checkpoint(list_checkpoints(b / "checkpoints").back().second);
+  const Checkpoint x = load_checkpoint(list_checkpoints(a / "checkpoints").back().second),
+                   y = load_checkpoint(list_checkpoints(b / "checkpoints").back().second);
   EXPECT_EQ(x.step, y.step);
   double worst = 0;
   for (const auto& [name, tensor] : x.model) {
@@ -63,8 +66,8 @@ double difference(const fs::path& a, const fs::path& b) {
   return worst;
 }
 
-// Bound: the gradients of both are the same sums in another order (relative roundings of about 1e-7 each); 20 Adam steps of rate 5e-3 with eps 1e-4
-// turn those into at most a few 1e-6 of weights of size 1.
+// Bound: the gradients of both are the same sums in another order (relative roundings of about 1e-7 each); 20 Adam
+// steps of rate 5e-3 with eps 1e-4 turn those into at most a few 1e-6 of weights of size 1.
 constexpr double kBound = 2e-5;
 
 TEST(Ranks, TwoGiveTheWeightsOfOneWithTheJoinedBatch) {

@@ -22,11 +22,14 @@ StartReport Recipe::start_from(const Base& base) {
   for (const std::string& name : loaded.missing) report.lines.push_back(name + ": new (not in the base)");
   for (const std::string& text : loaded.mismatched) report.lines.push_back(text + ": new (another shape)");
   for (const std::string& name : loaded.unexpected) report.lines.push_back(name + ": of the base, not used");
-  if (report.kept_tensors == 0) throw DataError(fmt::format("{}: no tensor fits this model by name and shape", base.source.string()), "look at it with: timbre info " + base.source.string());
+  if (report.kept_tensors == 0)
+    throw DataError(fmt::format("{}: no tensor fits this model by name and shape", base.source.string()),
+                    "look at it with: timbre info " + base.source.string());
   return report;
 }
 
-void Recipe::write_voice(const fs::path& folder, const weights::TensorMap& tensors, const nlohmann::json& provenance) const {
+void Recipe::write_voice(const fs::path& folder, const weights::TensorMap& tensors,
+                         const nlohmann::json& provenance) const {
   make_folders(folder);
   weights::write_safetensors(folder / "model.safetensors", tensors);
   nlohmann::json voice = about();
@@ -35,7 +38,8 @@ void Recipe::write_voice(const fs::path& folder, const weights::TensorMap& tenso
 }
 
 void Registry::add_recipe(const std::string& model, Maker make, Defaults defaults) {
-  if (!recipes_.emplace(model, Entry{std::move(make), std::move(defaults)}).second) throw std::logic_error(fmt::format("recipe '{}' is registered twice", model));
+  if (!recipes_.emplace(model, Entry{std::move(make), std::move(defaults)}).second)
+    throw std::logic_error(fmt::format("recipe '{}' is registered twice", model));
 }
 
 const Registry::Entry& Registry::recipe(const std::string& model) const {
@@ -48,7 +52,8 @@ const Registry::Entry& Registry::recipe(const std::string& model) const {
     list += (list.empty() ? "" : ", ") + name;
   }
   const std::string nearest = did_you_mean(model, names);
-  throw UsageError(fmt::format("there is no trainable model '{}'", model), nearest.empty() ? fmt::format("models: {}", list) : nearest);
+  throw UsageError(fmt::format("there is no trainable model '{}'", model),
+                   nearest.empty() ? fmt::format("models: {}", list) : nearest);
 }
 
 }  // namespace timbre::train

@@ -24,7 +24,8 @@ struct DataContext {
   at::Device device = at::kCPU;
   int rank = 0;
   int world = 1;
-  std::int64_t overfit_items = 0;  ///< > 0: train and validate on the first so many items only (the loop cuts the lists)
+  std::int64_t overfit_items =
+      0;  ///< > 0: train and validate on the first so many items only (the loop cuts the lists)
   /// about() of the run being continued, else null: a continued run keeps its symbols and speakers.
   nlohmann::json continued = nullptr;
   EventSink events = no_events();
@@ -42,9 +43,10 @@ struct Player {
 ///   Σ weight · sum / (count of the unit over the whole step: all ranks, all accumulated micro-batches),
 /// so gradients do not depend on how a step was cut into pieces. Weight 0 = reported only.
 struct Term {
-  std::string name;   ///< "mel", "duration" …
-  Tensor sum;         ///< scalar; carries the gradient in training
-  std::string unit;   ///< a key of Batch::counts; a mean over the batch itself = multiply by counts["items"] and say "items"
+  std::string name;  ///< "mel", "duration" …
+  Tensor sum;        ///< scalar; carries the gradient in training
+  std::string
+      unit;  ///< a key of Batch::counts; a mean over the batch itself = multiply by counts["items"] and say "items"
   double weight = 1.0;
 };
 
@@ -102,13 +104,14 @@ class Recipe {
   /// Units per second of audio, so that progress can be told in hours of speech; 0 = not audio.
   virtual double units_per_s() const { return 0; }
 
-  /// Reads the items and makes one batch on the CPU. Runs on the loader's thread while step() runs: touch nothing mutable.
-  /// A file that is gone or broken is a DataError naming it.
+  /// Reads the items and makes one batch on the CPU. Runs on the loader's thread while step() runs: touch nothing
+  /// mutable. A file that is gone or broken is a DataError naming it.
   virtual batch::Batch collate(Split split, std::span<const std::size_t> items) const = 0;
 
   /// Forward pass of one player on a batch already on the device; the loop does backward, clipping and stepping.
   virtual std::vector<Term> losses(const batch::Batch& batch, const StepInfo& info) = 0;
-  /// The terms of validation; the model is in evaluation mode and no gradient is recorded. The weighted total picks the best.
+  /// The terms of validation; the model is in evaluation mode and no gradient is recorded. The weighted total picks the
+  /// best.
   virtual std::vector<Term> validate(const batch::Batch& batch, const StepInfo& info) { return losses(batch, info); }
 
   /// Artefacts for people; called after validation, in evaluation mode.

@@ -18,7 +18,10 @@ class Registry {
   /// `model` must be a ModelSpec of roles(). Throws std::logic_error for a name that is taken.
   void add_recipe(const std::string& model, Maker make, Defaults defaults = {});
 
-  struct Entry { Maker make; Defaults defaults; };
+  struct Entry {
+    Maker make;
+    Defaults defaults;
+  };
   /// Throws UsageError with "did you mean" and the list.
   const Entry& recipe(const std::string& model) const;
   const std::map<std::string, Entry>& recipes() const { return recipes_; }

@@ -36,7 +36,8 @@ std::string file_name(std::string tag) {
 
 class RunLog::Samples : public SampleSink {
  public:
-  Samples(RunLog& log, std::int64_t step) : log_(log), step_(step), folder_(log.run_ / "samples" / fmt::format("step_{:09}", step)) {}
+  Samples(RunLog& log, std::int64_t step)
+      : log_(log), step_(step), folder_(log.run_ / "samples" / fmt::format("step_{:09}", step)) {}
   void audio(const std::string& tag, std::span<const float> samples_N, std::int64_t rate_hz) override {
     keep(tag + ".wav", wav_bytes(samples_N, rate_hz));
     log_.guarded([&] { log_.board_->audio(tag, samples_N, rate_hz, step_); });
@@ -62,7 +63,8 @@ class RunLog::Samples : public SampleSink {
   fs::path folder_;
 };
 
-RunLog::RunLog(fs::path run, std::int64_t from_step, EventSink screen) : run_(std::move(run)), screen_(std::move(screen)) {
+RunLog::RunLog(fs::path run, std::int64_t from_step, EventSink screen)
+    : run_(std::move(run)), screen_(std::move(screen)) {
   if (mute()) return;
   make_folders(run_);
   trim_events(run_ / "events.jsonl", from_step);

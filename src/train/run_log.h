@@ -11,12 +11,12 @@
 
 namespace timbre::train {
 
-/// What a run leaves for people and tools: events.jsonl (one event a line, with time and step), tb/, samples/. Failing to write any of these is
-/// a warning, told once; training and its checkpoints go on.
+/// What a run leaves for people and tools: events.jsonl (one event a line, with time and step), tb/, samples/. Failing
+/// to write any of these is a warning, told once; training and its checkpoints go on.
 class RunLog {
  public:
-  /// Writes into `run`; lines of steps beyond `from_step` (left by a process that was killed after its last checkpoint) are dropped.
-  /// An empty path keeps nothing: other ranks, --dry-run.
+  /// Writes into `run`; lines of steps beyond `from_step` (left by a process that was killed after its last checkpoint)
+  /// are dropped. An empty path keeps nothing: other ranks, --dry-run.
   RunLog(std::filesystem::path run, std::int64_t from_step, EventSink screen);
   ~RunLog();
 

@@ -9,7 +9,8 @@
 namespace timbre::train {
 
 double learning_rate(const ScheduleOptions& options, double lr, std::int64_t step, std::int64_t max_steps) {
-  const double s = static_cast<double>(std::max<std::int64_t>(step, 1)), warmup = static_cast<double>(options.warmup_steps);
+  const double s = static_cast<double>(std::max<std::int64_t>(step, 1)),
+               warmup = static_cast<double>(options.warmup_steps);
   if (options.kind == "noam" || options.kind == "ming024") {
     double scale = std::pow(s, -0.5);
     if (options.warmup_steps > 0) scale = std::min(scale, s * std::pow(warmup, -1.5));
@@ -26,20 +27,29 @@ double learning_rate(const ScheduleOptions& options, double lr, std::int64_t ste
   return lr * (options.final_ratio + (1.0 - options.final_ratio) * left);
 }
 
-std::vector<std::string> schedule_warnings(const TrainOptions& options, std::int64_t max_steps, std::int64_t steps_per_epoch) {
+std::vector<std::string> schedule_warnings(const TrainOptions& options, std::int64_t max_steps,
+                                           std::int64_t steps_per_epoch) {
   std::vector<std::string> warnings;
   const ScheduleOptions& s = options.schedule;
   const bool peaked = s.kind == "noam" || s.kind == "ming024";
   if (max_steps > 0 && s.warmup_steps >= max_steps)
-    warnings.push_back(fmt::format("schedule.warmup_steps={} is not over before the last step {}: the full learning rate is never reached", s.warmup_steps, max_steps));
-  if (peaked && s.warmup_steps == 0) warnings.push_back(fmt::format("schedule.kind={} without warm-up starts at its highest rate", s.kind));
+    warnings.push_back(fmt::format(
+        "schedule.warmup_steps={} is not over before the last step {}: the full learning rate is never reached",
+        s.warmup_steps, max_steps));
+  if (peaked && s.warmup_steps == 0)
+    warnings.push_back(fmt::format("schedule.kind={} without warm-up starts at its highest rate", s.kind));
   if (s.kind == "noam" && options.optim.lr < 0.05)
-    warnings.push_back(fmt::format("schedule.kind=noam multiplies optim.lr={:g} by about {:.2g} at best: the rate will be {:.2g}. The factor is usually near 1", options.optim.lr,
-                                   learning_rate(s, 1.0, std::max<std::int64_t>(s.warmup_steps, 1), max_steps),
-                                   learning_rate(s, options.optim.lr, std::max<std::int64_t>(s.warmup_steps, 1), max_steps)));
+    warnings.push_back(
+        fmt::format("schedule.kind=noam multiplies optim.lr={:g} by about {:.2g} at best: the rate will be {:.2g}. The "
+                    "factor is usually near 1",
+                    options.optim.lr, learning_rate(s, 1.0, std::max<std::int64_t>(s.warmup_steps, 1), max_steps),
+                    learning_rate(s, options.optim.lr, std::max<std::int64_t>(s.warmup_steps, 1), max_steps)));
   if (s.warmup_steps > 0 && s.warmup_steps < 20 && steps_per_epoch > 50)
-    warnings.push_back(fmt::format("schedule.warmup_steps={} counts optimiser steps; an epoch has {} of them. Was it meant in epochs?", s.warmup_steps, steps_per_epoch));
-  if (s.kind == "ming024" && !s.anneal_steps.empty() && *std::max_element(s.anneal_steps.begin(), s.anneal_steps.end()) <= 1000 && steps_per_epoch > 1)
+    warnings.push_back(
+        fmt::format("schedule.warmup_steps={} counts optimiser steps; an epoch has {} of them. Was it meant in epochs?",
+                    s.warmup_steps, steps_per_epoch));
+  if (s.kind == "ming024" && !s.anneal_steps.empty() &&
+      *std::max_element(s.anneal_steps.begin(), s.anneal_steps.end()) <= 1000 && steps_per_epoch > 1)
     warnings.push_back("schedule.anneal_steps are all below 1000: they count optimiser steps, not epochs");
   return warnings;
 }

@@ -15,6 +15,7 @@ namespace timbre::train {
 double learning_rate(const ScheduleOptions& options, double lr, std::int64_t step, std::int64_t max_steps);
 
 /// Contradictions and known traps, as warnings for the user.
-std::vector<std::string> schedule_warnings(const TrainOptions& options, std::int64_t max_steps, std::int64_t steps_per_epoch);
+std::vector<std::string> schedule_warnings(const TrainOptions& options, std::int64_t max_steps,
+                                           std::int64_t steps_per_epoch);
 
 }  // namespace timbre::train

@@ -51,7 +51,8 @@ std::string names_of(const std::vector<const batch::Batch*>& micros) {
 
 double count_of(const std::map<std::string, double>& counts, const std::string& unit) {
   const auto found = counts.find(unit);
-  if (found == counts.end()) throw std::logic_error(fmt::format("a loss is per '{}', which the batch does not count", unit));
+  if (found == counts.end())
+    throw std::logic_error(fmt::format("a loss is per '{}', which the batch does not count", unit));
   return std::max(found->second, 1e-12);
 }
 
@@ -96,15 +97,18 @@ double TermSums::total() const {
   return total;
 }
 
-Stepper::Stepper(Recipe& recipe, const TrainOptions& options, const Ranks& ranks) : recipe_(recipe), options_(options), ranks_(ranks), players_(recipe.players()) {
+Stepper::Stepper(Recipe& recipe, const TrainOptions& options, const Ranks& ranks)
+    : recipe_(recipe), options_(options), ranks_(ranks), players_(recipe.players()) {
   nn::Module& model = recipe.model();
   frozen_ = model.freeze(options.optim.freeze);
   const std::vector<Named> all = model.named_parameters();
   for (const std::string& pattern : options.optim.freeze) {
-    if (std::any_of(all.begin(), all.end(), [&](const Named& named) { return nn::matches(pattern, named.name); })) continue;
+    if (std::any_of(all.begin(), all.end(), [&](const Named& named) { return nn::matches(pattern, named.name); }))
+      continue;
     std::string some;
     for (std::size_t i = 0; i < all.size() && i < 4; ++i) some += (i ? ", " : "") + all[i].name;
-    throw UsageError(fmt::format("optim.freeze: no parameter matches '{}'", pattern), fmt::format("names look like {}", some));
+    throw UsageError(fmt::format("optim.freeze: no parameter matches '{}'", pattern),
+                     fmt::format("names look like {}", some));
   }
   for (const Player& player : players_) {
     std::vector<Named> mine;
@@ -116,8 +120,11 @@ Stepper::Stepper(Recipe& recipe, const TrainOptions& options, const Ranks& ranks
           break;
         }
     }
-    if (mine.empty()) throw UsageError(fmt::format("nothing is left to train: every parameter of '{}' is frozen", player.name), "freeze fewer with --optim.freeze");
-    optimisers_.emplace_back(options.optim, make_groups(mine, players_.size() == 1 ? options.optim.group_lr : std::vector<std::string>{}));
+    if (mine.empty())
+      throw UsageError(fmt::format("nothing is left to train: every parameter of '{}' is frozen", player.name),
+                       "freeze fewer with --optim.freeze");
+    optimisers_.emplace_back(
+        options.optim, make_groups(mine, players_.size() == 1 ? options.optim.group_lr : std::vector<std::string>{}));
     owned_.push_back(std::move(mine));
   }
 }
@@ -131,7 +138,8 @@ void Stepper::take_turn(std::size_t player) {
   for (const Named& named : owned_[player]) named.tensor.set_requires_grad(true);
 }
 
-std::map<std::string, double> Stepper::denominators(const std::vector<const batch::Batch*>& micros, const batch::Batch& micro) const {
+std::map<std::string, double> Stepper::denominators(const std::vector<const batch::Batch*>& micros,
+                                                    const batch::Batch& micro) const {
   if (options_.normalise == "per_device") {  // the mean of each micro-batch's own mean
     std::map<std::string, double> counts = micro.counts;
     for (auto& [unit, count] : counts) count *= static_cast<double>(micros.size()) * ranks_.world();
@@ -169,7 +177,8 @@ StepOutcome Stepper::run(const StepInfo& given, const std::vector<const batch::B
     outcome.padded_units += micro->padded_units;
   }
   StepInfo info = given;
-  const std::map<std::string, double> shared = options_.normalise == "per_device" ? std::map<std::string, double>{} : denominators(micros, *micros.front());
+  const std::map<std::string, double> shared =
+      options_.normalise == "per_device" ? std::map<std::string, double>{} : denominators(micros, *micros.front());
   for (std::size_t p = 0; p < players_.size(); ++p) {
     if (info.step % players_[p].every_n_steps != 0) continue;
     info.player = p;
@@ -184,14 +193,16 @@ StepOutcome Stepper::run(const StepInfo& given, const std::vector<const batch::B
         const Autocast autocast(options_.precision, recipe_.model().device().type());
         terms = recipe_.losses(*micros[m], info);
       }
-      const Tensor total = backward(terms, options_.normalise == "per_device" ? denominators(micros, *micros[m]) : shared);
+      const Tensor total =
+          backward(terms, options_.normalise == "per_device" ? denominators(micros, *micros[m]) : shared);
       finite = finite && std::isfinite(total.item<double>());
       sums.add(terms, micros[m]->counts);
     }
     std::vector<Tensor> gradients;
     for (const Named& named : owned_[p]) {
       // A parameter no loss reached on this rank must still take part in the sum.
-      if (ranks_.world() > 1 && !named.tensor.grad().defined()) named.tensor.mutable_grad() = at::zeros_like(named.tensor);
+      if (ranks_.world() > 1 && !named.tensor.grad().defined())
+        named.tensor.mutable_grad() = at::zeros_like(named.tensor);
       if (named.tensor.grad().defined()) gradients.push_back(named.tensor.grad());
     }
     ranks_.sum_all(gradients);
@@ -201,9 +212,10 @@ StepOutcome Stepper::run(const StepInfo& given, const std::vector<const batch::B
       for (const auto& [name, value] : sums.means())
         if (!std::isfinite(value)) what += (what.empty() ? "" : ", ") + fmt::format("loss '{}' is {}", name, value);
       if (what.empty()) what = finite ? fmt::format("the norm of the gradients is {}", norm) : "the loss is not finite";
-      throw DataError(fmt::format("step {}: {}; no weight was changed. Utterances of this step{}: {}", info.step, what,
-                                  ranks_.world() > 1 ? fmt::format(" on rank {}", ranks_.rank()) : "", names_of(micros)),
-                      "look at these utterances (timbre check), or lower --optim.lr; then --continue");
+      throw DataError(
+          fmt::format("step {}: {}; no weight was changed. Utterances of this step{}: {}", info.step, what,
+                      ranks_.world() > 1 ? fmt::format(" on rank {}", ranks_.rank()) : "", names_of(micros)),
+          "look at these utterances (timbre check), or lower --optim.lr; then --continue");
     }
     if (options_.optim.clip_norm > 0) clip_gradients(owned_[p], norm, options_.optim.clip_norm);
     optimisers_[p].step(base_rate);
@@ -236,7 +248,8 @@ void Stepper::save(weights::TensorMap& to) const {
 }
 
 void Stepper::load(const weights::TensorMap& from, const nlohmann::json& steps, const std::string& where) {
-  for (std::size_t p = 0; p < optimisers_.size(); ++p) optimisers_[p].load(from, steps.at(p).get<std::int64_t>(), where);
+  for (std::size_t p = 0; p < optimisers_.size(); ++p)
+    optimisers_[p].load(from, steps.at(p).get<std::int64_t>(), where);
 }
 
 nlohmann::json Stepper::steps() const {

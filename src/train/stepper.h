@@ -26,7 +26,9 @@ class TermSums {
   bool empty() const { return sums_.empty(); }
 
  private:
-  struct Sum { double sum = 0, count = 0, weight = 0; };
+  struct Sum {
+    double sum = 0, count = 0, weight = 0;
+  };
   std::vector<std::pair<std::string, Sum>> sums_;
 };
 
@@ -35,8 +37,8 @@ class Stepper {
  public:
   Stepper(Recipe& recipe, const TrainOptions& options, const Ranks& ranks);
 
-  /// `micros` are this rank's batches of the step (on the device). Throws DataError naming the utterances, before any weight has moved, when a loss
-  /// or gradient is not finite.
+  /// `micros` are this rank's batches of the step (on the device). Throws DataError naming the utterances, before any
+  /// weight has moved, when a loss or gradient is not finite.
   StepOutcome run(const StepInfo& info, const std::vector<const batch::Batch*>& micros, double base_rate);
   /// Forward and backward alone, gradients dropped: for the trial before step 1. Returns the loss.
   double trial(const batch::Batch& batch);
@@ -52,7 +54,8 @@ class Stepper {
  private:
   void take_turn(std::size_t player);
   Tensor backward(const std::vector<Term>& terms, const std::map<std::string, double>& denominators);
-  std::map<std::string, double> denominators(const std::vector<const batch::Batch*>& micros, const batch::Batch& micro) const;
+  std::map<std::string, double> denominators(const std::vector<const batch::Batch*>& micros,
+                                             const batch::Batch& micro) const;
   Recipe& recipe_;
   const TrainOptions& options_;
   const Ranks& ranks_;

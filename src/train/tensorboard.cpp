@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
-#include <cerrno>
 #include <cstring>
 
 #include "base/error.h"
@@ -44,7 +44,9 @@ class Message {
   const std::string& str() const { return out_; }
 
  private:
-  void key(int field, int wire) { raw_varint(static_cast<std::uint64_t>(field) << 3 | static_cast<std::uint64_t>(wire)); }
+  void key(int field, int wire) {
+    raw_varint(static_cast<std::uint64_t>(field) << 3 | static_cast<std::uint64_t>(wire));
+  }
   void raw_varint(std::uint64_t value) {
     for (; value >= 0x80; value >>= 7) out_ += static_cast<char>(value | 0x80);
     out_ += static_cast<char>(value);
@@ -112,7 +114,9 @@ std::string wav_bytes(std::span<const float> samples_N, std::int64_t rate_hz) {
   put_u16(16);
   out += "data";
   put_u32(out, bytes);
-  for (const float sample : samples_N) put_u16(static_cast<std::uint16_t>(static_cast<std::int16_t>(std::lround(std::clamp(sample, -1.0f, 1.0f) * 32767.0f))));
+  for (const float sample : samples_N)
+    put_u16(
+        static_cast<std::uint16_t>(static_cast<std::int16_t>(std::lround(std::clamp(sample, -1.0f, 1.0f) * 32767.0f))));
   return out;
 }
 
@@ -122,7 +126,8 @@ TensorBoard::TensorBoard(const fs::path& folder, std::int64_t first_step) {
   ::gethostname(host, sizeof host - 1);
   path_ = folder / fmt::format("events.out.tfevents.{}.{}.{}", static_cast<std::int64_t>(now_s()), host, ::getpid());
   pending_ += record(Message().fixed64(1, now_s()).bytes(3, "brain.Event:2").str());
-  if (first_step > 0) event(first_step, Message().bytes(7, Message().varint(1, 1).str()).str());  // SessionLog START: purge what is later
+  if (first_step > 0)
+    event(first_step, Message().bytes(7, Message().varint(1, 1).str()).str());  // SessionLog START: purge what is later
   flush();
 }
 
@@ -134,14 +139,23 @@ void TensorBoard::scalar(const std::string& tag, double value, std::int64_t step
   event(step, summary(Message().bytes(1, tag).fixed32(2, static_cast<float>(value))));
 }
 
-void TensorBoard::audio(const std::string& tag, std::span<const float> samples_N, std::int64_t rate_hz, std::int64_t step) {
-  const Message sound = Message().fixed32(1, static_cast<float>(rate_hz)).varint(2, 1).varint(3, samples_N.size()).bytes(4, wav_bytes(samples_N, rate_hz)).bytes(5, "audio/wav");
+void TensorBoard::audio(const std::string& tag, std::span<const float> samples_N, std::int64_t rate_hz,
+                        std::int64_t step) {
+  const Message sound = Message()
+                            .fixed32(1, static_cast<float>(rate_hz))
+                            .varint(2, 1)
+                            .varint(3, samples_N.size())
+                            .bytes(4, wav_bytes(samples_N, rate_hz))
+                            .bytes(5, "audio/wav");
   event(step, summary(Message().bytes(1, tag).bytes(6, sound.str())));
 }
 
 void TensorBoard::image(const std::string& tag, std::span<const unsigned char> png, std::int64_t step) {
   if (png.size() < 24 || png[1] != 'P') throw std::logic_error("TensorBoard::image: not a PNG file");
-  const Message picture = Message().varint(1, big_endian(png, 20)).varint(2, big_endian(png, 16)).varint(3, 3)
+  const Message picture = Message()
+                              .varint(1, big_endian(png, 20))
+                              .varint(2, big_endian(png, 16))
+                              .varint(3, 3)
                               .bytes(4, {reinterpret_cast<const char*>(png.data()), png.size()});
   event(step, summary(Message().bytes(1, tag).bytes(4, picture.str())));
 }

@@ -5,13 +5,14 @@
 #include <string>
 
 /// TensorBoard's event files, written by hand: TFRecord framing (length, masked CRC-32C, data, masked CRC-32C) around
-/// protocol buffers of the messages Event and Summary. Nothing but what TensorBoard needs to show scalars, sound, pictures and text.
+/// protocol buffers of the messages Event and Summary. Nothing but what TensorBoard needs to show scalars, sound,
+/// pictures and text.
 namespace timbre::train {
 
 class TensorBoard {
  public:
-  /// Opens a new event file in `folder`. Records of this run with a step of `first_step` or above in older files are to be forgotten
-  /// (the run goes on from a checkpoint); 0 = a new run.
+  /// Opens a new event file in `folder`. Records of this run with a step of `first_step` or above in older files are to
+  /// be forgotten (the run goes on from a checkpoint); 0 = a new run.
   TensorBoard(const std::filesystem::path& folder, std::int64_t first_step);
 
   void scalar(const std::string& tag, double value, std::int64_t step);

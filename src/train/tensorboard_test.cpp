@@ -12,7 +12,8 @@ namespace timbre::train {
 namespace {
 
 TEST(TensorBoard, ChecksumsAreTfRecords) {
-  // CRC-32C of "123456789" is e3069283 (RFC 3720 appendix B.4 lists others of the same polynomial); masked as TFRecord does.
+  // CRC-32C of "123456789" is e3069283 (RFC 3720 appendix B.4 lists others of the same polynomial); masked as TFRecord
+  // does.
   EXPECT_EQ(masked_crc32c("123456789"), ((0xe3069283u >> 15) | (0xe3069283u << 17)) + 0xa282ead8u);
   EXPECT_EQ(masked_crc32c(std::string(32, '\0')), ((0x8a9136aau >> 15) | (0x8a9136aau << 17)) + 0xa282ead8u);
 }
@@ -41,8 +42,11 @@ TEST(TensorBoard, WritesAFolder) {
     std::vector<float> tone(800);
     for (std::size_t i = 0; i < tone.size(); ++i) tone[i] = i % 2 ? 0.5f : -0.5f;
     board.audio("voice", tone, 8000, 4);
-    const unsigned char png[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n', 0, 0, 0, 13, 'I', 'H', 'D', 'R', 0, 0, 0, 1, 0, 0, 0, 1, 8, 2, 0, 0, 0, 0x90, 0x77, 0x53, 0xde,
-                                 0, 0, 0, 12, 'I', 'D', 'A', 'T', 0x08, 0xd7, 0x63, 0xf8, 0xcf, 0xc0, 0, 0, 0x03, 0x01, 0x01, 0, 0x18, 0xdd, 0x8d, 0xb0, 0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xae, 0x42, 0x60, 0x82};
+    const unsigned char png[] = {0x89, 'P',  'N',  'G',  '\r', '\n', 0x1a, '\n', 0,    0,    0,    13,   'I',  'H',
+                                 'D',  'R',  0,    0,    0,    1,    0,    0,    0,    1,    8,    2,    0,    0,
+                                 0,    0x90, 0x77, 0x53, 0xde, 0,    0,    0,    12,   'I',  'D',  'A',  'T',  0x08,
+                                 0xd7, 0x63, 0xf8, 0xcf, 0xc0, 0,    0,    0x03, 0x01, 0x01, 0,    0x18, 0xdd, 0x8d,
+                                 0xb0, 0,    0,    0,    0,    'I',  'E',  'N',  'D',  0xae, 0x42, 0x60, 0x82};
     board.image("mel", png, 4);
     board.text("words", "hello", 4);
     board.flush();

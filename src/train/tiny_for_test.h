@@ -31,7 +31,9 @@ struct TinyModel : nn::Module {
     child("out", out);
     child("critic", critic);
   }
-  Tensor forward(const Tensor& x_BFC, double p) { return out.forward(nn::dropout(at::tanh(norm.forward_BTC(in.forward(x_BFC))), p, is_training())); }
+  Tensor forward(const Tensor& x_BFC, double p) {
+    return out.forward(nn::dropout(at::tanh(norm.forward_BTC(in.forward(x_BFC))), p, is_training()));
+  }
 };
 
 struct TinyOptions {
@@ -51,7 +53,8 @@ class TinyRecipe : public Recipe {
     model_ = std::make_unique<TinyModel>();
     Philox random(11);
     for (int i = 0; i < options_.items; ++i) {
-      items_.push_back({"utt" + std::to_string(i), options_.equal_lengths ? 12 : 4 + static_cast<std::int64_t>(random.below(20))});
+      items_.push_back(
+          {"utt" + std::to_string(i), options_.equal_lengths ? 12 : 4 + static_cast<std::int64_t>(random.below(20))});
       if (i < 6) valid_.push_back({"valid" + std::to_string(i), 8});
     }
   }
@@ -59,12 +62,14 @@ class TinyRecipe : public Recipe {
   nn::Module& model() override { return *model_; }
   std::vector<Player> players() const override {
     if (!options_.two_players) return {{.name = "model", .parameters = {"in", "norm", "out"}}};
-    return {{.name = "critic", .parameters = {"critic"}}, {.name = "maker", .parameters = {"in", "norm", "out"}, .every_n_steps = 2}};
+    return {{.name = "critic", .parameters = {"critic"}},
+            {.name = "maker", .parameters = {"in", "norm", "out"}, .every_n_steps = 2}};
   }
   const std::vector<batch::Item>& items(Split split) const override { return split == Split::train ? items_ : valid_; }
 
   batch::Batch collate(Split split, std::span<const std::size_t> which) const override {
-    if (!options_.vanishing.empty() && !std::filesystem::exists(options_.vanishing)) throw DataError(options_.vanishing.string() + " is gone", "put it back");
+    if (!options_.vanishing.empty() && !std::filesystem::exists(options_.vanishing))
+      throw DataError(options_.vanishing.string() + " is gone", "put it back");
     const auto& list = items(split);
     std::int64_t longest = 0, frames = 0;
     for (const std::size_t i : which) {
@@ -72,7 +77,8 @@ class TinyRecipe : public Recipe {
       frames += list[i].units;
     }
     const auto B = static_cast<std::int64_t>(which.size());
-    Tensor x = at::zeros({B, longest, 6}), y = at::zeros({B, longest, 2}), lengths = at::zeros({B}, at::TensorOptions(at::kLong));
+    Tensor x = at::zeros({B, longest, 6}), y = at::zeros({B, longest, 2}),
+           lengths = at::zeros({B}, at::TensorOptions(at::kLong));
     batch::Batch batch;
     for (std::int64_t b = 0; b < B; ++b) {
       const std::size_t item = which[static_cast<std::size_t>(b)];
@@ -100,12 +106,14 @@ class TinyRecipe : public Recipe {
   std::vector<Term> losses(const batch::Batch& batch, const StepInfo& info) override {
     if (info.training) ++seen_;
     const Tensor pad = nn::padding_mask(batch["lengths_B"], batch["x_BFC"].size(1));
-    const Tensor made = options_.use_norm ? model_->forward(batch["x_BFC"], options_.dropout) : model_->out.forward(at::tanh(model_->in.forward(batch["x_BFC"])));
+    const Tensor made = options_.use_norm ? model_->forward(batch["x_BFC"], options_.dropout)
+                                          : model_->out.forward(at::tanh(model_->in.forward(batch["x_BFC"])));
     if (options_.two_players && info.player == 0) {
       const Tensor guess = model_->critic.forward(made.detach());
       return {{"critic", nn::masked_l2_sum(guess, batch["y_BFC"].narrow(2, 0, 1), pad), "frames", 1.0}};
     }
-    return {{"square", nn::masked_l2_sum(made, batch["y_BFC"], pad), "frames", 1.0}, {"size", (made * made).sum().detach(), "items", 0.0}};
+    return {{"square", nn::masked_l2_sum(made, batch["y_BFC"], pad), "frames", 1.0},
+            {"size", (made * made).sum().detach(), "items", 0.0}};
   }
   void samples(SampleSink& sink, const StepInfo& info) override {
     const std::vector<float> tone(160, 0.25f);

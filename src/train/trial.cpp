@@ -41,7 +41,8 @@ double update_time(nn::Module& model) {
 }  // namespace
 
 StateGuard::StateGuard(Recipe& recipe) : recipe_(recipe), state_(recipe.state()) {
-  for (const Named& named : recipe.model().named_buffers()) kept_.push_back({named.name, named.tensor.detach().clone()});
+  for (const Named& named : recipe.model().named_buffers())
+    kept_.push_back({named.name, named.tensor.detach().clone()});
 }
 
 StateGuard::~StateGuard() {
@@ -55,7 +56,8 @@ Trial try_batches(Job& job, Stepper& stepper, const batch::BucketSampler& sample
   const StateGuard guard(job.recipe);
   Trial trial;
   std::vector<std::vector<std::size_t>> batches = sampler.epoch(0);
-  std::sort(batches.begin(), batches.end(), [&](const auto& a, const auto& b) { return padded_units(side, a) < padded_units(side, b); });
+  std::sort(batches.begin(), batches.end(),
+            [&](const auto& a, const auto& b) { return padded_units(side, a) < padded_units(side, b); });
   const auto make = [&](const std::vector<std::size_t>& items) {
     batch::Batch batch = job.recipe.collate(side.split, items);
     batch.to(job.device);
@@ -65,7 +67,9 @@ Trial try_batches(Job& job, Stepper& stepper, const batch::BucketSampler& sample
     const double begin = now_s();
     const double loss = stepper.trial(batch);
     if (!std::isfinite(loss))
-      throw DataError(fmt::format("the trial before step 1: the loss is {}. Utterances: {}", loss, join(batch.ids, ", ")), "look at these utterances (timbre check)");
+      throw DataError(
+          fmt::format("the trial before step 1: the loss is {}. Utterances: {}", loss, join(batch.ids, ", ")),
+          "look at these utterances (timbre check)");
     return now_s() - begin;
   };
   const std::vector<std::size_t> largest = sampler.largest();
@@ -86,14 +90,15 @@ Trial try_batches(Job& job, Stepper& stepper, const batch::BucketSampler& sample
     seconds(batch);
   }
   trial.peak_bytes = peak_resident_bytes();
-  // Ordinary batches, from short to long, until the clock has something to average over; the first pass of a shape is slower
-  // (kernels are prepared, memory is taken), as it will be in the run.
+  // Ordinary batches, from short to long, until the clock has something to average over; the first pass of a shape is
+  // slower (kernels are prepared, memory is taken), as it will be in the run.
   double units = 0, spent = 0;
   constexpr int kPlaces = 5, kPasses = 4;
   constexpr double kEnough_s = 5.0;
   for (int pass = 0; pass < kPasses && (pass == 0 || spent < kEnough_s); ++pass)
     for (int place = 0; place < kPlaces; ++place) {
-      const auto at = static_cast<std::size_t>((place + 0.5) / kPlaces * static_cast<double>(batches.size()) + pass) % batches.size();
+      const auto at = static_cast<std::size_t>((place + 0.5) / kPlaces * static_cast<double>(batches.size()) + pass) %
+                      batches.size();
       const batch::Batch batch = make(batches[at]);
       spent += seconds(batch);
       units += padded_units(side, batches[at]);
@@ -116,7 +121,8 @@ Trial try_batches(Job& job, Stepper& stepper, const batch::BucketSampler& sample
   return trial;
 }
 
-Forecast make_forecast(const Job& job, const Trial& trial, const batch::BucketSampler& sampler, const Progress& progress, double valid_units) {
+Forecast make_forecast(const Job& job, const Trial& trial, const batch::BucketSampler& sampler,
+                       const Progress& progress, double valid_units) {
   const TrainOptions& o = job.options;
   Forecast forecast;
   double weights = 0, trained = 0;
@@ -126,7 +132,8 @@ Forecast make_forecast(const Job& job, const Trial& trial, const batch::BucketSa
   forecast.checkpoint_bytes = weights * (o.ema > 0 ? 2 : 1) + 2 * trained;
   // keep, the best, one being written; the first one holds weights only; the voice.
   forecast.disk_bytes = forecast.checkpoint_bytes * static_cast<double>(o.keep + 2) + 2 * weights + (16 << 20);
-  // Beside the trial's peak: the batches held ready, a checkpoint's copies while it is written, pictures and sound of the samples.
+  // Beside the trial's peak: the batches held ready, a checkpoint's copies while it is written, pictures and sound of
+  // the samples.
   const double steady = trial.peak_bytes > 0 ? trial.peak_bytes : resident_bytes() + trained;
   constexpr double kSamples = 40 << 20;
   forecast.memory_bytes = steady + forecast.checkpoint_bytes + 5 * trial.batch_bytes + kSamples;
@@ -148,7 +155,8 @@ Forecast make_forecast(const Job& job, const Trial& trial, const batch::BucketSa
   forecast.valid_s = trial.valid_unit_s * valid_units / job.ranks.world();
   forecast.steps = std::max<std::int64_t>(progress.max_steps - progress.step, 0);
   const double steps_per_epoch = std::max(1.0, static_cast<double>(batches.size()) / static_cast<double>(o.accumulate));
-  double validations = o.valid_every_steps > 0 ? static_cast<double>(forecast.steps) / static_cast<double>(o.valid_every_steps) : 0;
+  double validations =
+      o.valid_every_steps > 0 ? static_cast<double>(forecast.steps) / static_cast<double>(o.valid_every_steps) : 0;
   if (o.valid_at_epoch_end) validations += static_cast<double>(forecast.steps) / steps_per_epoch;
   forecast.total_s = static_cast<double>(forecast.steps) * forecast.step_s + validations * forecast.valid_s;
   return forecast;

@@ -13,7 +13,8 @@ Side make_side(const Recipe& recipe, Split split, std::int64_t overfit) {
   Side side;
   side.split = overfit > 0 ? Split::train : split;
   for (const batch::Item& item : recipe.items(side.split)) side.units.push_back(item.units);
-  if (overfit > 0 && side.units.size() > static_cast<std::size_t>(overfit)) side.units.resize(static_cast<std::size_t>(overfit));
+  if (overfit > 0 && side.units.size() > static_cast<std::size_t>(overfit))
+    side.units.resize(static_cast<std::size_t>(overfit));
   return side;
 }
 
@@ -25,7 +26,8 @@ Validator::Validator(Job& job) : job_(job), side_(make_side(job.recipe, Split::v
   options.min_units = 0;
   options.max_units = 0;
   // A longer utterance than training takes makes a batch of its own here.
-  options.units = options.units > 0 ? std::max(options.units, *std::max_element(side_.units.begin(), side_.units.end())) : 0;
+  options.units =
+      options.units > 0 ? std::max(options.units, *std::max_element(side_.units.begin(), side_.units.end())) : 0;
   // Every item counts once, whatever the number of ranks: cut for one, then dealt out.
   const batch::BucketSampler sampler(side_.units, options, 0);
   const auto all = sampler.epoch(0);
