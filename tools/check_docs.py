@@ -32,7 +32,11 @@ def exists(path):
 
 def breaches_of(document, text, targets):
     found = []
+    fenced = False
     for number, line in enumerate(text.splitlines(), 1):
+        fenced ^= line.startswith("```")
+        if fenced:
+            continue
         for code in CODE.findall(line):
             for word in code.split():
                 path = PATH.match(word.rstrip(",;:"))
@@ -41,7 +45,7 @@ def breaches_of(document, text, targets):
             made = re.match(r"^make ([a-z-]+)$", code)
             if made and made.group(1) not in targets:
                 found.append(f"{document}:{number}: `make {made.group(1)}` is not a target of the Makefile")
-        for link in LINK.findall(line):
+        for link in LINK.findall(CODE.sub("", line)):
             target = link.split("#")[0]
             if target and "://" not in target and not target.startswith("mailto:"):
                 if not os.path.exists(os.path.join(ROOT, os.path.dirname(document), target)):

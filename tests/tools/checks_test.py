@@ -84,7 +84,7 @@ class Lengths(unittest.TestCase):
 
 class Docs(unittest.TestCase):
     def test_paths_links_targets(self):
-        text = "See `tools/check_docs.py`, `src/*/x`, `src/nowhere.cpp`.\n`make test` `make tea`\n[a](nowhere.md) [b](README.md#x)\n"
+        text = "See `tools/check_docs.py`, `src/*/x`, `src/nowhere.cpp`.\n`make test` `make tea`\n[a](nowhere.md) [b](README.md#x)\n`[word](/ipa/)`\n```\n[x](/y/)\n```\n"
         found = docs.breaches_of("tools/x.md", text, {"test"})
         self.assertEqual(len(found), 5 - int(os.path.exists(os.path.join(ROOT, "tools/README.md"))), found)
         for says in ("src/nowhere.cpp", "src/*/x", "make tea", "nowhere.md"):
