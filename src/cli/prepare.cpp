@@ -112,6 +112,21 @@ void print_plan(const prepare::Plan& plan, Context& context) {
     fmt::print(context.out, "{}\n", nlohmann::json{{"steps", steps}, {"missing", plan.missing()}}.dump(2));
 }
 
+// An utterance that an earlier stage skipped was told of there.
+void print_skipped(const std::vector<Skipped>& skipped, Context& context) {
+  constexpr std::size_t kShown = 5;
+  std::vector<const Skipped*> fresh;
+  for (const auto& item : skipped) {
+    const auto colon = item.reason.find(": ");
+    const bool inherited = colon != std::string::npos && item.reason.starts_with("no ") &&
+                           prepare::Stages::built_in().maker(item.reason.substr(3, colon - 3)) != nullptr;
+    if (!inherited) fresh.push_back(&item);
+  }
+  for (std::size_t i = 0; i < std::min(kShown, fresh.size()); ++i)
+    fmt::print(context.out, "  skipped {}: {}\n", fresh[i]->id, fresh[i]->reason);
+  if (fresh.size() > kShown) fmt::print(context.out, "  … and {} more (--json lists them)\n", fresh.size() - kShown);
+}
+
 void print_report(const prepare::Report& report, Context& context) {
   if (context.json) {
     fmt::print(context.out, "{}\n", prepare::to_json(report).dump(2));
@@ -121,11 +136,7 @@ void print_report(const prepare::Report& report, Context& context) {
     if (s.postponed) continue;
     fmt::print(context.out, "{:<11} {} made, {} kept, {} skipped  {}\n", s.stage, s.made, s.kept, s.skipped.size(),
                s.made || !s.skipped.empty() ? human_seconds(s.seconds) : "");
-    constexpr std::size_t kShown = 5;
-    for (std::size_t i = 0; i < std::min(kShown, s.skipped.size()); ++i)
-      fmt::print(context.out, "  skipped {}: {}\n", s.skipped[i].id, s.skipped[i].reason);
-    if (s.skipped.size() > kShown)
-      fmt::print(context.out, "  … and {} more (--json lists them)\n", s.skipped.size() - kShown);
+    print_skipped(s.skipped, context);
   }
 }
 
