@@ -114,24 +114,24 @@ int run(const BenchVerb& o, Context& context) {
   std::vector<std::int64_t> units;
   for (const auto& durations : lengths) units.push_back(frames_of(durations));
   const batch::BucketSampler sampler(units, {.items = o.items}, 1);
-  auto todo = sampler.epoch(0);
-  if (o.batches > 0 && o.batches < static_cast<std::int64_t>(todo.size())) todo.resize(static_cast<std::size_t>(o.batches));
-  todo.insert(todo.begin(), todo.front());  // a warm-up that is not counted
+  auto order = sampler.epoch(0);
+  if (o.batches > 0 && o.batches < static_cast<std::int64_t>(order.size())) order.resize(static_cast<std::size_t>(o.batches));
+  order.insert(order.begin(), order.front());  // a warm-up that is not counted
   double real = 0, padded = 0, seconds = 0;
-  for (std::size_t i = 0; i < todo.size(); ++i) {
-    const auto batch = make_batch(lengths, todo[i], config.mel.mels);
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const auto batch = make_batch(lengths, order[i], config.mel.mels);
     const double start = cpu_seconds();
     train_step(model, config, batch, optimiser, i);
     if (i == 0) continue;
     seconds += cpu_seconds() - start;
     real += batch.real_units;
     padded += batch.padded_units;
-    emit_progress(context.events, "bench", static_cast<double>(i), static_cast<double>(todo.size() - 1), "steps");
+    emit_progress(context.events, "bench", static_cast<double>(i), static_cast<double>(order.size() - 1), "steps");
   }
   const nlohmann::json result = {{"real_frames", real}, {"padded_frames", padded}, {"cpu_s", seconds}, {"frames_per_cpu_s", real / seconds},
-                                 {"steps", todo.size() - 1}, {"preset", o.preset}, {"threads", thread_count()}};
+                                 {"steps", order.size() - 1}, {"preset", o.preset}, {"threads", thread_count()}};
   if (context.json) fmt::print(context.out, "{}\n", result.dump());
-  else fmt::print(context.out, "{}: {:.0f} real frames per CPU second, {:.1f} % padding, {} steps\n", o.preset, real / seconds, 100 * (padded / real - 1), todo.size() - 1);
+  else fmt::print(context.out, "{}: {:.0f} real frames per CPU second, {:.1f} % padding, {} steps\n", o.preset, real / seconds, 100 * (padded / real - 1), order.size() - 1);
   return 0;
 }
 

@@ -39,7 +39,14 @@ std::string other_checkpoint(const fs::path& path) {
 
 fs::path save_checkpoint(const fs::path& folder, const Checkpoint& checkpoint) {
   const fs::path to = folder / folder_name(checkpoint.step);
-  if (is_checkpoint(to)) return to;
+  if (is_checkpoint(to)) {
+    try {
+      load_checkpoint(to);
+      return to;
+    } catch (const DataError&) {  // a damaged one of a step that is done again: cleared away with the leftovers
+      fs::rename(to, folder / fmt::format("{}{}-{}-damaged", kLeftover, checkpoint.step, ::getpid()));
+    }
+  }
   const fs::path unfinished = folder / fmt::format("{}{}-{}", kLeftover, checkpoint.step, ::getpid());
   make_folders(folder);
   try {
