@@ -20,7 +20,8 @@ std::map<std::string, std::map<std::string, Points>> read_metrics(const std::fil
     const auto event = nlohmann::json::parse(line, nullptr, false);
     if (event.is_discarded() || event.value("kind", "") != "metric") continue;
     const double step = event.value("step", 0.0);
-    for (const auto& [name, value] : event.value("values", nlohmann::json::object()).items()) {
+    const auto values = event.value("values", nlohmann::json::object());  // named: a temporary would not outlive items()
+    for (const auto& [name, value] : values.items()) {
       if (value.is_number()) metrics[name][event.value("set", "")].emplace_back(step, value.get<double>());
     }
   }
