@@ -8,7 +8,8 @@
 namespace timbre::audio {
 namespace {
 
-/// NumPy's sum: pairwise over blocks of 128 with eight running sums, so that float averages agree to the last bit or nearly.
+/// NumPy's sum: pairwise over blocks of 128 with eight running sums, so that float averages agree to the last bit or
+/// nearly.
 template <class T>
 T numpy_sum(const T* x, std::size_t n) {
   if (n < 8) {
@@ -35,13 +36,15 @@ template <class T>
 std::vector<T> average(std::span<const T> values_F, std::span<const std::int64_t> durations_P, Averaging averaging) {
   const bool in_place = averaging == Averaging::in_place;
   if (in_place && durations_P.size() > values_F.size()) {
-    throw DataError(fmt::format("{} phones but only {} frames: the averages do not fit into the frames' own array", durations_P.size(), values_F.size()));
+    throw DataError(fmt::format("{} phones but only {} frames: the averages do not fit into the frames' own array",
+                                durations_P.size(), values_F.size()));
   }
   std::vector<T> frames(values_F.begin(), values_F.end()), means(durations_P.size());
   std::size_t at = 0;
   for (std::size_t p = 0; p < durations_P.size(); ++p) {
     if (durations_P[p] < 0) throw DataError(fmt::format("phone {} has a duration of {} frames", p, durations_P[p]));
-    const std::size_t from = std::min(at, frames.size()), to = std::min(at + static_cast<std::size_t>(durations_P[p]), frames.size());
+    const std::size_t from = std::min(at, frames.size()),
+                      to = std::min(at + static_cast<std::size_t>(durations_P[p]), frames.size());
     means[p] = to > from ? numpy_sum(frames.data() + from, to - from) / static_cast<T>(to - from) : T(0);
     if (in_place) frames[p] = means[p];
     at += static_cast<std::size_t>(durations_P[p]);
@@ -51,11 +54,13 @@ std::vector<T> average(std::span<const T> values_F, std::span<const std::int64_t
 
 }  // namespace
 
-std::vector<double> average_by_duration(std::span<const double> values_F, std::span<const std::int64_t> durations_P, Averaging averaging) {
+std::vector<double> average_by_duration(std::span<const double> values_F, std::span<const std::int64_t> durations_P,
+                                        Averaging averaging) {
   return average(values_F, durations_P, averaging);
 }
 
-std::vector<float> average_by_duration(std::span<const float> values_F, std::span<const std::int64_t> durations_P, Averaging averaging) {
+std::vector<float> average_by_duration(std::span<const float> values_F, std::span<const std::int64_t> durations_P,
+                                       Averaging averaging) {
   return average(values_F, durations_P, averaging);
 }
 

@@ -10,9 +10,9 @@ namespace timbre::audio {
 /// position behind the writing one, later averages are made of earlier averages: `in_place` repeats that for parity.
 enum class Averaging { exact, in_place };
 
-/// Mean of the frames of each phone; 0 for a phone of no frames. Frames beyond the end of `values_F` are left out of the
-/// mean, as Python's slices do. Throws DataError when a duration is negative, or (in_place) when there are more phones
-/// than frames.
+/// Mean of the frames of each phone; 0 for a phone of no frames. Frames beyond the end of `values_F` are left out of
+/// the mean, as Python's slices do. Throws DataError when a duration is negative, or (in_place) when there are more
+/// phones than frames.
 std::vector<double> average_by_duration(std::span<const double> values_F, std::span<const std::int64_t> durations_P,
                                         Averaging averaging = Averaging::exact);
 /// The same, with the sums in single precision where NumPy has them so (energy).

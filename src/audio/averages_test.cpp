@@ -22,7 +22,8 @@ TEST(Averages, EqualGoldenCases) {
       EXPECT_LE(largest_difference(got, c[name].get<std::vector<double>>()), 1e-12) << c["name"] << " " << name;
     };
     const auto smooth = interpolate_unvoiced(values_F);
-    near("pitch_interp_and_average", average_by_duration(std::span<const double>(smooth), durations_P, Averaging::in_place));
+    near("pitch_interp_and_average",
+         average_by_duration(std::span<const double>(smooth), durations_P, Averaging::in_place));
     near("energy_average", average_by_duration(std::span<const double>(values_F), durations_P, Averaging::in_place));
   }
   EXPECT_GE(cases.at("averaging_cases").size(), 3u);

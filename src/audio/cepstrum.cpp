@@ -9,30 +9,37 @@
 
 namespace timbre::audio {
 
-std::vector<double> mel_cepstra(std::span<const float> mel_FM, std::int64_t frames, std::int64_t mels, std::int64_t order) {
+std::vector<double> mel_cepstra(std::span<const float> mel_FM, std::int64_t frames, std::int64_t mels,
+                                std::int64_t order) {
   if (frames < 0 || mels < 1 || static_cast<std::int64_t>(mel_FM.size()) != frames * mels) {
     throw DataError(fmt::format("a mel of {} values is not {} frames × {} bins", mel_FM.size(), frames, mels));
   }
-  if (order < 1 || order >= mels) throw UsageError(fmt::format("cepstra of order {} need more than {} mel bins", order, mels));
+  if (order < 1 || order >= mels)
+    throw UsageError(fmt::format("cepstra of order {} need more than {} mel bins", order, mels));
   std::vector<double> basis(static_cast<std::size_t>(order * mels));
   for (std::int64_t d = 0; d < order; ++d) {
     for (std::int64_t m = 0; m < mels; ++m) {
       basis[static_cast<std::size_t>(d * mels + m)] =
-          2 * std::cos(std::numbers::pi * static_cast<double>(d + 1) * (static_cast<double>(m) + 0.5) / static_cast<double>(mels)) / static_cast<double>(mels);
+          2 *
+          std::cos(std::numbers::pi * static_cast<double>(d + 1) * (static_cast<double>(m) + 0.5) /
+                   static_cast<double>(mels)) /
+          static_cast<double>(mels);
     }
   }
   std::vector<double> out(static_cast<std::size_t>(frames * order));
   for (std::int64_t f = 0; f < frames; ++f) {
     for (std::int64_t d = 0; d < order; ++d) {
       double sum = 0;
-      for (std::int64_t m = 0; m < mels; ++m) sum += basis[static_cast<std::size_t>(d * mels + m)] * mel_FM[static_cast<std::size_t>(f * mels + m)];
+      for (std::int64_t m = 0; m < mels; ++m)
+        sum += basis[static_cast<std::size_t>(d * mels + m)] * mel_FM[static_cast<std::size_t>(f * mels + m)];
       out[static_cast<std::size_t>(f * order + d)] = sum;
     }
   }
   return out;
 }
 
-Distortion mel_cepstral_distortion(std::span<const float> a_FM, std::span<const float> b_FM, std::int64_t mels, std::int64_t order) {
+Distortion mel_cepstral_distortion(std::span<const float> a_FM, std::span<const float> b_FM, std::int64_t mels,
+                                   std::int64_t order) {
   const auto fa = static_cast<std::int64_t>(a_FM.size()) / mels, fb = static_cast<std::int64_t>(b_FM.size()) / mels;
   if (fa == 0 || fb == 0) throw DataError("mel-cepstral distortion of an empty recording");
   const auto a = mel_cepstra(a_FM, fa, mels, order), b = mel_cepstra(b_FM, fb, mels, order);

@@ -20,7 +20,8 @@ std::vector<float> ripple(std::int64_t frames, double level, double amplitude) {
   std::vector<float> out;
   for (std::int64_t f = 0; f < frames; ++f) {
     for (std::int64_t m = 0; m < kMels; ++m) {
-      out.push_back(static_cast<float>(level + amplitude * std::cos(2 * std::numbers::pi * (static_cast<double>(m) + 0.5) / kMels)));
+      out.push_back(static_cast<float>(
+          level + amplitude * std::cos(2 * std::numbers::pi * (static_cast<double>(m) + 0.5) / kMels)));
     }
   }
   return out;
@@ -55,10 +56,12 @@ TEST(Cepstrum, WarpingUndoesStretching) {
 
 TEST(Cepstrum, OtherWordsAreFartherThanNoise) {
   TIMBRE_NEED_GOLDEN(folder, "speech_features");
-  const Clip one = decode_audio(folder / "clips/en_tt-weasels_22k.wav"), two = decode_audio(folder / "clips/en_conf-getpin_22k.wav");
+  const Clip one = decode_audio(folder / "clips/en_tt-weasels_22k.wav"),
+             two = decode_audio(folder / "clips/en_conf-getpin_22k.wav");
   Clip shifted = one;
   shifted.samples_N.erase(shifted.samples_N.begin(), shifted.samples_N.begin() + 100);  // less than half a frame
-  const Mel a = mel_spectrogram(one.samples_N, {}), b = mel_spectrogram(two.samples_N, {}), c = mel_spectrogram(shifted.samples_N, {});
+  const Mel a = mel_spectrogram(one.samples_N, {}), b = mel_spectrogram(two.samples_N, {}),
+            c = mel_spectrogram(shifted.samples_N, {});
   EXPECT_LT(mel_cepstral_distortion(a.values_FM, c.values_FM, 80).db, 3);
   EXPECT_GT(mel_cepstral_distortion(a.values_FM, b.values_FM, 80).db, 6);
 }

@@ -26,13 +26,16 @@ struct Reader {
 
 const Reader& sndfile() {
   static const Plugin plugin("sndfile", "libsndfile (FLAC, OGG, MP3, AIFF)", "libsndfile1-dev");
-  static const Reader reader{plugin.find<TimbreSoundProbe>("timbre_sndfile_probe"), plugin.find<TimbreSoundDecode>("timbre_sndfile_decode")};
+  static const Reader reader{plugin.find<TimbreSoundProbe>("timbre_sndfile_probe"),
+                             plugin.find<TimbreSoundDecode>("timbre_sndfile_decode")};
   return reader;
 }
 
 const Reader& ffmpeg() {
-  static const Plugin plugin("ffmpeg", "FFmpeg (G.722, M4A and all formats libsndfile does not read)", "libavformat-dev libavcodec-dev libswresample-dev");
-  static const Reader reader{plugin.find<TimbreSoundProbe>("timbre_ffmpeg_probe"), plugin.find<TimbreSoundDecode>("timbre_ffmpeg_decode")};
+  static const Plugin plugin("ffmpeg", "FFmpeg (G.722, M4A and all formats libsndfile does not read)",
+                             "libavformat-dev libavcodec-dev libswresample-dev");
+  static const Reader reader{plugin.find<TimbreSoundProbe>("timbre_ffmpeg_probe"),
+                             plugin.find<TimbreSoundDecode>("timbre_ffmpeg_decode")};
   return reader;
 }
 
@@ -43,14 +46,15 @@ bool is_g722(const fs::path& path) {
 
 /// By its first bytes: what libsndfile is asked before FFmpeg.
 bool is_for_sndfile(std::span<const char> head) {
-  static constexpr const char* kMagic[] = {"RIFF", "RIFX", "RF64", "fLaC", "OggS", "ID3", "FORM", ".snd", "caff", "riff"};
+  static constexpr const char* kMagic[] = {"RIFF", "RIFX", "RF64", "fLaC", "OggS",
+                                           "ID3",  "FORM", ".snd", "caff", "riff"};
   for (const char* magic : kMagic) {
     const std::size_t n = std::strlen(magic);
     if (head.size() >= n && std::memcmp(head.data(), magic, n) == 0) return true;
   }
   // An MPEG audio frame: eleven bits of sync, layer 1 … 3 (layer "00" is AAC's ADTS).
-  return head.size() >= 2 && static_cast<unsigned char>(head[0]) == 0xFF && (static_cast<unsigned char>(head[1]) & 0xE0) == 0xE0 &&
-         (static_cast<unsigned char>(head[1]) & 0x06) != 0;
+  return head.size() >= 2 && static_cast<unsigned char>(head[0]) == 0xFF &&
+         (static_cast<unsigned char>(head[1]) & 0xE0) == 0xE0 && (static_cast<unsigned char>(head[1]) & 0x06) != 0;
 }
 
 /// Everything about a file that the public functions need, from one pass.
@@ -84,10 +88,14 @@ bool read_wav(std::span<const std::byte> bytes, Depth depth, Reading& out) {
   const WavHeader& h = *header;
   out.info.format = fmt::format("wav, {} bit {}", h.bits, h.is_float ? "float" : "PCM");
   set_info(out.info, h.rate_hz, h.channels, h.samples());
-  if (h.truncated()) out.damage.push_back(damage(DamageKind::truncated, truncation(h.declared_samples(), h.samples(), h.rate_hz)));
-  else if (h.samples() == 0) out.damage.push_back(damage(DamageKind::empty, "it holds no samples"));
+  if (h.truncated())
+    out.damage.push_back(damage(DamageKind::truncated, truncation(h.declared_samples(), h.samples(), h.rate_hz)));
+  else if (h.samples() == 0)
+    out.damage.push_back(damage(DamageKind::empty, "it holds no samples"));
   if (h.open_ended) {
-    out.damage.push_back(damage(DamageKind::header_length, fmt::format("its header has no length (written to a pipe or never closed); {} samples follow", h.samples())));
+    out.damage.push_back(damage(
+        DamageKind::header_length,
+        fmt::format("its header has no length (written to a pipe or never closed); {} samples follow", h.samples())));
   }
   if (!h.wrong_length.empty()) out.damage.push_back(damage(DamageKind::header_length, h.wrong_length));
   if (depth == Depth::samples) out.samples_N = wav_samples(bytes, h);
@@ -112,8 +120,10 @@ bool read_with(const Reader& reader, const fs::path& path, Depth depth, Reading&
   std::array<char, 256> error{};
   int status;
   Mixer mixer{&out.samples_N};
-  if (depth == Depth::headers) status = reader.probe(path.c_str(), &info, error.data(), error.size());
-  else status = reader.decode(path.c_str(), &info, Mixer::take, &mixer, error.data(), error.size());
+  if (depth == Depth::headers)
+    status = reader.probe(path.c_str(), &info, error.data(), error.size());
+  else
+    status = reader.decode(path.c_str(), &info, Mixer::take, &mixer, error.data(), error.size());
   if (status == 1) {
     why = error.data();
     return false;
@@ -129,7 +139,8 @@ bool read_with(const Reader& reader, const fs::path& path, Depth depth, Reading&
   const auto got = static_cast<std::int64_t>(out.samples_N.size());
   set_info(out.info, info.rate_hz, info.channels, got);
   if (status == 2) {
-    out.damage.push_back(damage(DamageKind::truncated, fmt::format("decoding broke off after {:.3f} s: {}", out.info.duration_s, error.data())));
+    out.damage.push_back(damage(DamageKind::truncated, fmt::format("decoding broke off after {:.3f} s: {}",
+                                                                   out.info.duration_s, error.data())));
   } else if (!out.info.estimated && info.samples > got) {
     out.damage.push_back(damage(DamageKind::truncated, truncation(info.samples, got, info.rate_hz)));
   } else if (got == 0) {
@@ -155,7 +166,8 @@ Reading read_any(const fs::path& path, Depth depth) {
   Reading out;
   std::error_code error;
   if (!fs::is_regular_file(path, error)) {
-    out.damage.push_back(damage(DamageKind::missing, fs::exists(path, error) ? "it is not a regular file" : "no such file"));
+    out.damage.push_back(
+        damage(DamageKind::missing, fs::exists(path, error) ? "it is not a regular file" : "no such file"));
     return out;
   }
   const auto size = fs::file_size(path, error);
@@ -193,7 +205,8 @@ Reading read_any(const fs::path& path, Depth depth) {
 /// Throws for damage that leaves nothing usable, or a cut-short file unless that is allowed.
 void refuse(const fs::path& path, const Reading& reading, bool keep_truncated) {
   for (const Damage& d : reading.damage) {
-    const bool fatal = d.kind == DamageKind::missing || d.kind == DamageKind::empty || d.kind == DamageKind::undecodable ||
+    const bool fatal = d.kind == DamageKind::missing || d.kind == DamageKind::empty ||
+                       d.kind == DamageKind::undecodable ||
                        (d.kind == DamageKind::truncated && (!keep_truncated || reading.info.samples == 0));
     if (!fatal) continue;
     throw DataError(fmt::format("{}: {}", path.string(), d.text),

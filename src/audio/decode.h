@@ -16,20 +16,22 @@ namespace timbre::audio {
 /// One recording in memory, mono.
 struct Clip {
   std::int64_t rate_hz = 0;
-  std::vector<float> samples_N;        ///< full scale is ±1; a 16-bit sample is value / 32768
-  std::int64_t source_channels = 0;    ///< channels in the file; more than 1 = was mixed down to their mean
-  std::int64_t source_rate_hz = 0;     ///< rate in the file; differs from rate_hz when resampled
-  double duration_s() const { return rate_hz > 0 ? static_cast<double>(samples_N.size()) / static_cast<double>(rate_hz) : 0.0; }
+  std::vector<float> samples_N;      ///< full scale is ±1; a 16-bit sample is value / 32768
+  std::int64_t source_channels = 0;  ///< channels in the file; more than 1 = was mixed down to their mean
+  std::int64_t source_rate_hz = 0;   ///< rate in the file; differs from rate_hz when resampled
+  double duration_s() const {
+    return rate_hz > 0 ? static_cast<double>(samples_N.size()) / static_cast<double>(rate_hz) : 0.0;
+  }
 };
 
 /// What a file says about itself.
 struct AudioInfo {
   std::int64_t rate_hz = 0;
   std::int64_t channels = 0;
-  std::int64_t samples = 0;   ///< per channel; what is really there where that is known without decoding
+  std::int64_t samples = 0;  ///< per channel; what is really there where that is known without decoding
   double duration_s = 0;
-  std::string format;         ///< "wav/pcm_16", "flac", "g722" …
-  bool estimated = false;     ///< the length comes from bit rate and file size (compressed formats), not from a count
+  std::string format;      ///< "wav/pcm_16", "flac", "g722" …
+  bool estimated = false;  ///< the length comes from bit rate and file size (compressed formats), not from a count
 };
 
 /// What can be wrong with a recording as a file. `undecodable` and `empty` leave nothing to use.
@@ -57,12 +59,12 @@ struct DecodeOptions {
 Clip decode_audio(const std::filesystem::path& path, std::optional<std::int64_t> resample_to_hz = std::nullopt);
 Clip decode_audio(const std::filesystem::path& path, const DecodeOptions& options);
 
-/// Rate, channels and length from headers, decoding only where a format has no length. Throws as decode_audio; a truncated
-/// file is not an error here: `samples` is what is there.
+/// Rate, channels and length from headers, decoding only where a format has no length. Throws as decode_audio; a
+/// truncated file is not an error here: `samples` is what is there.
 AudioInfo probe_audio(const std::filesystem::path& path);
 
-/// As probe_audio, with damage as values. With `decode`, compressed files are decoded to the end as well, so that damage
-/// inside them shows. Still throws SystemError when a library is missing.
+/// As probe_audio, with damage as values. With `decode`, compressed files are decoded to the end as well, so that
+/// damage inside them shows. Still throws SystemError when a library is missing.
 AudioCheck check_audio(const std::filesystem::path& path, bool decode = false);
 
 }  // namespace timbre::audio

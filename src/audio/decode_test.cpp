@@ -23,20 +23,23 @@ namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
 /// Formats behind a library are skipped where this build has none of them (TIMBRE_MEDIA=OFF).
-#define TIMBRE_NEED_PLUGIN(name)                                                                        \
-  if (!fs::exists(fs::read_symlink("/proc/self/exe").parent_path() / "lib" / "timbre_" name ".so")) {   \
-    GTEST_SKIP() << "built without " name;                                                              \
+#define TIMBRE_NEED_PLUGIN(name)                                                                      \
+  if (!fs::exists(fs::read_symlink("/proc/self/exe").parent_path() / "lib" / "timbre_" name ".so")) { \
+    GTEST_SKIP() << "built without " name;                                                            \
   }
 
 class Decode : public ::testing::Test {
  protected:
-  Decode() : folder_(fs::temp_directory_path() / ("timbre_decode_" + std::to_string(::getpid()))) { fs::create_directories(folder_); }
+  Decode() : folder_(fs::temp_directory_path() / ("timbre_decode_" + std::to_string(::getpid()))) {
+    fs::create_directories(folder_);
+  }
   ~Decode() override { fs::remove_all(folder_); }
 
   static std::vector<float> tone(std::size_t n, double hz = 440, std::int64_t rate_hz = 16000) {
     std::vector<float> out(n);
     for (std::size_t i = 0; i < n; ++i) {
-      out[i] = static_cast<float>(0.5 * std::sin(2 * std::numbers::pi * hz * static_cast<double>(i) / static_cast<double>(rate_hz)));
+      out[i] = static_cast<float>(
+          0.5 * std::sin(2 * std::numbers::pi * hz * static_cast<double>(i) / static_cast<double>(rate_hz)));
     }
     return out;
   }
@@ -48,7 +51,10 @@ class Decode : public ::testing::Test {
   static std::string wav(int codec, int channels, int rate, int bits, const std::string& data, std::uint32_t declared) {
     std::string out = "RIFF";
     auto u32 = [&](std::uint32_t v) { out.append(reinterpret_cast<const char*>(&v), 4); };
-    auto u16 = [&](int v) { const auto w = static_cast<std::uint16_t>(v); out.append(reinterpret_cast<const char*>(&w), 2); };
+    auto u16 = [&](int v) {
+      const auto w = static_cast<std::uint16_t>(v);
+      out.append(reinterpret_cast<const char*>(&w), 2);
+    };
     u32(static_cast<std::uint32_t>(36 + data.size()));
     out += "WAVEfmt ";
     u32(16);
@@ -63,7 +69,9 @@ class Decode : public ::testing::Test {
     return out + data;
   }
   template <class T>
-  static std::string bytes_of(const std::vector<T>& v) { return {reinterpret_cast<const char*>(v.data()), v.size() * sizeof(T)}; }
+  static std::string bytes_of(const std::vector<T>& v) {
+    return {reinterpret_cast<const char*>(v.data()), v.size() * sizeof(T)};
+  }
   static std::string error_of(const fs::path& path) {
     try {
       decode_audio(path);
@@ -83,13 +91,16 @@ TEST_F(Decode, EveryWavSampleFormat) {
   EXPECT_EQ(c16.rate_hz, 8000);
   const auto c8 = decode_audio(write_bytes("b.wav", wav(1, 1, 8000, 8, std::string("\x80\xC0\x00", 3), 3)));
   EXPECT_EQ(c8.samples_N, (std::vector<float>{0, 0.5f, -1}));
-  const auto c24 = decode_audio(write_bytes("c.wav", wav(1, 1, 8000, 24, std::string("\x00\x00\x40\x00\x00\x80", 6), 6)));
+  const auto c24 =
+      decode_audio(write_bytes("c.wav", wav(1, 1, 8000, 24, std::string("\x00\x00\x40\x00\x00\x80", 6), 6)));
   EXPECT_EQ(c24.samples_N, (std::vector<float>{0.5f, -1}));
-  const auto c32 = decode_audio(write_bytes("d.wav", wav(1, 1, 8000, 32, bytes_of(std::vector<std::int32_t>{1 << 30, INT32_MIN}), 8)));
+  const auto c32 = decode_audio(
+      write_bytes("d.wav", wav(1, 1, 8000, 32, bytes_of(std::vector<std::int32_t>{1 << 30, INT32_MIN}), 8)));
   EXPECT_EQ(c32.samples_N, (std::vector<float>{0.5f, -1}));
   const auto f32 = decode_audio(write_bytes("e.wav", wav(3, 1, 8000, 32, bytes_of(std::vector<float>{0.25f, -2}), 8)));
   EXPECT_EQ(f32.samples_N, (std::vector<float>{0.25f, -2}));
-  const auto f64 = decode_audio(write_bytes("f.wav", wav(3, 1, 8000, 64, bytes_of(std::vector<double>{0.25, -0.5}), 16)));
+  const auto f64 =
+      decode_audio(write_bytes("f.wav", wav(3, 1, 8000, 64, bytes_of(std::vector<double>{0.25, -0.5}), 16)));
   EXPECT_EQ(f64.samples_N, (std::vector<float>{0.25f, -0.5f}));
 }
 
@@ -115,7 +126,8 @@ TEST_F(Decode, DamagedFilesSayWhatIsWrong) {
   EXPECT_THAT(error_of(write_bytes("cut_header.wav", wav(1, 1, 16000, 16, "", 0).substr(0, 30))), HasSubstr("WAV"));
   const std::string data = bytes_of(std::vector<std::int16_t>(16000, 100));
   const auto cut = write_bytes("cut.wav", wav(1, 1, 16000, 16, data, 64000));
-  EXPECT_THAT(error_of(cut), HasSubstr("truncated: its header promises 2.000 s (32000 samples), the file holds 1.000 s (16000)"));
+  EXPECT_THAT(error_of(cut),
+              HasSubstr("truncated: its header promises 2.000 s (32000 samples), the file holds 1.000 s (16000)"));
   EXPECT_EQ(decode_audio(cut, DecodeOptions{.keep_truncated = true}).samples_N.size(), 16000u);
   EXPECT_EQ(probe_audio(cut).samples, 16000);
   const AudioCheck check = check_audio(cut);
@@ -144,7 +156,8 @@ TEST_F(Decode, NoTruncatedOrScrambledWavCrashes) {
   for (std::size_t n = 0; n < good.size(); ++n) {
     const auto bytes = std::as_bytes(std::span(good.data(), n));
     try {
-      if (const auto h = parse_wav(bytes)) EXPECT_EQ(wav_samples(bytes, *h).size(), static_cast<std::size_t>(h->samples()));
+      if (const auto h = parse_wav(bytes))
+        EXPECT_EQ(wav_samples(bytes, *h).size(), static_cast<std::size_t>(h->samples()));
     } catch (const DataError&) {
     }
   }
@@ -169,7 +182,8 @@ TEST_F(Decode, WritesAndReadsEveryFormat) {
     write_audio(path, wave_N, 16000);
     const Clip clip = decode_audio(path);
     EXPECT_EQ(clip.rate_hz, 16000) << format;
-    EXPECT_NEAR(static_cast<double>(clip.samples_N.size()), 16000, format == "mp3" ? 2500 : 0) << format;  // MP3 pads its frames
+    EXPECT_NEAR(static_cast<double>(clip.samples_N.size()), 16000, format == "mp3" ? 2500 : 0)
+        << format;  // MP3 pads its frames
     double error = 0;
     if (format == "wav" || format == "flac") error = largest_difference(clip.samples_N, wave_N);
     EXPECT_LE(error, 0.5 / 32768 + 1e-7) << format;
@@ -192,8 +206,10 @@ TEST_F(Decode, TruncatedFlacIsFound) {
 
 TEST_F(Decode, TextNamedAsAudioIsUndecodable) {
   TIMBRE_NEED_PLUGIN("ffmpeg");
-  EXPECT_THAT(error_of(write_bytes("page.mp3", "<html><body>404 not found, sorry</body></html>")), HasSubstr("not decodable as audio"));
-  EXPECT_THAT(error_of(write_bytes("broken.flac", "fLaC and then nothing of sense ............................")), HasSubstr("not decodable as audio"));
+  EXPECT_THAT(error_of(write_bytes("page.mp3", "<html><body>404 not found, sorry</body></html>")),
+              HasSubstr("not decodable as audio"));
+  EXPECT_THAT(error_of(write_bytes("broken.flac", "fLaC and then nothing of sense ............................")),
+              HasSubstr("not decodable as audio"));
 }
 
 TEST_F(Decode, RawG722Is16kHz) {
@@ -241,7 +257,8 @@ TEST_F(Decode, StreamedWavAndRaw) {
   std::fclose(in);
   std::string bytes(20000, 0);
   std::size_t got = 0;
-  for (ssize_t n; (n = ::read(ends[0], bytes.data() + got, bytes.size() - got)) > 0;) got += static_cast<std::size_t>(n);
+  for (ssize_t n; (n = ::read(ends[0], bytes.data() + got, bytes.size() - got)) > 0;)
+    got += static_cast<std::size_t>(n);
   ::close(ends[0]);
   bytes.resize(got);
   EXPECT_EQ(got, 44u + 10000u);

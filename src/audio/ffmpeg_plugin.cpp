@@ -32,11 +32,21 @@ struct Failure {
   throw f;
 }
 
-struct CloseFormat { void operator()(AVFormatContext* p) const { avformat_close_input(&p); } };
-struct CloseCodec { void operator()(AVCodecContext* p) const { avcodec_free_context(&p); } };
-struct CloseSwr { void operator()(SwrContext* p) const { swr_free(&p); } };
-struct ClosePacket { void operator()(AVPacket* p) const { av_packet_free(&p); } };
-struct CloseFrame { void operator()(AVFrame* p) const { av_frame_free(&p); } };
+struct CloseFormat {
+  void operator()(AVFormatContext* p) const { avformat_close_input(&p); }
+};
+struct CloseCodec {
+  void operator()(AVCodecContext* p) const { avcodec_free_context(&p); }
+};
+struct CloseSwr {
+  void operator()(SwrContext* p) const { swr_free(&p); }
+};
+struct ClosePacket {
+  void operator()(AVPacket* p) const { av_packet_free(&p); }
+};
+struct CloseFrame {
+  void operator()(AVFrame* p) const { av_frame_free(&p); }
+};
 
 /// A file with its first audio stream opened for decoding.
 struct Input {
@@ -83,27 +93,32 @@ void describe(const Input& in, TimbreSoundInfo* info) {
   info->channels = in.codec->ch_layout.nb_channels;
   info->samples = -1;
   info->estimated = 1;
-  if (in.stream->duration > 0) info->samples = av_rescale_q(in.stream->duration, in.stream->time_base, {1, in.codec->sample_rate});
-  else if (in.format->duration > 0) info->samples = av_rescale(in.format->duration, in.codec->sample_rate, AV_TIME_BASE);
+  if (in.stream->duration > 0)
+    info->samples = av_rescale_q(in.stream->duration, in.stream->time_base, {1, in.codec->sample_rate});
+  else if (in.format->duration > 0)
+    info->samples = av_rescale(in.format->duration, in.codec->sample_rate, AV_TIME_BASE);
   std::snprintf(info->format, sizeof info->format, "%s, %s", in.format->iformat->name, in.codec->codec->name);
 }
 
 /// Decoded frames of any sample format to interleaved floats.
 class Converter {
  public:
-  Converter(const Input& in, TimbreSoundSink sink, void* context) : rate_(in.codec->sample_rate), sink_(sink), context_(context) {
+  Converter(const Input& in, TimbreSoundSink sink, void* context)
+      : rate_(in.codec->sample_rate), sink_(sink), context_(context) {
     channels_ = in.codec->ch_layout.nb_channels;
     SwrContext* swr = nullptr;
-    const int status = swr_alloc_set_opts2(&swr, &in.codec->ch_layout, AV_SAMPLE_FMT_FLT, rate_, &in.codec->ch_layout, in.codec->sample_fmt, rate_,
-                                           0, nullptr);
+    const int status = swr_alloc_set_opts2(&swr, &in.codec->ch_layout, AV_SAMPLE_FMT_FLT, rate_, &in.codec->ch_layout,
+                                           in.codec->sample_fmt, rate_, 0, nullptr);
     swr_.reset(swr);
     if (status < 0 || swr_init(swr) < 0) fail(1, "its sample format cannot be converted", status);
   }
   void take(const AVFrame& frame) {
-    if (frame.sample_rate != rate_ || frame.ch_layout.nb_channels != channels_) fail(2, "rate or channels change within it", 0);
+    if (frame.sample_rate != rate_ || frame.ch_layout.nb_channels != channels_)
+      fail(2, "rate or channels change within it", 0);
     buffer_.resize(static_cast<size_t>(frame.nb_samples) * static_cast<size_t>(channels_));
     auto* out = reinterpret_cast<uint8_t*>(buffer_.data());
-    const int made = swr_convert(swr_.get(), &out, frame.nb_samples, const_cast<const uint8_t**>(frame.extended_data), frame.nb_samples);
+    const int made = swr_convert(swr_.get(), &out, frame.nb_samples, const_cast<const uint8_t**>(frame.extended_data),
+                                 frame.nb_samples);
     if (made < 0) fail(2, "conversion failed", made);
     sink_(context_, buffer_.data(), made, channels_);
   }
@@ -162,7 +177,8 @@ int timbre_ffmpeg_probe(const char* path, TimbreSoundInfo* info, char* error, ui
   return guarded(error, error_bytes, [&] { describe(open_input(path), info); });
 }
 
-int timbre_ffmpeg_decode(const char* path, TimbreSoundInfo* info, TimbreSoundSink sink, void* context, char* error, uint64_t error_bytes) {
+int timbre_ffmpeg_decode(const char* path, TimbreSoundInfo* info, TimbreSoundSink sink, void* context, char* error,
+                         uint64_t error_bytes) {
   return guarded(error, error_bytes, [&] {
     const Input in = open_input(path);
     describe(in, info);

@@ -14,10 +14,15 @@ namespace {
 using Plan32 = RealFft<float>::Plan;
 using Plan64 = RealFft<double>::Plan;
 
-TIMBRE_FOR_EACH_CPU(void, forward32, (const Plan32& plan, const float* x, float* re, float* im, float* scratch), (plan, x, re, im, scratch))
-TIMBRE_FOR_EACH_CPU(void, forward64, (const Plan64& plan, const double* x, double* re, double* im, double* scratch), (plan, x, re, im, scratch))
-TIMBRE_FOR_EACH_CPU(void, inverse32, (const Plan32& plan, const float* re, const float* im, float* x, float* scratch), (plan, re, im, x, scratch))
-TIMBRE_FOR_EACH_CPU(void, inverse64, (const Plan64& plan, const double* re, const double* im, double* x, double* scratch), (plan, re, im, x, scratch))
+TIMBRE_FOR_EACH_CPU(void, forward32, (const Plan32& plan, const float* x, float* re, float* im, float* scratch),
+                    (plan, x, re, im, scratch))
+TIMBRE_FOR_EACH_CPU(void, forward64, (const Plan64& plan, const double* x, double* re, double* im, double* scratch),
+                    (plan, x, re, im, scratch))
+TIMBRE_FOR_EACH_CPU(void, inverse32, (const Plan32& plan, const float* re, const float* im, float* x, float* scratch),
+                    (plan, re, im, x, scratch))
+TIMBRE_FOR_EACH_CPU(void, inverse64,
+                    (const Plan64& plan, const double* re, const double* im, double* x, double* scratch),
+                    (plan, re, im, x, scratch))
 
 /// 8 first, then 4 and 2, then odd primes.
 std::vector<std::int64_t> factors(std::int64_t n) {
@@ -48,7 +53,9 @@ void push_root(std::vector<T>& to, std::int64_t k, std::int64_t n) {
 
 template <class T>
 RealFft<T>::RealFft(std::int64_t size) : size_(size) {
-  if (size < 2 || size % 2 != 0) throw UsageError(fmt::format("an FFT of {} samples is not supported", size), "use an even size, best a power of two");
+  if (size < 2 || size % 2 != 0)
+    throw UsageError(fmt::format("an FFT of {} samples is not supported", size),
+                     "use an even size, best a power of two");
   auto plan = std::make_shared<Plan>();
   plan->half = size / 2;
   std::int64_t length = plan->half, stride = 1;
@@ -69,14 +76,18 @@ RealFft<T>::RealFft(std::int64_t size) : size_(size) {
 
 template <class T>
 void RealFft<T>::forward(const T* x_NL, T* re_BL, T* im_BL, T* scratch) const {
-  if constexpr (sizeof(T) == 4) forward32(*plan_, x_NL, re_BL, im_BL, scratch);
-  else forward64(*plan_, x_NL, re_BL, im_BL, scratch);
+  if constexpr (sizeof(T) == 4)
+    forward32(*plan_, x_NL, re_BL, im_BL, scratch);
+  else
+    forward64(*plan_, x_NL, re_BL, im_BL, scratch);
 }
 
 template <class T>
 void RealFft<T>::inverse(const T* re_BL, const T* im_BL, T* x_NL, T* scratch) const {
-  if constexpr (sizeof(T) == 4) inverse32(*plan_, re_BL, im_BL, x_NL, scratch);
-  else inverse64(*plan_, re_BL, im_BL, x_NL, scratch);
+  if constexpr (sizeof(T) == 4)
+    inverse32(*plan_, re_BL, im_BL, x_NL, scratch);
+  else
+    inverse64(*plan_, re_BL, im_BL, x_NL, scratch);
 }
 
 template class RealFft<float>;

@@ -22,9 +22,9 @@ struct AlignedAllocator {
 template <class T>
 using Aligned = std::vector<T, AlignedAllocator<T>>;
 
-/// Real FFTs of several signals at once, 8 in float and 4 in double: element i of signal l lies at [i · kLanes + l], so every
-/// butterfly is one vector operation and nothing is ever shuffled. Stockham's self-sorting algorithm, radix 8 with 4, 2 and any
-/// odd prime for the rest; AVX2/AVX-512 text is chosen at run time (TIMBRE_CPU=scalar turns it off).
+/// Real FFTs of several signals at once, 8 in float and 4 in double: element i of signal l lies at [i · kLanes + l], so
+/// every butterfly is one vector operation and nothing is ever shuffled. Stockham's self-sorting algorithm, radix 8
+/// with 4, 2 and any odd prime for the rest; AVX2/AVX-512 text is chosen at run time (TIMBRE_CPU=scalar turns it off).
 template <class T>
 class RealFft {
  public:
@@ -38,7 +38,8 @@ class RealFft {
   /// Numbers that `scratch` of the transforms must hold.
   std::size_t scratch_size() const { return static_cast<std::size_t>(size_ * 2 * kLanes); }
 
-  /// x_NL: size × lanes → re_BL, im_BL: bins × lanes. No scaling. All pointers 32-byte aligned; x may not overlap the rest.
+  /// x_NL: size × lanes → re_BL, im_BL: bins × lanes. No scaling. All pointers 32-byte aligned; x may not overlap the
+  /// rest.
   void forward(const T* x_NL, T* re_BL, T* im_BL, T* scratch) const;
   /// The inverse, scaled by 1/size. Imaginary parts of the first and last bin are ignored.
   void inverse(const T* re_BL, const T* im_BL, T* x_NL, T* scratch) const;
@@ -49,11 +50,11 @@ class RealFft {
     std::size_t twiddles;                ///< index of the first; (radix − 1) complex numbers a block
   };
   struct Plan {
-    std::int64_t half;                   ///< complex length
+    std::int64_t half;  ///< complex length
     std::vector<Pass> passes;
     std::vector<T> twiddles;
-    std::vector<T> split;            ///< cos, sin of 2πk/size, k = 0 … half
-    std::vector<T> roots;            ///< cos, sin of 2πk/radix of every odd radix, by pass
+    std::vector<T> split;  ///< cos, sin of 2πk/size, k = 0 … half
+    std::vector<T> roots;  ///< cos, sin of 2πk/radix of every odd radix, by pass
   };
 
  private:

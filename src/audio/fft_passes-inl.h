@@ -112,7 +112,8 @@ TIMBRE_INLINE void pass8(const typename RealFft<T>::Pass& pass, const T* w, cons
 
 /// Any radix, by the definition: only for odd factors.
 template <class T>
-TIMBRE_INLINE void pass_any(const typename RealFft<T>::Pass& pass, const T* w, const T* roots, const T* xr, const T* xi, T* yr, T* yi) {
+TIMBRE_INLINE void pass_any(const typename RealFft<T>::Pass& pass, const T* w, const T* roots, const T* xr, const T* xi,
+                            T* yr, T* yi) {
   const std::int64_t s = pass.stride, m = pass.blocks, r = pass.radix;
   for (std::int64_t p = 0; p < m; ++p, w += 2 * (r - 1)) {
     for (std::int64_t q = 0; q < s; ++q) {
@@ -193,7 +194,8 @@ TIMBRE_INLINE void inverse_any(const typename RealFft<T>::Plan& plan, const T* r
   const std::int64_t h = plan.half;
   T *ar = scratch, *ai = ar + h * kLaneCount<T>, *br = ai + h * kLaneCount<T>, *bi = br + h * kLaneCount<T>;
   const T scale = T(0.5) / static_cast<T>(h);
-  // Z[k] = (X[k] + X*[h−k]) + i·e^{2πik/n}·(X[k] − X*[h−k]); real and imaginary change places, so that the forward passes invert.
+  // Z[k] = (X[k] + X*[h−k]) + i·e^{2πik/n}·(X[k] − X*[h−k]); real and imaginary change places, so that the forward
+  // passes invert.
   for (std::int64_t k = 0; k < h; ++k) {
     Pair<T> a, b;
     load_pair<T>(a, re, im, k);
@@ -214,12 +216,12 @@ TIMBRE_INLINE void inverse_any(const typename RealFft<T>::Plan& plan, const T* r
   }
 }
 
-#define TIMBRE_FFT_BODIES(name, T)                                                                                           \
-  TIMBRE_INLINE void forward##name##_body(const RealFft<T>::Plan& plan, const T* x, T* re, T* im, T* scratch) {            \
-    forward_any<T>(plan, x, re, im, scratch);                                                                                \
-  }                                                                                                                          \
-  TIMBRE_INLINE void inverse##name##_body(const RealFft<T>::Plan& plan, const T* re, const T* im, T* x, T* scratch) {      \
-    inverse_any<T>(plan, re, im, x, scratch);                                                                                \
+#define TIMBRE_FFT_BODIES(name, T)                                                                                    \
+  TIMBRE_INLINE void forward##name##_body(const RealFft<T>::Plan& plan, const T* x, T* re, T* im, T* scratch) {       \
+    forward_any<T>(plan, x, re, im, scratch);                                                                         \
+  }                                                                                                                   \
+  TIMBRE_INLINE void inverse##name##_body(const RealFft<T>::Plan& plan, const T* re, const T* im, T* x, T* scratch) { \
+    inverse_any<T>(plan, re, im, x, scratch);                                                                         \
   }
 TIMBRE_FFT_BODIES(32, float)
 TIMBRE_FFT_BODIES(64, double)

@@ -17,8 +17,10 @@ namespace timbre::audio {
 /// $TIMBRE_GOLDEN, else ../shared/golden, else tests/golden; empty when the set is in none of them.
 inline std::filesystem::path golden_folder(const std::string& set) {
   std::vector<std::filesystem::path> places;
-  if (const char* given = std::getenv("TIMBRE_GOLDEN")) places.push_back(given);
-  else places.push_back("../shared/golden");
+  if (const char* given = std::getenv("TIMBRE_GOLDEN"))
+    places.push_back(given);
+  else
+    places.push_back("../shared/golden");
   places.push_back("tests/golden");
   for (const auto& place : places) {
     if (std::filesystem::exists(place / set / "set.json")) return place / set;
@@ -26,11 +28,12 @@ inline std::filesystem::path golden_folder(const std::string& set) {
   return {};
 }
 
-#define TIMBRE_NEED_GOLDEN(folder, set)                                                                                    \
-  const std::filesystem::path folder = golden_folder(set);                                                                 \
-  if (folder.empty()) {                                                                                                    \
-    if (const char* ci = std::getenv("CI"); ci && std::string(ci) == "true") FAIL() << "golden set " << set << " is missing"; \
-    GTEST_SKIP() << "golden set " << set << " is not here";                                                               \
+#define TIMBRE_NEED_GOLDEN(folder, set)                                      \
+  const std::filesystem::path folder = golden_folder(set);                   \
+  if (folder.empty()) {                                                      \
+    if (const char* ci = std::getenv("CI"); ci && std::string(ci) == "true") \
+      FAIL() << "golden set " << set << " is missing";                       \
+    GTEST_SKIP() << "golden set " << set << " is not here";                  \
   }
 
 inline std::string slurp(const std::filesystem::path& path) {
@@ -55,7 +58,8 @@ class GoldenTensors {
   std::vector<double> values(const std::string& name) const {
     const auto& about = header_.at(name);
     const std::string type = about.at("dtype");
-    const std::size_t from = start_ + about.at("data_offsets").at(0).get<std::size_t>(), to = start_ + about.at("data_offsets").at(1).get<std::size_t>();
+    const std::size_t from = start_ + about.at("data_offsets").at(0).get<std::size_t>(),
+                      to = start_ + about.at("data_offsets").at(1).get<std::size_t>();
     std::vector<double> out;
     auto each = [&]<class T>(T) {
       for (std::size_t at = from; at < to; at += sizeof(T)) {
@@ -64,10 +68,14 @@ class GoldenTensors {
         out.push_back(static_cast<double>(v));
       }
     };
-    if (type == "F32") each(0.0f);
-    else if (type == "F64") each(0.0);
-    else if (type == "I64") each(std::int64_t{});
-    else ADD_FAILURE() << name << " has type " << type;
+    if (type == "F32")
+      each(0.0f);
+    else if (type == "F64")
+      each(0.0);
+    else if (type == "I64")
+      each(std::int64_t{});
+    else
+      ADD_FAILURE() << name << " has type " << type;
     return out;
   }
 

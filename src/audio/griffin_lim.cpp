@@ -16,10 +16,10 @@ namespace {
 
 constexpr std::int64_t kL = Stft<float>::kLanes;
 
-/// One accelerated step on a block: from the spectrum c of the present signal and the one before, the wanted magnitudes with
-/// the phases of t = c + momentum · (c − before); `before` becomes c. Returns Σ (|c| − S)² by lane in `miss_L`.
-TIMBRE_INLINE void step_body(float* re_BL, float* im_BL, float* before_re, float* before_im, const float* wanted_BL, std::int64_t bins, float momentum,
-                             float* miss_L) {
+/// One accelerated step on a block: from the spectrum c of the present signal and the one before, the wanted magnitudes
+/// with the phases of t = c + momentum · (c − before); `before` becomes c. Returns Σ (|c| − S)² by lane in `miss_L`.
+TIMBRE_INLINE void step_body(float* re_BL, float* im_BL, float* before_re, float* before_im, const float* wanted_BL,
+                             std::int64_t bins, float momentum, float* miss_L) {
   V8 miss;
   load<float>(miss, miss_L);
   for (std::int64_t at = 0; at < bins * kL; at += kL) {
@@ -45,12 +45,15 @@ TIMBRE_INLINE void step_body(float* re_BL, float* im_BL, float* before_re, float
 }
 
 TIMBRE_FOR_EACH_CPU(void, step,
-                    (float* re_BL, float* im_BL, float* before_re, float* before_im, const float* wanted_BL, std::int64_t bins, float momentum, float* miss_L),
+                    (float* re_BL, float* im_BL, float* before_re, float* before_im, const float* wanted_BL,
+                     std::int64_t bins, float momentum, float* miss_L),
                     (re_BL, im_BL, before_re, before_im, wanted_BL, bins, momentum, miss_L))
 
 void check(const GriffinLimOptions& o) {
-  if (o.iterations < 1) throw UsageError(fmt::format("Griffin-Lim with {} iterations", o.iterations), "give at least 1");
-  if (!(o.momentum >= 0 && o.momentum < 2)) throw UsageError(fmt::format("Griffin-Lim with a momentum of {}", o.momentum), "0 … 1 (0.99 is good)");
+  if (o.iterations < 1)
+    throw UsageError(fmt::format("Griffin-Lim with {} iterations", o.iterations), "give at least 1");
+  if (!(o.momentum >= 0 && o.momentum < 2))
+    throw UsageError(fmt::format("Griffin-Lim with a momentum of {}", o.momentum), "0 … 1 (0.99 is good)");
 }
 
 /// Buffers of one run; whole blocks of eight frames.
@@ -61,7 +64,8 @@ struct Work {
   Stft<float>::Scratch scratch;
   Aligned<float> re, im;
 
-  Work(const Stft<float>& stft, std::int64_t n) : frames(n), blocks((n + kL - 1) / kL), stride(stft.bins() * kL), scratch(stft.scratch()) {
+  Work(const Stft<float>& stft, std::int64_t n)
+      : frames(n), blocks((n + kL - 1) / kL), stride(stft.bins() * kL), scratch(stft.scratch()) {
     const auto all = static_cast<std::size_t>(blocks * stride);
     wanted.resize(all);
     before_re.resize(all);
@@ -94,7 +98,8 @@ void start_with_noise(const Stft<float>& stft, Work& w, std::uint64_t seed) {
   for (std::int64_t b = 0; b < w.blocks; ++b) {
     const float* wanted = w.wanted.data() + b * w.stride;
     for (std::int64_t i = 0; i < w.stride; ++i) {
-      const float angle = static_cast<float>(2 * std::numbers::pi / 4294967296.0) * static_cast<float>(random.next_u32());
+      const float angle =
+          static_cast<float>(2 * std::numbers::pi / 4294967296.0) * static_cast<float>(random.next_u32());
       w.re[static_cast<std::size_t>(i)] = wanted[i] * std::cos(angle);
       w.im[static_cast<std::size_t>(i)] = wanted[i] * std::sin(angle);
     }
@@ -112,8 +117,8 @@ double iterate(const Stft<float>& stft, Work& w, float momentum, bool measure_on
     const std::int64_t count = std::min(kL, w.frames - b * kL);
     stft.block(w.signal, b * kL, w.re.data(), w.im.data(), w.scratch);
     std::fill(miss.begin(), miss.end(), 0.0f);
-    step(w.re.data(), w.im.data(), w.before_re.data() + b * w.stride, w.before_im.data() + b * w.stride, w.wanted.data() + b * w.stride, stft.bins(),
-         momentum, miss.data());
+    step(w.re.data(), w.im.data(), w.before_re.data() + b * w.stride, w.before_im.data() + b * w.stride,
+         w.wanted.data() + b * w.stride, stft.bins(), momentum, miss.data());
     for (std::int64_t l = 0; l < count; ++l) total += miss[static_cast<std::size_t>(l)];
     if (!measure_only) stft.add_block(w.re.data(), w.im.data(), b * kL, count, w.next, w.scratch);
   }
@@ -151,7 +156,9 @@ GriffinLim::GriffinLim(const MelOptions& mel, const GriffinLimOptions& options) 
 GriffinLim::~GriffinLim() = default;
 GriffinLim::GriffinLim(GriffinLim&&) noexcept = default;
 
-GriffinLim::Result GriffinLim::run(std::span<const float> mel_FM, std::int64_t frames) const { return run(mel_FM, frames, tables_->options.seed); }
+GriffinLim::Result GriffinLim::run(std::span<const float> mel_FM, std::int64_t frames) const {
+  return run(mel_FM, frames, tables_->options.seed);
+}
 
 GriffinLim::Result GriffinLim::run(std::span<const float> mel_FM, std::int64_t frames, std::uint64_t seed) const {
   const Tables& t = *tables_;
@@ -159,7 +166,8 @@ GriffinLim::Result GriffinLim::run(std::span<const float> mel_FM, std::int64_t f
     throw DataError(fmt::format("a mel of {} values is not {} frames × {} bins", mel_FM.size(), frames, t.mel.mels));
   }
   for (std::size_t i = 0; i < mel_FM.size(); ++i) {
-    if (!std::isfinite(mel_FM[i])) throw DataError(fmt::format("the mel is not finite at frame {}", i / static_cast<std::size_t>(t.mel.mels)));
+    if (!std::isfinite(mel_FM[i]))
+      throw DataError(fmt::format("the mel is not finite at frame {}", i / static_cast<std::size_t>(t.mel.mels)));
   }
   if (frames == 0 || t.stft.samples(frames) <= 0) return {};
   Work w(t.stft, frames);
@@ -173,7 +181,8 @@ GriffinLim::Result GriffinLim::run(std::span<const float> mel_FM, std::int64_t f
   start_with_noise(t.stft, w, seed);
   // The first step has nothing before it.
   iterate(t.stft, w, 0, false);
-  for (std::int64_t i = 1; i < t.options.iterations; ++i) iterate(t.stft, w, static_cast<float>(t.options.momentum), false);
+  for (std::int64_t i = 1; i < t.options.iterations; ++i)
+    iterate(t.stft, w, static_cast<float>(t.options.momentum), false);
   const double miss = iterate(t.stft, w, 0, true);
   Result result;
   result.convergence_db = wanted > 0 ? 10 * std::log10(std::max(miss, 1e-30) / wanted) : -300;
@@ -182,7 +191,8 @@ GriffinLim::Result GriffinLim::run(std::span<const float> mel_FM, std::int64_t f
   return result;
 }
 
-std::vector<float> griffin_lim(std::span<const float> mel_FM, std::int64_t frames, const MelOptions& mel, const GriffinLimOptions& options) {
+std::vector<float> griffin_lim(std::span<const float> mel_FM, std::int64_t frames, const MelOptions& mel,
+                               const GriffinLimOptions& options) {
   return GriffinLim(mel, options).run(mel_FM, frames).wave_N;
 }
 

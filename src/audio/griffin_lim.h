@@ -10,8 +10,8 @@ namespace timbre::audio {
 
 struct GriffinLimOptions {
   std::int64_t iterations = 60;
-  double momentum = 0.99;       ///< 0 = the plain algorithm of Griffin & Lim 1984
-  std::uint64_t seed = 0;       ///< of the random start phases
+  double momentum = 0.99;  ///< 0 = the plain algorithm of Griffin & Lim 1984
+  std::uint64_t seed = 0;  ///< of the random start phases
   bool operator==(const GriffinLimOptions&) const = default;
 };
 config::Fields fields(GriffinLimOptions& options);
@@ -29,9 +29,8 @@ class GriffinLim {
     std::vector<float> wave_N;
     double convergence_db = 0;  ///< spectral convergence 20·log10(‖|STFT(x)| − S‖ / ‖S‖); lower is better
   };
-  /// mel_FM: frames × mels after the logarithm. Samples: (frames − 1) · hop for padding "center" (none for a single frame),
-  /// frames · hop for "same".
-  /// Throws DataError when the size is not frames × mels or a value is not finite.
+  /// mel_FM: frames × mels after the logarithm. Samples: (frames − 1) · hop for padding "center" (none for a single
+  /// frame), frames · hop for "same". Throws DataError when the size is not frames × mels or a value is not finite.
   Result run(std::span<const float> mel_FM, std::int64_t frames) const;
   /// As above with another seed.
   Result run(std::span<const float> mel_FM, std::int64_t frames, std::uint64_t seed) const;

@@ -66,7 +66,8 @@ TEST(MelInverse, FoundMagnitudesGiveTheMelBack) {
   const MelInverse inverse(o, 200);
   const auto bins = static_cast<std::size_t>(inverse.bins());
   std::vector<float> truth(bins), mel(static_cast<std::size_t>(o.mels));
-  for (std::size_t b = 0; b < bins; ++b) truth[b] = static_cast<float>(1.5 + std::sin(0.05 * static_cast<double>(b)) + (b % 9 == 0 ? 3.0 : 0.0));
+  for (std::size_t b = 0; b < bins; ++b)
+    truth[b] = static_cast<float>(1.5 + std::sin(0.05 * static_cast<double>(b)) + (b % 9 == 0 ? 3.0 : 0.0));
   for (std::size_t m = 0; m < mel.size(); ++m) {
     double sum = 0;
     for (std::size_t b = 0; b < bins; ++b) sum += filters[m * bins + b] * truth[b];

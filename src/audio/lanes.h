@@ -2,8 +2,9 @@
 #include <cstdint>
 #include <cstring>
 
-/// Eight floats or four doubles as one value. GCC and Clang turn it into whatever the surrounding function's target has: one AVX
-/// register, two of SSE or NEON. Everything here is inlined into its caller, so no copy compiled for one CPU can be linked for another.
+/// Eight floats or four doubles as one value. GCC and Clang turn it into whatever the surrounding function's target
+/// has: one AVX register, two of SSE or NEON. Everything here is inlined into its caller, so no copy compiled for one
+/// CPU can be linked for another.
 namespace timbre::audio {
 
 #define TIMBRE_INLINE inline __attribute__((always_inline))
@@ -15,18 +16,28 @@ typedef std::int32_t I8 __attribute__((vector_size(32)));
 template <class T>
 struct LanesOf;
 template <>
-struct LanesOf<float> { typedef V8 Vector; };
+struct LanesOf<float> {
+  typedef V8 Vector;
+};
 template <>
-struct LanesOf<double> { typedef D4 Vector; };
+struct LanesOf<double> {
+  typedef D4 Vector;
+};
 template <class T>
 using Lanes = typename LanesOf<T>::Vector;
 
 template <class T>
-TIMBRE_INLINE void load(Lanes<T>& out, const T* from) { std::memcpy(&out, __builtin_assume_aligned(from, 32), sizeof out); }
+TIMBRE_INLINE void load(Lanes<T>& out, const T* from) {
+  std::memcpy(&out, __builtin_assume_aligned(from, 32), sizeof out);
+}
 template <class T>
-TIMBRE_INLINE void load_any(Lanes<T>& out, const T* from) { std::memcpy(&out, from, sizeof out); }
+TIMBRE_INLINE void load_any(Lanes<T>& out, const T* from) {
+  std::memcpy(&out, from, sizeof out);
+}
 template <class T>
-TIMBRE_INLINE void store(T* to, const Lanes<T>& v) { std::memcpy(__builtin_assume_aligned(to, 32), &v, sizeof v); }
+TIMBRE_INLINE void store(T* to, const Lanes<T>& v) {
+  std::memcpy(__builtin_assume_aligned(to, 32), &v, sizeof v);
+}
 
 TIMBRE_INLINE void square_root(V8& v) {
   for (int i = 0; i < 8; ++i) v[i] = __builtin_sqrtf(v[i]);
@@ -36,7 +47,7 @@ TIMBRE_INLINE void square_root(V8& v) {
 TIMBRE_INLINE void natural_log(V8& v) {
   I8 bits;
   std::memcpy(&bits, &v, sizeof bits);
-  const I8 shifted = bits - 0x3F3504F3;             // bits of √½
+  const I8 shifted = bits - 0x3F3504F3;  // bits of √½
   const I8 exponent = shifted >> 23;
   const I8 mantissa = bits - (exponent << 23);
   V8 m;

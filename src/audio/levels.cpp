@@ -11,8 +11,8 @@ namespace timbre::audio {
 namespace {
 
 constexpr double kSilenceDb = -200;
-constexpr double kCeiling = 0.98;         // a recording that never comes this near to full scale was not clipped by it
-constexpr std::int64_t kClippedRun = 3;   // one or two samples at the top also happen to a clean, normalised recording
+constexpr double kCeiling = 0.98;        // a recording that never comes this near to full scale was not clipped by it
+constexpr std::int64_t kClippedRun = 3;  // one or two samples at the top also happen to a clean, normalised recording
 
 double power_to_db(double power) { return power > 1e-20 ? 10 * std::log10(power) : kSilenceDb; }
 
@@ -27,7 +27,8 @@ std::vector<double> frame_powers(std::span<const float> wave_N, std::int64_t fra
   std::vector<double> out(static_cast<std::size_t>(1 + n / hop));
   for (std::size_t f = 0; f < out.size(); ++f) {
     const std::int64_t start = static_cast<std::int64_t>(f) * hop - frame / 2;
-    const auto from = static_cast<std::size_t>(std::clamp<std::int64_t>(start, 0, n)), to = static_cast<std::size_t>(std::clamp<std::int64_t>(start + frame, 0, n));
+    const auto from = static_cast<std::size_t>(std::clamp<std::int64_t>(start, 0, n)),
+               to = static_cast<std::size_t>(std::clamp<std::int64_t>(start + frame, 0, n));
     out[f] = std::max(0.0, sums[to] - sums[from]) / static_cast<double>(frame);
   }
   return out;
@@ -89,7 +90,8 @@ Levels measure_levels(std::span<const float> wave_N, std::int64_t rate_hz) {
 Span trim_silence(std::span<const float> wave_N, std::int64_t rate_hz, const SilenceOptions& options) {
   const auto n = static_cast<std::int64_t>(wave_N.size());
   if (n == 0) return {};
-  const std::int64_t frame = options.frame_samples > 0 ? options.frame_samples : std::max<std::int64_t>(4, seconds_to_samples(0.025, rate_hz));
+  const std::int64_t frame =
+      options.frame_samples > 0 ? options.frame_samples : std::max<std::int64_t>(4, seconds_to_samples(0.025, rate_hz));
   const std::int64_t hop = options.hop_samples > 0 ? options.hop_samples : std::max<std::int64_t>(1, frame / 4);
   const auto powers_F = frame_powers(wave_N, frame, hop);
   const double loudest = *std::max_element(powers_F.begin(), powers_F.end());

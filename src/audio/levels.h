@@ -6,19 +6,19 @@
 namespace timbre::audio {
 
 struct Levels {
-  double peak = 0;                  ///< largest |sample|; full scale is 1
-  double rms_db = -200;             ///< root mean square against full scale; −200 for digital silence
-  double speech_db = -200;          ///< the same over the frames that are not silent
-  double noise_db = -200;           ///< 10th percentile of the frame levels: the floor between words
-  double dc_offset = 0;             ///< mean
-  std::int64_t clipped_samples = 0; ///< samples in runs of ≥ 3 at the recording's own ceiling, when that is above 0.98
+  double peak = 0;                   ///< largest |sample|; full scale is 1
+  double rms_db = -200;              ///< root mean square against full scale; −200 for digital silence
+  double speech_db = -200;           ///< the same over the frames that are not silent
+  double noise_db = -200;            ///< 10th percentile of the frame levels: the floor between words
+  double dc_offset = 0;              ///< mean
+  std::int64_t clipped_samples = 0;  ///< samples in runs of ≥ 3 at the recording's own ceiling, when that is above 0.98
 };
 
 /// `rate_hz` sets the frame of 20 ms.
 Levels measure_levels(std::span<const float> wave_N, std::int64_t rate_hz);
 
 struct SilenceOptions {
-  double top_db = 40;         ///< a frame is silent when this far below the loudest frame
+  double top_db = 40;              ///< a frame is silent when this far below the loudest frame
   std::int64_t frame_samples = 0;  ///< 0 = 25 ms
   std::int64_t hop_samples = 0;    ///< 0 = a quarter of the frame
 };
@@ -30,7 +30,8 @@ struct Span {
 };
 Span trim_silence(std::span<const float> wave_N, std::int64_t rate_hz, const SilenceOptions& options = {});
 
-/// Seconds of silence before the first and after the last sound, by trim_silence. All silent: leading is the whole length.
+/// Seconds of silence before the first and after the last sound, by trim_silence. All silent: leading is the whole
+/// length.
 struct EdgeSilence {
   double leading_s = 0, trailing_s = 0;
 };

@@ -14,7 +14,8 @@ namespace {
 
 std::vector<float> tone(std::size_t n, double amplitude) {
   std::vector<float> out(n);
-  for (std::size_t i = 0; i < n; ++i) out[i] = static_cast<float>(amplitude * std::sin(2 * std::numbers::pi * 200 * static_cast<double>(i) / 16000));
+  for (std::size_t i = 0; i < n; ++i)
+    out[i] = static_cast<float>(amplitude * std::sin(2 * std::numbers::pi * 200 * static_cast<double>(i) / 16000));
   return out;
 }
 
@@ -35,7 +36,8 @@ TEST(Levels, ClippingAndOffset) {
   for (float& x : loud) x = std::min(x, 32767 / 32768.0f) < -1 ? -1 : std::min(x, 32767 / 32768.0f);
   const Levels clipped = measure_levels(loud, 16000);
   // |1.5 sin| > 1 for 1 − 2·asin(1/1.5)/π of the time.
-  EXPECT_NEAR(static_cast<double>(clipped.clipped_samples), 16000 * (1 - 2 * std::asin(1 / 1.5) / std::numbers::pi), 450);
+  EXPECT_NEAR(static_cast<double>(clipped.clipped_samples), 16000 * (1 - 2 * std::asin(1 / 1.5) / std::numbers::pi),
+              450);
   EXPECT_EQ(measure_levels(tone(16000, 1.0), 16000).clipped_samples, 0);  // touches full scale, is not flat there
   std::vector<float> shifted = tone(16000, 0.2);
   for (float& x : shifted) x += 0.1f;
@@ -61,13 +63,15 @@ TEST(Silence, FindsTheEdges) {
   EXPECT_EQ(trim_silence({}, 16000).count, 0);
 }
 
-// Coqui cuts 10 ms at both ends, then trims as librosa does (frame 1024, hop 256, 60 dB): the golden set has the outcome.
+// Coqui cuts 10 ms at both ends, then trims as librosa does (frame 1024, hop 256, 60 dB): the golden set has the
+// outcome.
 TEST(Silence, TrimEqualsLibrosa) {
   TIMBRE_NEED_GOLDEN(folder, "speech_features");
   const auto cases = nlohmann::json::parse(slurp(folder / "cases.json"));
   for (const auto& about : cases.at("clips")) {
     const Clip clip = decode_audio(folder / "clips" / (about["id"].get<std::string>() + "_22k.wav"));
-    for (const auto& [name, options] : {std::pair{"coqui_tacotron_like_trim", SilenceOptions{60, 1024, 256}}, {"coqui_asymmetric_trim", {40, 1200, 300}}}) {
+    for (const auto& [name, options] : {std::pair{"coqui_tacotron_like_trim", SilenceOptions{60, 1024, 256}},
+                                        {"coqui_asymmetric_trim", {40, 1200, 300}}}) {
       const auto inner = std::span<const float>(clip.samples_N).subspan(220, clip.samples_N.size() - 440);
       const Span span = trim_silence(inner, 22050, options);
       EXPECT_EQ(span.first + 220, about[name][0]) << about["id"] << " " << name;

@@ -13,7 +13,7 @@
 namespace timbre::audio {
 namespace {
 
-constexpr std::int64_t kL = 8;                       // frames of one step
+constexpr std::int64_t kL = 8;                        // frames of one step
 constexpr std::int64_t kHalf = Stft<double>::kLanes;  // frames of one transform
 
 /// The nonzero part of one filter.
@@ -23,7 +23,8 @@ struct Filter {
 };
 
 /// Spectra of four frames → magnitudes at every other half of a row of eight, and the frames' L2 norms.
-TIMBRE_INLINE void magnitudes_body(const double* re_BH, const double* im_BH, std::int64_t bins, double under_root, float* magnitude_BL, float* energy_L) {
+TIMBRE_INLINE void magnitudes_body(const double* re_BH, const double* im_BH, std::int64_t bins, double under_root,
+                                   float* magnitude_BL, float* energy_L) {
   D4 energy{};
   for (std::int64_t b = 0; b < bins; ++b) {
     D4 re, im;
@@ -37,7 +38,8 @@ TIMBRE_INLINE void magnitudes_body(const double* re_BH, const double* im_BH, std
 }
 
 /// Magnitudes → mels × lanes, floored, and their natural logarithm when asked for.
-TIMBRE_INLINE void filter_body(const float* magnitude_BL, const Filter* filters, std::int64_t mels, const float* weights, float floor, bool ln, float* mel_ML) {
+TIMBRE_INLINE void filter_body(const float* magnitude_BL, const Filter* filters, std::int64_t mels,
+                               const float* weights, float floor, bool ln, float* mel_ML) {
   for (std::int64_t m = 0; m < mels; ++m) {
     V8 sum{};
     const float* w = weights + filters[m].weights;
@@ -52,10 +54,13 @@ TIMBRE_INLINE void filter_body(const float* magnitude_BL, const Filter* filters,
   }
 }
 
-TIMBRE_FOR_EACH_CPU(void, magnitudes, (const double* re_BH, const double* im_BH, std::int64_t bins, double under_root, float* magnitude_BL, float* energy_L),
+TIMBRE_FOR_EACH_CPU(void, magnitudes,
+                    (const double* re_BH, const double* im_BH, std::int64_t bins, double under_root,
+                     float* magnitude_BL, float* energy_L),
                     (re_BH, im_BH, bins, under_root, magnitude_BL, energy_L))
 TIMBRE_FOR_EACH_CPU(void, filter,
-                    (const float* magnitude_BL, const Filter* filters, std::int64_t mels, const float* weights, float floor, bool ln, float* mel_ML),
+                    (const float* magnitude_BL, const Filter* filters, std::int64_t mels, const float* weights,
+                     float floor, bool ln, float* mel_ML),
                     (magnitude_BL, filters, mels, weights, floor, ln, mel_ML))
 
 Padding padding_of(const MelOptions& o) { return o.padding == "same" ? Padding::same : Padding::center; }
@@ -91,13 +96,18 @@ std::vector<std::string> validate(const MelOptions& o) {
   };
   need(o.rate_hz > 0, fmt::format("rate_hz is {}, must be positive", o.rate_hz));
   need(o.fft_samples >= 2 && o.fft_samples % 2 == 0, fmt::format("fft_samples is {}, must be even", o.fft_samples));
-  need(o.window_samples >= 1 && o.window_samples <= o.fft_samples, fmt::format("window_samples is {}, must be 1 … fft_samples ({})", o.window_samples, o.fft_samples));
-  need(o.hop_samples >= 1 && o.hop_samples <= o.fft_samples, fmt::format("hop_samples is {}, must be 1 … fft_samples ({})", o.hop_samples, o.fft_samples));
+  need(o.window_samples >= 1 && o.window_samples <= o.fft_samples,
+       fmt::format("window_samples is {}, must be 1 … fft_samples ({})", o.window_samples, o.fft_samples));
+  need(o.hop_samples >= 1 && o.hop_samples <= o.fft_samples,
+       fmt::format("hop_samples is {}, must be 1 … fft_samples ({})", o.hop_samples, o.fft_samples));
   need(o.mels >= 1, fmt::format("mels is {}, must be at least 1", o.mels));
   const double top = o.f_max_hz > 0 ? o.f_max_hz : static_cast<double>(o.rate_hz) / 2;
-  need(o.f_min_hz >= 0 && o.f_min_hz < top, fmt::format("f_min_hz is {}, must be below f_max_hz ({})", o.f_min_hz, top));
-  need(top <= static_cast<double>(o.rate_hz) / 2, fmt::format("f_max_hz is {}, above half the rate ({})", top, o.rate_hz / 2));
-  need(o.log == "ln" || o.log == "log10" || o.log == "none", fmt::format("log is '{}', must be ln, log10 or none", o.log));
+  need(o.f_min_hz >= 0 && o.f_min_hz < top,
+       fmt::format("f_min_hz is {}, must be below f_max_hz ({})", o.f_min_hz, top));
+  need(top <= static_cast<double>(o.rate_hz) / 2,
+       fmt::format("f_max_hz is {}, above half the rate ({})", top, o.rate_hz / 2));
+  need(o.log == "ln" || o.log == "log10" || o.log == "none",
+       fmt::format("log is '{}', must be ln, log10 or none", o.log));
   need(o.floor > 1e-37, fmt::format("floor is {}, must be positive", o.floor));
   need(o.padding == "center" || o.padding == "same", fmt::format("padding is '{}', must be center or same", o.padding));
   need(o.convention == "tacotron" || o.convention == "hifigan" || o.convention == "vocos",
@@ -117,8 +127,8 @@ struct MelMaker::Tables {
         stft(o.fft_samples, o.window_samples, o.hop_samples, padding_of(o)),
         under_root(o.convention == "hifigan" ? 1e-9 : 0.0) {
     const bool htk = o.convention == "vocos";
-    const auto matrix = mel_filters(o.rate_hz, o.fft_samples, o.mels, o.f_min_hz, o.f_max_hz, htk ? MelScale::htk : MelScale::slaney,
-                                    htk ? MelNorm::none : MelNorm::slaney_area);
+    const auto matrix = mel_filters(o.rate_hz, o.fft_samples, o.mels, o.f_min_hz, o.f_max_hz,
+                                    htk ? MelScale::htk : MelScale::slaney, htk ? MelNorm::none : MelNorm::slaney_area);
     const auto bins = static_cast<std::size_t>(stft.bins());
     for (std::size_t m = 0; m < static_cast<std::size_t>(o.mels); ++m) {
       const auto row = matrix.begin() + static_cast<std::ptrdiff_t>(m * bins);
@@ -152,14 +162,16 @@ Mel MelMaker::operator()(std::span<const float> wave_N) const {
   mel.energy_F.resize(static_cast<std::size_t>(mel.frames));
   Stft<double>::Scratch scratch = t.stft.scratch();
   Aligned<double> re(static_cast<std::size_t>(t.stft.bins() * kHalf)), im(re.size());
-  Aligned<float> magnitude(static_cast<std::size_t>(t.stft.bins() * kL)), mel_ML(static_cast<std::size_t>(mel.bins * kL)), energy(kL);
+  Aligned<float> magnitude(static_cast<std::size_t>(t.stft.bins() * kL)),
+      mel_ML(static_cast<std::size_t>(mel.bins * kL)), energy(kL);
   const bool ln = t.options.log == "ln", log10 = t.options.log == "log10";
   for (std::int64_t first = 0; first < mel.frames; first += kL) {
     for (std::int64_t half = 0; half < kL; half += kHalf) {
       t.stft.block(padded, first + half, re.data(), im.data(), scratch);
       magnitudes(re.data(), im.data(), t.stft.bins(), t.under_root, magnitude.data() + half, energy.data() + half);
     }
-    filter(magnitude.data(), t.filters.data(), mel.bins, t.weights.data(), static_cast<float>(t.options.floor), ln, mel_ML.data());
+    filter(magnitude.data(), t.filters.data(), mel.bins, t.weights.data(), static_cast<float>(t.options.floor), ln,
+           mel_ML.data());
     if (log10) std::transform(mel_ML.begin(), mel_ML.end(), mel_ML.begin(), [](float x) { return std::log10(x); });
     const std::int64_t count = std::min(kL, mel.frames - first);
     for (std::int64_t l = 0; l < count; ++l) {

@@ -21,18 +21,20 @@ struct MelOptions {
   std::int64_t hop_samples = 256;
   std::int64_t mels = 80;
   double f_min_hz = 0;
-  double f_max_hz = 8000;              ///< 0 = half the rate
-  std::string log = "ln";              ///< ln, log10, none
-  double floor = 1e-5;                 ///< values below become this, before the logarithm
-  std::string padding = "center";      ///< center: reflect fft/2, 1 + N/hop frames; same: reflect (fft − hop)/2, N/hop frames
-  std::string convention = "tacotron"; ///< tacotron, hifigan, vocos (see below)
+  double f_max_hz = 8000;  ///< 0 = half the rate
+  std::string log = "ln";  ///< ln, log10, none
+  double floor = 1e-5;     ///< values below become this, before the logarithm
+  std::string padding =
+      "center";  ///< center: reflect fft/2, 1 + N/hop frames; same: reflect (fft − hop)/2, N/hop frames
+  std::string convention = "tacotron";  ///< tacotron, hifigan, vocos (see below)
   bool operator==(const MelOptions&) const = default;
 };
 
 /// The conventions:
-///   tacotron  magnitude √(re² + im²), Slaney mel scale with area norm     (ming024, torphix, Glow-TTS; Coqui with floor 1e-8)
-///   hifigan   magnitude √(re² + im² + 1e-9), Slaney scale with area norm  (jik876/hifi-gan; goes with padding "same")
-///   vocos     magnitude √(re² + im²), HTK scale without norm              (torchaudio's default; floor 1e-7)
+///   tacotron  magnitude √(re² + im²), Slaney mel scale with area norm     (ming024, torphix, Glow-TTS; Coqui with
+///   floor 1e-8) hifigan   magnitude √(re² + im² + 1e-9), Slaney scale with area norm  (jik876/hifi-gan; goes with
+///   padding "same") vocos     magnitude √(re² + im²), HTK scale without norm              (torchaudio's default; floor
+///   1e-7)
 config::Fields fields(MelOptions& options);
 
 /// All problems of the settings, in words; empty when they can be used.
@@ -68,8 +70,8 @@ class MelMaker {
 /// mels × (fft/2 + 1), row-major: triangles on the mel scale.
 enum class MelScale { slaney, htk };
 enum class MelNorm { slaney_area, none };
-std::vector<float> mel_filters(std::int64_t rate_hz, std::int64_t fft_samples, std::int64_t mels, double f_min_hz, double f_max_hz,
-                               MelScale scale = MelScale::slaney, MelNorm norm = MelNorm::slaney_area);
+std::vector<float> mel_filters(std::int64_t rate_hz, std::int64_t fft_samples, std::int64_t mels, double f_min_hz,
+                               double f_max_hz, MelScale scale = MelScale::slaney, MelNorm norm = MelNorm::slaney_area);
 
 /// Periodic Hann of `window_samples`, zero-padded on both sides to `fft_samples`.
 std::vector<double> hann_window(std::int64_t window_samples, std::int64_t fft_samples);

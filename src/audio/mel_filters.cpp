@@ -1,5 +1,5 @@
-// Mel filter matrices and windows, from their definitions: Slaney's Auditory Toolbox scale (linear below 1 kHz, 27 steps for each
-// factor 6.4 above) and the HTK scale 2595·log10(1 + f/700).
+// Mel filter matrices and windows, from their definitions: Slaney's Auditory Toolbox scale (linear below 1 kHz, 27
+// steps for each factor 6.4 above) and the HTK scale 2595·log10(1 + f/700).
 #include <algorithm>
 #include <cmath>
 #include <numbers>
@@ -25,11 +25,12 @@ double mel_to_hz(double mel, MelScale scale) {
 
 }  // namespace
 
-std::vector<float> mel_filters(std::int64_t rate_hz, std::int64_t fft_samples, std::int64_t mels, double f_min_hz, double f_max_hz, MelScale scale,
-                               MelNorm norm) {
+std::vector<float> mel_filters(std::int64_t rate_hz, std::int64_t fft_samples, std::int64_t mels, double f_min_hz,
+                               double f_max_hz, MelScale scale, MelNorm norm) {
   if (f_max_hz <= 0) f_max_hz = static_cast<double>(rate_hz) / 2;
   if (mels < 1 || fft_samples < 2 || f_min_hz < 0 || f_min_hz >= f_max_hz) {
-    throw UsageError(fmt::format("{} mel filters from {} to {} Hz over an FFT of {} cannot be made", mels, f_min_hz, f_max_hz, fft_samples));
+    throw UsageError(fmt::format("{} mel filters from {} to {} Hz over an FFT of {} cannot be made", mels, f_min_hz,
+                                 f_max_hz, fft_samples));
   }
   const std::int64_t bins = fft_samples / 2 + 1;
   std::vector<double> edges(static_cast<std::size_t>(mels + 2));
@@ -44,7 +45,8 @@ std::vector<float> mel_filters(std::int64_t rate_hz, std::int64_t fft_samples, s
     for (std::int64_t b = 0; b < bins; ++b) {
       const double hz = static_cast<double>(b) * static_cast<double>(rate_hz) / static_cast<double>(fft_samples);
       const double height = std::min((hz - left) / (top - left), (right - hz) / (right - top));
-      out[m * static_cast<std::size_t>(bins) + static_cast<std::size_t>(b)] = static_cast<float>(std::max(0.0, height) * area);
+      out[m * static_cast<std::size_t>(bins) + static_cast<std::size_t>(b)] =
+          static_cast<float>(std::max(0.0, height) * area);
     }
   }
   return out;
@@ -54,7 +56,8 @@ std::vector<double> hann_window(std::int64_t window_samples, std::int64_t fft_sa
   std::vector<double> out(static_cast<std::size_t>(fft_samples));
   const auto first = static_cast<std::size_t>((fft_samples - window_samples) / 2);
   for (std::int64_t i = 0; i < window_samples; ++i) {
-    out[first + static_cast<std::size_t>(i)] = 0.5 - 0.5 * std::cos(2 * std::numbers::pi * static_cast<double>(i) / static_cast<double>(window_samples));
+    out[first + static_cast<std::size_t>(i)] =
+        0.5 - 0.5 * std::cos(2 * std::numbers::pi * static_cast<double>(i) / static_cast<double>(window_samples));
   }
   return out;
 }

@@ -12,7 +12,8 @@ namespace {
 constexpr std::int64_t kL = 8;
 
 /// out[i] = Σ weights · x over the nonzero part of row i.
-TIMBRE_INLINE void multiply(const FilterStrip* parts, std::int64_t rows, const float* weights, const float* x_L, float* out_L) {
+TIMBRE_INLINE void multiply(const FilterStrip* parts, std::int64_t rows, const float* weights, const float* x_L,
+                            float* out_L) {
   for (std::int64_t i = 0; i < rows; ++i) {
     V8 sum{};
     const float* w = weights + parts[i].weights;
@@ -32,10 +33,10 @@ struct Problem {
   const float* row_weights;
   const float* column_weights;
   std::int64_t mels, bins, iterations;
-  const float* mel_L;   ///< y
-  float* target_L;      ///< Fᵀy
-  float* model_L;       ///< Fx, mels
-  float* back_L;        ///< FᵀFx, bins
+  const float* mel_L;  ///< y
+  float* target_L;     ///< Fᵀy
+  float* model_L;      ///< Fx, mels
+  float* back_L;       ///< FᵀFx, bins
   float* x_L;
 };
 
@@ -77,9 +78,10 @@ TIMBRE_FOR_EACH_CPU(void, solve, (const Problem& p), (p))
 MelInverse::MelInverse(const MelOptions& o, std::int64_t iterations)
     : mels_(o.mels), bins_(o.fft_samples / 2 + 1), iterations_(iterations), log_(o.log) {
   const bool htk = o.convention == "vocos";
-  const auto filters = mel_filters(o.rate_hz, o.fft_samples, o.mels, o.f_min_hz, o.f_max_hz, htk ? MelScale::htk : MelScale::slaney,
-                                   htk ? MelNorm::none : MelNorm::slaney_area);
-  auto strips = [](std::int64_t rows, std::int64_t columns, auto weight, std::vector<FilterStrip>& parts, std::vector<float>& weights) {
+  const auto filters = mel_filters(o.rate_hz, o.fft_samples, o.mels, o.f_min_hz, o.f_max_hz,
+                                   htk ? MelScale::htk : MelScale::slaney, htk ? MelNorm::none : MelNorm::slaney_area);
+  auto strips = [](std::int64_t rows, std::int64_t columns, auto weight, std::vector<FilterStrip>& parts,
+                   std::vector<float>& weights) {
     for (std::int64_t r = 0; r < rows; ++r) {
       std::int64_t first = 0, end = columns;
       while (first < end && weight(r, first) == 0) ++first;
@@ -90,19 +92,23 @@ MelInverse::MelInverse(const MelOptions& o, std::int64_t iterations)
   };
   const auto at = [&](std::int64_t m, std::int64_t b) { return filters[static_cast<std::size_t>(m * bins_ + b)]; };
   strips(mels_, bins_, at, rows_, row_weights_);
-  strips(bins_, mels_, [&](std::int64_t b, std::int64_t m) { return at(m, b); }, columns_, column_weights_);
+  strips(
+      bins_, mels_, [&](std::int64_t b, std::int64_t m) { return at(m, b); }, columns_, column_weights_);
 }
 
 void MelInverse::block(const float* mel_FM, std::int64_t count, float* magnitude_BL) const {
-  Aligned<float> mel(static_cast<std::size_t>(mels_ * kL)), model(mel.size()), target(static_cast<std::size_t>(bins_ * kL)), back(target.size());
+  Aligned<float> mel(static_cast<std::size_t>(mels_ * kL)), model(mel.size()),
+      target(static_cast<std::size_t>(bins_ * kL)), back(target.size());
   for (std::int64_t l = 0; l < count; ++l) {
     for (std::int64_t m = 0; m < mels_; ++m) {
       const float v = mel_FM[l * mels_ + m];
-      mel[static_cast<std::size_t>(m * kL + l)] = log_ == "ln" ? std::exp(v) : log_ == "log10" ? std::pow(10.0f, v) : std::max(v, 0.0f);
+      mel[static_cast<std::size_t>(m * kL + l)] = log_ == "ln"      ? std::exp(v)
+                                                  : log_ == "log10" ? std::pow(10.0f, v)
+                                                                    : std::max(v, 0.0f);
     }
   }
-  solve({rows_.data(), columns_.data(), row_weights_.data(), column_weights_.data(), mels_, bins_, iterations_, mel.data(), target.data(), model.data(),
-         back.data(), magnitude_BL});
+  solve({rows_.data(), columns_.data(), row_weights_.data(), column_weights_.data(), mels_, bins_, iterations_,
+         mel.data(), target.data(), model.data(), back.data(), magnitude_BL});
 }
 
 }  // namespace timbre::audio

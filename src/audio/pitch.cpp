@@ -16,7 +16,8 @@ struct Track {
 
 Track dio(std::span<const double> wave_N, std::int64_t rate_hz, std::int64_t hop_samples, const PitchOptions& options) {
   if (wave_N.empty()) throw DataError("pitch of an empty recording");
-  if (rate_hz < 1 || hop_samples < 1) throw UsageError(fmt::format("pitch at {} Hz with a hop of {} samples", rate_hz, hop_samples));
+  if (rate_hz < 1 || hop_samples < 1)
+    throw UsageError(fmt::format("pitch at {} Hz with a hop of {} samples", rate_hz, hop_samples));
   DioOption dio_options;
   InitializeDioOption(&dio_options);
   dio_options.f0_floor = options.floor_hz;
@@ -32,19 +33,22 @@ Track dio(std::span<const double> wave_N, std::int64_t rate_hz, std::int64_t hop
 
 }  // namespace
 
-std::vector<double> pitch_dio(std::span<const double> wave_N, std::int64_t rate_hz, std::int64_t hop_samples, const PitchOptions& options) {
+std::vector<double> pitch_dio(std::span<const double> wave_N, std::int64_t rate_hz, std::int64_t hop_samples,
+                              const PitchOptions& options) {
   return dio(wave_N, rate_hz, hop_samples, options).f0_F;
 }
 
-std::vector<double> pitch_dio_stonemask(std::span<const double> wave_N, std::int64_t rate_hz, std::int64_t hop_samples, const PitchOptions& options) {
+std::vector<double> pitch_dio_stonemask(std::span<const double> wave_N, std::int64_t rate_hz, std::int64_t hop_samples,
+                                        const PitchOptions& options) {
   const Track track = dio(wave_N, rate_hz, hop_samples, options);
   std::vector<double> refined(track.f0_F.size());
-  StoneMask(wave_N.data(), static_cast<int>(wave_N.size()), static_cast<int>(rate_hz), track.times_F.data(), track.f0_F.data(),
-            static_cast<int>(track.f0_F.size()), refined.data());
+  StoneMask(wave_N.data(), static_cast<int>(wave_N.size()), static_cast<int>(rate_hz), track.times_F.data(),
+            track.f0_F.data(), static_cast<int>(track.f0_F.size()), refined.data());
   return refined;
 }
 
-std::vector<double> pitch_dio_stonemask(std::span<const float> wave_N, std::int64_t rate_hz, std::int64_t hop_samples, const PitchOptions& options) {
+std::vector<double> pitch_dio_stonemask(std::span<const float> wave_N, std::int64_t rate_hz, std::int64_t hop_samples,
+                                        const PitchOptions& options) {
   const std::vector<double> wide(wave_N.begin(), wave_N.end());
   return pitch_dio_stonemask(std::span<const double>(wide), rate_hz, hop_samples, options);
 }

@@ -37,11 +37,15 @@ TEST(Pitch, EqualsWorld) {
     const std::vector<double> wave_N(c.audio.samples_N.begin(), c.audio.samples_N.end());
     // The same algorithm in double: 1e-6 Hz (README of the set).
     EXPECT_LE(largest_difference(pitch_dio(wave_N, 22050, 256), golden.values(c.id + ".world.dio")), 1e-6) << c.id;
-    EXPECT_LE(largest_difference(pitch_dio_stonemask(std::span<const double>(wave_N), 22050, 256), golden.values(c.id + ".world.dio_stonemask")), 1e-6) << c.id;
+    EXPECT_LE(largest_difference(pitch_dio_stonemask(std::span<const double>(wave_N), 22050, 256),
+                                 golden.values(c.id + ".world.dio_stonemask")),
+              1e-6)
+        << c.id;
   }
 }
 
-// The whole of ming024's preparation of an utterance: cut by the alignment, pitch, interpolation, averages, outliers, statistics.
+// The whole of ming024's preparation of an utterance: cut by the alignment, pitch, interpolation, averages, outliers,
+// statistics.
 TEST(Pitch, PreparesUtterancesAsMing024) {
   TIMBRE_NEED_GOLDEN(folder, "speech_features");
   const GoldenTensors golden(folder / "cases.safetensors");
@@ -112,7 +116,8 @@ TEST(Pitch, FindsASine) {
 }
 
 TEST(Pitch, InterpolatesAndHoldsTheEnds) {
-  EXPECT_EQ(interpolate_unvoiced(std::vector<double>{0, 0, 100, 0, 0, 130, 0}), (std::vector<double>{100, 100, 100, 110, 120, 130, 130}));
+  EXPECT_EQ(interpolate_unvoiced(std::vector<double>{0, 0, 100, 0, 0, 130, 0}),
+            (std::vector<double>{100, 100, 100, 110, 120, 130, 130}));
   EXPECT_EQ(interpolate_unvoiced(std::vector<double>{0, 0}), (std::vector<double>{0, 0}));
 }
 

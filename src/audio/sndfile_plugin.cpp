@@ -20,7 +20,8 @@ void describe(const SF_INFO& sf, TimbreSoundInfo* info) {
   SF_FORMAT_INFO minor{};
   minor.format = sf.format & SF_FORMAT_SUBMASK;
   sf_command(nullptr, SFC_GET_FORMAT_INFO, &minor, sizeof minor);
-  std::snprintf(info->format, sizeof info->format, "%s, %s", major.name ? major.name : "?", minor.name ? minor.name : "?");
+  std::snprintf(info->format, sizeof info->format, "%s, %s", major.name ? major.name : "?",
+                minor.name ? minor.name : "?");
 }
 
 SNDFILE* open_for_reading(const char* path, TimbreSoundInfo* info, char* error, uint64_t error_bytes) {
@@ -82,7 +83,8 @@ int timbre_sndfile_probe(const char* path, TimbreSoundInfo* info, char* error, u
   return 0;
 }
 
-int timbre_sndfile_decode(const char* path, TimbreSoundInfo* info, TimbreSoundSink sink, void* context, char* error, uint64_t error_bytes) {
+int timbre_sndfile_decode(const char* path, TimbreSoundInfo* info, TimbreSoundSink sink, void* context, char* error,
+                          uint64_t error_bytes) {
   SNDFILE* file = open_for_reading(path, info, error, error_bytes);
   if (!file) return 1;
   constexpr sf_count_t kFrames = 8192;
@@ -102,8 +104,8 @@ int timbre_sndfile_decode(const char* path, TimbreSoundInfo* info, TimbreSoundSi
   return result;
 }
 
-int timbre_sndfile_encode(const float* samples, uint64_t count, int64_t rate_hz, const char* format, TimbreByteSink sink, void* context,
-                          char* error, uint64_t error_bytes) {
+int timbre_sndfile_encode(const float* samples, uint64_t count, int64_t rate_hz, const char* format,
+                          TimbreByteSink sink, void* context, char* error, uint64_t error_bytes) {
   SF_INFO sf{};
   sf.samplerate = static_cast<int>(rate_hz);
   sf.channels = 1;
@@ -112,7 +114,8 @@ int timbre_sndfile_encode(const float* samples, uint64_t count, int64_t rate_hz,
   SF_VIRTUAL_IO io{memory_length, memory_seek, memory_read, memory_write, memory_tell};
   SNDFILE* file = sf.format && sf_format_check(&sf) ? sf_open_virtual(&io, SFM_WRITE, &sf, &memory) : nullptr;
   if (!file) {
-    std::snprintf(error, error_bytes, "%s cannot be written at %lld Hz: %s", format, static_cast<long long>(rate_hz), sf_strerror(nullptr));
+    std::snprintf(error, error_bytes, "%s cannot be written at %lld Hz: %s", format, static_cast<long long>(rate_hz),
+                  sf_strerror(nullptr));
     return 1;
   }
   sf_command(file, SFC_SET_CLIPPING, nullptr, SF_TRUE);

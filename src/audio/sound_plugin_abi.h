@@ -6,8 +6,8 @@ extern "C" {
 
 struct TimbreSoundInfo {
   int64_t rate_hz, channels;
-  int64_t samples;    ///< per channel; −1 = not known without decoding
-  int estimated;      ///< 1 = samples from bit rate and size
+  int64_t samples;  ///< per channel; −1 = not known without decoding
+  int estimated;    ///< 1 = samples from bit rate and size
   char format[64];
 };
 
@@ -16,14 +16,15 @@ typedef void (*TimbreSoundSink)(void* context, const float* interleaved, int64_t
 /// Called with encoded bytes.
 typedef void (*TimbreByteSink)(void* context, const void* bytes, uint64_t count);
 
-/// timbre_<sndfile|ffmpeg>_probe and _decode: 0 = fine, 1 = cannot be opened, 2 = decoding broke off (after what the sink got).
-/// `error` gets a text of at most `error_bytes`.
+/// timbre_<sndfile|ffmpeg>_probe and _decode: 0 = fine, 1 = cannot be opened, 2 = decoding broke off (after what the
+/// sink got). `error` gets a text of at most `error_bytes`.
 typedef int TimbreSoundProbe(const char* path, TimbreSoundInfo* info, char* error, uint64_t error_bytes);
-typedef int TimbreSoundDecode(const char* path, TimbreSoundInfo* info, TimbreSoundSink sink, void* context, char* error, uint64_t error_bytes);
+typedef int TimbreSoundDecode(const char* path, TimbreSoundInfo* info, TimbreSoundSink sink, void* context, char* error,
+                              uint64_t error_bytes);
 /// timbre_sndfile_encode: "flac", "ogg" or "mp3".
-typedef int TimbreSoundEncode(const float* samples, uint64_t count, int64_t rate_hz, const char* format, TimbreByteSink sink, void* context,
-                              char* error, uint64_t error_bytes);
+typedef int TimbreSoundEncode(const float* samples, uint64_t count, int64_t rate_hz, const char* format,
+                              TimbreByteSink sink, void* context, char* error, uint64_t error_bytes);
 /// timbre_soxr_resample: returns the samples written to `out` (room for `room`), −1 with `error` set.
-typedef int64_t TimbreResample(const float* in, uint64_t count, double from_hz, double to_hz, float* out, uint64_t room, char* error,
-                               uint64_t error_bytes);
+typedef int64_t TimbreResample(const float* in, uint64_t count, double from_hz, double to_hz, float* out, uint64_t room,
+                               char* error, uint64_t error_bytes);
 }

@@ -55,31 +55,39 @@ TIMBRE_INLINE void overlap_any(const T* x_NL, const T* window, const Extent& e, 
   }
 }
 
-#define TIMBRE_STFT_LOOPS(name, T)                                                                                             \
-  TIMBRE_INLINE void transpose##name##_body(const T* from, std::int64_t available, std::int64_t hop, std::int64_t columns, T* to) { \
-    transpose_any<T>(from, available, hop, columns, to);                                                                        \
-  }                                                                                                                             \
-  TIMBRE_FOR_EACH_CPU(void, transpose##name, (const T* from, std::int64_t available, std::int64_t hop, std::int64_t columns, T* to),  \
-                      (from, available, hop, columns, to))                                                                      \
-  TIMBRE_INLINE void window##name##_body(const T* hops, const T* window, const Extent& e, std::int64_t columns, T* x_NL) {      \
-    window_any<T>(hops, window, e, columns, x_NL);                                                                              \
-  }                                                                                                                             \
-  TIMBRE_FOR_EACH_CPU(void, window##name, (const T* hops, const T* window, const Extent& e, std::int64_t columns, T* x_NL),     \
-                      (hops, window, e, columns, x_NL))                                                                         \
-  TIMBRE_INLINE void overlap##name##_body(const T* x_NL, const T* window, const Extent& e, std::int64_t count, T* to) {         \
-    overlap_any<T>(x_NL, window, e, count, to);                                                                                 \
-  }                                                                                                                             \
-  TIMBRE_FOR_EACH_CPU(void, overlap##name, (const T* x_NL, const T* window, const Extent& e, std::int64_t count, T* to),        \
+#define TIMBRE_STFT_LOOPS(name, T)                                                                              \
+  TIMBRE_INLINE void transpose##name##_body(const T* from, std::int64_t available, std::int64_t hop,            \
+                                            std::int64_t columns, T* to) {                                      \
+    transpose_any<T>(from, available, hop, columns, to);                                                        \
+  }                                                                                                             \
+  TIMBRE_FOR_EACH_CPU(void, transpose##name,                                                                    \
+                      (const T* from, std::int64_t available, std::int64_t hop, std::int64_t columns, T* to),   \
+                      (from, available, hop, columns, to))                                                      \
+  TIMBRE_INLINE void window##name##_body(const T* hops, const T* window, const Extent& e, std::int64_t columns, \
+                                         T* x_NL) {                                                             \
+    window_any<T>(hops, window, e, columns, x_NL);                                                              \
+  }                                                                                                             \
+  TIMBRE_FOR_EACH_CPU(void, window##name,                                                                       \
+                      (const T* hops, const T* window, const Extent& e, std::int64_t columns, T* x_NL),         \
+                      (hops, window, e, columns, x_NL))                                                         \
+  TIMBRE_INLINE void overlap##name##_body(const T* x_NL, const T* window, const Extent& e, std::int64_t count,  \
+                                          T* to) {                                                              \
+    overlap_any<T>(x_NL, window, e, count, to);                                                                 \
+  }                                                                                                             \
+  TIMBRE_FOR_EACH_CPU(void, overlap##name,                                                                      \
+                      (const T* x_NL, const T* window, const Extent& e, std::int64_t count, T* to),             \
                       (x_NL, window, e, count, to))
 TIMBRE_STFT_LOOPS(32, float)
 TIMBRE_STFT_LOOPS(64, double)
 #undef TIMBRE_STFT_LOOPS
 
 /// The loop of T's size.
-#define TIMBRE_BY_SIZE(name, ...)                       \
-  do {                                                  \
-    if constexpr (sizeof(T) == 4) name##32(__VA_ARGS__); \
-    else name##64(__VA_ARGS__);                         \
+#define TIMBRE_BY_SIZE(name, ...) \
+  do {                            \
+    if constexpr (sizeof(T) == 4) \
+      name##32(__VA_ARGS__);      \
+    else                          \
+      name##64(__VA_ARGS__);      \
   } while (false)
 
 /// Hops that one block of frames touches.
@@ -94,7 +102,8 @@ template <class T>
 Stft<T>::Stft(std::int64_t fft_samples, std::int64_t window_samples, std::int64_t hop_samples, Padding padding)
     : fft_(fft_samples), hop_(hop_samples), padding_(padding) {
   if (window_samples < 1 || window_samples > fft_samples || hop_samples < 1 || hop_samples > fft_samples) {
-    throw UsageError(fmt::format("a window of {} and a hop of {} samples do not fit an FFT of {}", window_samples, hop_samples, fft_samples),
+    throw UsageError(fmt::format("a window of {} and a hop of {} samples do not fit an FFT of {}", window_samples,
+                                 hop_samples, fft_samples),
                      "1 ≤ window ≤ fft and 1 ≤ hop ≤ fft");
   }
   pad_ = padding == Padding::center ? fft_samples / 2 : (fft_samples - hop_samples) / 2;
@@ -112,7 +121,9 @@ std::int64_t Stft<T>::frames(std::int64_t samples) const {
 }
 
 template <class T>
-std::int64_t Stft<T>::samples(std::int64_t frames) const { return padded_samples(frames) - 2 * pad_; }
+std::int64_t Stft<T>::samples(std::int64_t frames) const {
+  return padded_samples(frames) - 2 * pad_;
+}
 
 template <class T>
 std::vector<T> Stft<T>::padded(std::span<const float> wave_N) const {
@@ -143,13 +154,15 @@ template <class T>
 void Stft<T>::block(std::span<const T> padded_N, std::int64_t first, T* re_BL, T* im_BL, Scratch& scratch) const {
   const Extent extent{window_first_, window_end_, fft_.size(), hop_};
   const std::int64_t columns = hop_columns<T>(fft_.size(), hop_), start = first * hop_;
-  TIMBRE_BY_SIZE(transpose, padded_N.data() + start, static_cast<std::int64_t>(padded_N.size()) - start, hop_, columns, scratch.hops.data());
+  TIMBRE_BY_SIZE(transpose, padded_N.data() + start, static_cast<std::int64_t>(padded_N.size()) - start, hop_, columns,
+                 scratch.hops.data());
   TIMBRE_BY_SIZE(window, scratch.hops.data(), window_.data(), extent, columns, scratch.frames.data());
   fft_.forward(scratch.frames.data(), re_BL, im_BL, scratch.fft.data());
 }
 
 template <class T>
-void Stft<T>::add_block(const T* re_BL, const T* im_BL, std::int64_t first, std::int64_t count, std::span<T> padded_N, Scratch& scratch) const {
+void Stft<T>::add_block(const T* re_BL, const T* im_BL, std::int64_t first, std::int64_t count, std::span<T> padded_N,
+                        Scratch& scratch) const {
   fft_.inverse(re_BL, im_BL, scratch.frames.data(), scratch.fft.data());
   const Extent extent{window_first_, window_end_, fft_.size(), hop_};
   TIMBRE_BY_SIZE(overlap, scratch.frames.data(), window_.data(), extent, count, padded_N.data() + first * hop_);

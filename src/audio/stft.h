@@ -9,11 +9,13 @@
 
 namespace timbre::audio {
 
-/// How the ends are filled. center: reflect fft/2 on both sides, 1 + N/hop frames; same: reflect (fft − hop)/2, N/hop frames.
+/// How the ends are filled. center: reflect fft/2 on both sides, 1 + N/hop frames; same: reflect (fft − hop)/2, N/hop
+/// frames.
 enum class Padding { center, same };
 
-/// Short-time Fourier transform of a real signal, several frames at a time, and its least-squares inverse. In double for
-/// features, whose quiet bins beside loud ones would otherwise carry float's rounding (1e-4 in the logarithm); in float for synthesis.
+/// Short-time Fourier transform of a real signal, several frames at a time, and its least-squares inverse. In double
+/// for features, whose quiet bins beside loud ones would otherwise carry float's rounding (1e-4 in the logarithm); in
+/// float for synthesis.
 template <class T>
 class Stft {
  public:
@@ -44,7 +46,8 @@ class Stft {
   void block(std::span<const T> padded_N, std::int64_t first, T* re_BL, T* im_BL, Scratch& scratch) const;
 
   /// Adds the windowed inverse of `count` ≤ kLanes frames to a padded signal (overlap-add, not yet divided).
-  void add_block(const T* re_BL, const T* im_BL, std::int64_t first, std::int64_t count, std::span<T> padded_N, Scratch& scratch) const;
+  void add_block(const T* re_BL, const T* im_BL, std::int64_t first, std::int64_t count, std::span<T> padded_N,
+                 Scratch& scratch) const;
   /// 1 / Σ window² of every padded sample for that many frames: what overlap-add must be multiplied with.
   std::vector<T> overlap_weights(std::int64_t frames) const;
   /// Length of the padded signal that exactly holds that many frames.

@@ -18,11 +18,13 @@ void check_fft(std::int64_t n, double rounding) {
   constexpr std::int64_t kL = RealFft<T>::kLanes;
   const RealFft<T> fft(n);
   Philox random(7);
-  Aligned<T> x(static_cast<std::size_t>(n * kL)), back(x.size()), re(static_cast<std::size_t>(fft.bins() * kL)), im(re.size()), scratch(fft.scratch_size());
+  Aligned<T> x(static_cast<std::size_t>(n * kL)), back(x.size()), re(static_cast<std::size_t>(fft.bins() * kL)),
+      im(re.size()), scratch(fft.scratch_size());
   for (T& v : x) v = static_cast<T>(random.normal());
   fft.forward(x.data(), re.data(), im.data(), scratch.data());
   // Rounding of an FFT grows with log2 n; the bins are about √n large.
-  const double bound = 6 * rounding * std::sqrt(static_cast<double>(n)) * std::max(1.0, std::log2(static_cast<double>(n)));
+  const double bound =
+      6 * rounding * std::sqrt(static_cast<double>(n)) * std::max(1.0, std::log2(static_cast<double>(n)));
   const std::int64_t step = std::max<std::int64_t>(1, fft.bins() / 40);
   for (std::int64_t l : {std::int64_t{0}, kL - 1}) {
     for (std::int64_t k = 0; k < fft.bins(); k += step) {
@@ -46,14 +48,18 @@ TEST_P(FftSizes, EqualsTheDefinitionAndInverts) {
   check_fft<double>(GetParam(), 2e-15);  // above double's own 1e-16: the sum it is compared with is no better
 }
 
-INSTANTIATE_TEST_SUITE_P(All, FftSizes, ::testing::Values(2, 4, 6, 8, 10, 14, 16, 30, 32, 48, 64, 100, 126, 128, 256, 400, 512, 800, 1024, 1200, 2048, 4096));
+INSTANTIATE_TEST_SUITE_P(All, FftSizes,
+                         ::testing::Values(2, 4, 6, 8, 10, 14, 16, 30, 32, 48, 64, 100, 126, 128, 256, 400, 512, 800,
+                                           1024, 1200, 2048, 4096));
 
 TEST(Fft, OddSizesAreRefused) { EXPECT_THROW(RealFft<float>(255), UsageError); }
 
 TEST(Stft, OverlapAddGivesTheSignalBack) {
   constexpr std::int64_t kL = Stft<float>::kLanes;
-  for (const auto& [fft, window, hop, padding] :
-       {std::tuple{1024, 1024, 256, Padding::center}, {1024, 1024, 256, Padding::same}, {512, 400, 100, Padding::center}, {1024, 800, 200, Padding::center}}) {
+  for (const auto& [fft, window, hop, padding] : {std::tuple{1024, 1024, 256, Padding::center},
+                                                  {1024, 1024, 256, Padding::same},
+                                                  {512, 400, 100, Padding::center},
+                                                  {1024, 800, 200, Padding::center}}) {
     const Stft<float> stft(fft, window, hop, padding);
     Philox random(3);
     std::vector<float> wave_N(static_cast<std::size_t>(hop * 37));

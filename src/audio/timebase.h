@@ -9,9 +9,9 @@
 ///
 ///   rate, hop       edge (s)   frames, exact     frame   samples, exact       whole samples (cut)
 ///   22050, 256      0.1        8.6133            9       2205                 2205
-///   22050, 256      2.28       196.3828          196     50273.99…            50273   floor of the double product, as int() in Python
-///   16000, 256      0.008      0.5               0       128                  128     ties go to the even frame
-///   16000, 256      0.024      1.5               2       384                  384
+///   22050, 256      2.28       196.3828          196     50273.99…            50273   floor of the double product, as
+///   int() in Python 16000, 256      0.008      0.5               0       128                  128     ties go to the
+///   even frame 16000, 256      0.024      1.5               2       384                  384
 ///
 /// A phone from 0.1 s to 2.28 s therefore lasts 196 − 9 = 187 frames, not round(187.77) = 188.
 namespace timbre::audio {

@@ -44,10 +44,12 @@ bool read_format(std::span<const std::byte> chunk, WavHeader& h) {
   h.is_float = codec == kFloat;
   if (h.channels == 0) broken("its header says 0 channels");
   if (h.rate_hz == 0) broken("its header says a rate of 0 Hz");
-  const bool known = h.is_float ? (h.bits == 32 || h.bits == 64) : (h.bits == 8 || h.bits == 16 || h.bits == 24 || h.bits == 32);
+  const bool known =
+      h.is_float ? (h.bits == 32 || h.bits == 64) : (h.bits == 8 || h.bits == 16 || h.bits == 24 || h.bits == 32);
   if (!known) return false;
   if (block != h.frame_bytes()) {
-    broken(fmt::format("its header says {} bytes a frame, but {} channels of {} bits make {}", block, h.channels, h.bits, h.frame_bytes()));
+    broken(fmt::format("its header says {} bytes a frame, but {} channels of {} bits make {}", block, h.channels,
+                       h.bits, h.frame_bytes()));
   }
   return true;
 }
@@ -64,15 +66,16 @@ bool looks_like_chunk(std::span<const std::byte> bytes, std::size_t at) {
 void measure_data(std::span<const std::byte> bytes, WavHeader& h) {
   const std::uint64_t left = bytes.size() - h.data_offset;
   h.present_bytes = std::min<std::uint64_t>(h.declared_bytes, left);
-  if (h.declared_bytes >= kUnknownLength - 64 || (h.declared_bytes == 0 && left > 8 && !looks_like_chunk(bytes, h.data_offset))) {
+  if (h.declared_bytes >= kUnknownLength - 64 ||
+      (h.declared_bytes == 0 && left > 8 && !looks_like_chunk(bytes, h.data_offset))) {
     h.open_ended = true;
     h.present_bytes = left;
     return;
   }
   const std::uint64_t end = h.data_offset + h.declared_bytes + (h.declared_bytes & 1);
   if (end + 8 <= bytes.size() && !looks_like_chunk(bytes, end)) {
-    h.wrong_length = fmt::format("its header says {} bytes of samples, but {} bytes that are no WAV chunk follow them", h.declared_bytes,
-                                 bytes.size() - end);
+    h.wrong_length = fmt::format("its header says {} bytes of samples, but {} bytes that are no WAV chunk follow them",
+                                 h.declared_bytes, bytes.size() - end);
   } else if (!h.truncated()) {
     const std::uint64_t riff = std::uint64_t{load<std::uint32_t>(bytes, 4)} + 8;
     // One byte of padding more or less is common and harmless.
@@ -102,7 +105,9 @@ struct Int24 {
 
 }  // namespace
 
-bool is_wav(std::span<const std::byte> bytes) { return bytes.size() >= 12 && tag_is(bytes, 0, "RIFF") && tag_is(bytes, 8, "WAVE"); }
+bool is_wav(std::span<const std::byte> bytes) {
+  return bytes.size() >= 12 && tag_is(bytes, 0, "RIFF") && tag_is(bytes, 8, "WAVE");
+}
 
 std::optional<WavHeader> parse_wav(std::span<const std::byte> bytes) {
   if (!is_wav(bytes)) broken("it does not start with RIFF … WAVE");
@@ -133,15 +138,18 @@ std::vector<float> wav_samples(std::span<const std::byte> bytes, const WavHeader
   std::vector<float> out(static_cast<std::size_t>(frames));
   const std::byte* from = bytes.data() + h.data_offset;
   if (h.is_float) {
-    if (h.bits == 32) mix<float>(from, frames, h.channels, out, [](float v) { return double{v}; });
-    else mix<double>(from, frames, h.channels, out, [](double v) { return v; });
+    if (h.bits == 32)
+      mix<float>(from, frames, h.channels, out, [](float v) { return double{v}; });
+    else
+      mix<double>(from, frames, h.channels, out, [](double v) { return v; });
   } else if (h.bits == 16) {
     mix<std::int16_t>(from, frames, h.channels, out, [](std::int16_t v) { return v / 32768.0; });
   } else if (h.bits == 8) {
     mix<std::uint8_t>(from, frames, h.channels, out, [](std::uint8_t v) { return (v - 128) / 128.0; });
   } else if (h.bits == 24) {
     static_assert(sizeof(Int24) == 3);
-    mix<Int24>(from, frames, h.channels, out, [](Int24 v) { return (v.high * 65536 + v.middle * 256 + v.low) / 8388608.0; });
+    mix<Int24>(from, frames, h.channels, out,
+               [](Int24 v) { return (v.high * 65536 + v.middle * 256 + v.low) / 8388608.0; });
   } else {
     mix<std::int32_t>(from, frames, h.channels, out, [](std::int32_t v) { return v / 2147483648.0; });
   }

@@ -16,10 +16,10 @@ struct WavHeader {
   std::int64_t bits = 0;
   bool is_float = false;
   std::size_t data_offset = 0;
-  std::uint64_t declared_bytes = 0;   ///< of samples, as the header says
-  std::uint64_t present_bytes = 0;    ///< of samples that belong to the data chunk and are in the file
-  bool open_ended = false;            ///< the header has no length (written to a pipe, or never closed)
-  std::string wrong_length;           ///< what else is wrong with its lengths; empty = nothing
+  std::uint64_t declared_bytes = 0;  ///< of samples, as the header says
+  std::uint64_t present_bytes = 0;   ///< of samples that belong to the data chunk and are in the file
+  bool open_ended = false;           ///< the header has no length (written to a pipe, or never closed)
+  std::string wrong_length;          ///< what else is wrong with its lengths; empty = nothing
   std::int64_t frame_bytes() const { return channels * bits / 8; }
   std::int64_t declared_samples() const { return static_cast<std::int64_t>(declared_bytes) / frame_bytes(); }
   std::int64_t samples() const { return static_cast<std::int64_t>(present_bytes) / frame_bytes(); }
@@ -29,8 +29,8 @@ struct WavHeader {
 /// True when the bytes start as a RIFF/WAVE file.
 bool is_wav(std::span<const std::byte> bytes);
 
-/// Nothing when the codec is not one of ours. Throws DataError ("not a usable WAV file: …") when the structure is broken:
-/// no fmt or data chunk, no channels, no rate, a block size that contradicts channels and bits.
+/// Nothing when the codec is not one of ours. Throws DataError ("not a usable WAV file: …") when the structure is
+/// broken: no fmt or data chunk, no channels, no rate, a block size that contradicts channels and bits.
 std::optional<WavHeader> parse_wav(std::span<const std::byte> bytes);
 
 /// All samples, mixed to the mean of the channels. `bytes` is the whole file.

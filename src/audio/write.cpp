@@ -31,8 +31,11 @@ std::string check_format(std::string format, const fs::path& path) {
   if (format == "s16le" || format == "pcm") format = "raw";
   if (std::find(kFormats.begin(), kFormats.end(), format) != kFormats.end()) return format;
   const std::string known = "wav, flac, ogg, mp3, raw";
-  if (from_name) throw UsageError(fmt::format("{}: the ending '{}' is no audio format that can be written", path.string(), format), "use one of " + known);
-  throw UsageError(fmt::format("unknown audio format '{}'", format), did_you_mean(format, kFormats) + " use one of " + known);
+  if (from_name)
+    throw UsageError(fmt::format("{}: the ending '{}' is no audio format that can be written", path.string(), format),
+                     "use one of " + known);
+  throw UsageError(fmt::format("unknown audio format '{}'", format),
+                   did_you_mean(format, kFormats) + " use one of " + known);
 }
 
 /// Where bytes go: a stream of the caller's, or a file under a temporary name.
@@ -45,7 +48,8 @@ class Destination {
     seekable_ = ::fstat(::fileno(stream), &about) == 0 && S_ISREG(about.st_mode) && flags >= 0 && !(flags & O_APPEND);
     if (seekable_) start_ = std::ftell(stream);
   }
-  explicit Destination(fs::path path) : path_(std::move(path)), part_(path_.string() + fmt::format(".{}.part", ::getpid())), seekable_(true) {
+  explicit Destination(fs::path path)
+      : path_(std::move(path)), part_(path_.string() + fmt::format(".{}.part", ::getpid())), seekable_(true) {
     stream_ = std::fopen(part_.c_str(), "wb");
     if (!stream_) fail("cannot be written");
   }
@@ -86,8 +90,9 @@ class Destination {
 
  private:
   [[noreturn]] void fail(const char* what) {
-    throw SystemError(fmt::format("{}: {}: {}", path_.empty() ? "audio output" : path_.string(), what, std::strerror(errno)),
-                      errno == ENOSPC ? "make room on the disk" : "check the folder and its permissions");
+    throw SystemError(
+        fmt::format("{}: {}: {}", path_.empty() ? "audio output" : path_.string(), what, std::strerror(errno)),
+        errno == ENOSPC ? "make room on the disk" : "check the folder and its permissions");
   }
   fs::path path_;
   std::string part_;
@@ -117,7 +122,8 @@ class PcmWriter : public AudioWriter {
   }
   void close() override {
     constexpr std::int64_t kMost = (0xFFFFFFFFll - 64) / 2;
-    if (header_ && to_.seekable() && samples_ <= kMost) to_.put_at_start(wav_header_16(rate_hz_, static_cast<std::uint32_t>(samples_)));
+    if (header_ && to_.seekable() && samples_ <= kMost)
+      to_.put_at_start(wav_header_16(rate_hz_, static_cast<std::uint32_t>(samples_)));
     to_.finish();
   }
 
@@ -132,7 +138,8 @@ class PcmWriter : public AudioWriter {
 class EncodedWriter : public AudioWriter {
  public:
   template <class Where>
-  EncodedWriter(Where where, std::int64_t rate_hz, std::string format) : encode_(encoder()), to_(where), rate_hz_(rate_hz), format_(std::move(format)) {}
+  EncodedWriter(Where where, std::int64_t rate_hz, std::string format)
+      : encode_(encoder()), to_(where), rate_hz_(rate_hz), format_(std::move(format)) {}
   void write(std::span<const float> samples_N) override {
     for (float x : samples_N) clipped_ += std::abs(x) > 1.0f;
     all_.insert(all_.end(), samples_N.begin(), samples_N.end());
@@ -165,7 +172,8 @@ class EncodedWriter : public AudioWriter {
 
 template <class Where>
 std::unique_ptr<AudioWriter> make(Where where, std::int64_t rate_hz, const std::string& format) {
-  if (rate_hz < 1 || rate_hz > 768000) throw UsageError(fmt::format("cannot write audio of {} Hz", rate_hz), "give a rate from 1 to 768000 Hz");
+  if (rate_hz < 1 || rate_hz > 768000)
+    throw UsageError(fmt::format("cannot write audio of {} Hz", rate_hz), "give a rate from 1 to 768000 Hz");
   if (format == "wav" || format == "raw") return std::make_unique<PcmWriter>(where, rate_hz, format == "wav");
   return std::make_unique<EncodedWriter>(where, rate_hz, format);
 }
@@ -186,7 +194,8 @@ std::unique_ptr<AudioWriter> AudioWriter::open(std::FILE* stream, std::int64_t r
   return make(stream, rate_hz, check_format(format.empty() ? "wav" : format, {}));
 }
 
-void write_audio(const fs::path& path, std::span<const float> samples_N, std::int64_t rate_hz, const std::string& format) {
+void write_audio(const fs::path& path, std::span<const float> samples_N, std::int64_t rate_hz,
+                 const std::string& format) {
   const auto writer = AudioWriter::open(path, rate_hz, format);
   writer->write(samples_N);
   writer->close();

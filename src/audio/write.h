@@ -10,15 +10,17 @@
 namespace timbre::audio {
 
 /// Takes samples piece by piece, so that speech can be heard before the last sentence is made.
-/// Samples beyond ±1 are clipped and counted. WAV to a pipe carries the length 0xFFFFFFFF ("until the end"), which players
-/// and our reader accept; to a file the lengths are written when closing.
+/// Samples beyond ±1 are clipped and counted. WAV to a pipe carries the length 0xFFFFFFFF ("until the end"), which
+/// players and our reader accept; to a file the lengths are written when closing.
 class AudioWriter {
  public:
   /// `format`: "wav", "flac", "ogg", "mp3", "raw"; empty = from the file name's ending.
   /// A file is written under a temporary name beside `path` and renamed by close(). Throws UsageError for an unknown
   /// format, SystemError when the file cannot be written or libsndfile is missing (flac, ogg, mp3).
-  static std::unique_ptr<AudioWriter> open(const std::filesystem::path& path, std::int64_t rate_hz, std::string format = {});
-  /// To an open stream, which stays the caller's; "wav" and "raw" while streaming, "flac", "ogg" and "mp3" when closing.
+  static std::unique_ptr<AudioWriter> open(const std::filesystem::path& path, std::int64_t rate_hz,
+                                           std::string format = {});
+  /// To an open stream, which stays the caller's; "wav" and "raw" while streaming, "flac", "ogg" and "mp3" when
+  /// closing.
   static std::unique_ptr<AudioWriter> open(std::FILE* stream, std::int64_t rate_hz, const std::string& format);
 
   /// Closes without keeping: a writer that was not closed leaves no file.
@@ -35,7 +37,8 @@ class AudioWriter {
 };
 
 /// All at once.
-void write_audio(const std::filesystem::path& path, std::span<const float> samples_N, std::int64_t rate_hz, const std::string& format = {});
+void write_audio(const std::filesystem::path& path, std::span<const float> samples_N, std::int64_t rate_hz,
+                 const std::string& format = {});
 void write_audio(std::FILE* stream, std::span<const float> samples_N, std::int64_t rate_hz, const std::string& format);
 
 /// Full scale ±1 to 16 bits: round(x · 32768) to nearest, clipped to [−32768, 32767]. The inverse of value / 32768.

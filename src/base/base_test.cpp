@@ -22,8 +22,10 @@ TEST(DidYouMean, FindsNearNamesOnly) {
 
 // Known answers of Philox 4x32-10 published with the Random123 library.
 TEST(Philox, MatchesPublishedVectors) {
-  EXPECT_EQ(philox({0, 0, 0, 0}, {0, 0}), (std::array<std::uint32_t, 4>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
-  EXPECT_EQ(philox({~0u, ~0u, ~0u, ~0u}, {~0u, ~0u}), (std::array<std::uint32_t, 4>{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
+  EXPECT_EQ(philox({0, 0, 0, 0}, {0, 0}),
+            (std::array<std::uint32_t, 4>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
+  EXPECT_EQ(philox({~0u, ~0u, ~0u, ~0u}, {~0u, ~0u}),
+            (std::array<std::uint32_t, 4>{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
 }
 
 TEST(Philox, PositionRestoresTheSequence) {
@@ -43,7 +45,7 @@ TEST(Philox, MomentsAreRight) {
     square += x * x;
     uniform += rng.uniform();
   }
-  EXPECT_NEAR(mean / n, 0, 4 / std::sqrt(n));            // 4 standard errors
+  EXPECT_NEAR(mean / n, 0, 4 / std::sqrt(n));  // 4 standard errors
   EXPECT_NEAR(square / n, 1, 4 * std::sqrt(2.0 / n));
   EXPECT_NEAR(uniform / n, 0.5, 4 * std::sqrt(1.0 / 12 / n));
   std::vector<int> counts(7);
@@ -59,7 +61,11 @@ TEST(ParallelFor, CallsEveryIndexOnceAndRethrows) {
     parallel_for(2, [](std::size_t) {});  // nested calls must not deadlock
   });
   for (const auto& c : calls) EXPECT_EQ(c.load(), 1);
-  EXPECT_THROW(parallel_for(100, [](std::size_t i) { if (i == 57) throw DataError("bad item"); }), DataError);
+  EXPECT_THROW(parallel_for(100,
+                            [](std::size_t i) {
+                              if (i == 57) throw DataError("bad item");
+                            }),
+               DataError);
   set_thread_count(0);
 }
 
@@ -86,14 +92,16 @@ TEST(Files, FullDiskLeavesTheOldFile) {
 
 TEST(Files, ForeignPathsStayInside) {
   for (const char* good : {"a.wav", "a/b.wav", "a..b/c"}) EXPECT_TRUE(is_safe_relative(good)) << good;
-  for (const char* bad : {"", "/etc/passwd", "../a", "a/../../b", "C:\\x", "a\\b", "c:/x"}) EXPECT_FALSE(is_safe_relative(bad)) << bad;
+  for (const char* bad : {"", "/etc/passwd", "../a", "a/../../b", "C:\\x", "a\\b", "c:/x"})
+    EXPECT_FALSE(is_safe_relative(bad)) << bad;
 }
 
 TEST(Strings, Utf8RoundTripsAndRejectsBrokenBytes) {
   const std::string text = "aé中😀";
   EXPECT_EQ(to_utf8(to_code_points(text)), text);
   EXPECT_TRUE(is_valid_utf8(text));
-  for (const char* bad : {"\xC0\x80", "\xED\xA0\x80", "\xF5\x80\x80\x80", "\xE2\x82", "\x80"}) EXPECT_FALSE(is_valid_utf8(bad));
+  for (const char* bad : {"\xC0\x80", "\xED\xA0\x80", "\xF5\x80\x80\x80", "\xE2\x82", "\x80"})
+    EXPECT_FALSE(is_valid_utf8(bad));
   EXPECT_EQ(to_code_points("a\xFFz"), U"a\uFFFDz");
 }
 

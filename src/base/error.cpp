@@ -7,7 +7,9 @@ namespace {
 
 /// Levenshtein distance with adjacent transpositions counted as one (restricted Damerau), case and '_'/'-' ignored.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
-  const auto fold = [](char c) { return c == '_' ? '-' : (c >= 'A' && c <= 'Z') ? static_cast<char>(c - 'A' + 'a') : c; };
+  const auto fold = [](char c) {
+    return c == '_' ? '-' : (c >= 'A' && c <= 'Z') ? static_cast<char>(c - 'A' + 'a') : c;
+  };
   std::vector<std::vector<std::size_t>> cost(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
   for (std::size_t i = 0; i <= a.size(); ++i) cost[i][0] = i;
   for (std::size_t j = 0; j <= b.size(); ++j) cost[0][j] = j;
@@ -31,7 +33,8 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
     // A dotted name also answers to its last part: "rate" finds "optimizer.rate".
     const auto dot = candidate.rfind('.');
     std::size_t distance = edit_distance(word, candidate);
-    if (dot != std::string::npos) distance = std::min(distance, edit_distance(word, std::string_view(candidate).substr(dot + 1)) + 1);
+    if (dot != std::string::npos)
+      distance = std::min(distance, edit_distance(word, std::string_view(candidate).substr(dot + 1)) + 1);
     if (distance < best_distance) {
       best_distance = distance;
       best = &candidate;

@@ -23,13 +23,21 @@ class Error : public std::runtime_error {
 };
 
 /// A check that was asked for did not hold (parity, score threshold). Exit code 1.
-class CheckFailed : public Error { using Error::Error; };
+class CheckFailed : public Error {
+  using Error::Error;
+};
 /// A flag, a configuration key or a combination of them is wrong. Exit code 2.
-class UsageError : public Error { using Error::Error; };
+class UsageError : public Error {
+  using Error::Error;
+};
 /// A file's contents are wrong: names file, line, field. Exit code 3.
-class DataError : public Error { using Error::Error; };
+class DataError : public Error {
+  using Error::Error;
+};
 /// Disk, memory, device, network or a missing library. Exit code 4.
-class SystemError : public Error { using Error::Error; };
+class SystemError : public Error {
+  using Error::Error;
+};
 
 /// "did you mean 'x'?" for the candidate nearest to `word` by edit distance, or "" when none is near.
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);

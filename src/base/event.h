@@ -20,8 +20,8 @@ using EventSink = std::function<void(const Event&)>;
 /// A sink that drops everything.
 EventSink no_events();
 
-inline void emit_progress(const EventSink& sink, const std::string& task, double done, double total, const std::string& unit = "",
-                          const std::string& note = "") {
+inline void emit_progress(const EventSink& sink, const std::string& task, double done, double total,
+                          const std::string& unit = "", const std::string& note = "") {
   sink({"progress", {{"task", task}, {"done", done}, {"total", total}, {"unit", unit}, {"note", note}}});
 }
 

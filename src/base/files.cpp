@@ -18,15 +18,18 @@ namespace {
 /// errno as a sentence, with what to do where the cause is a common one.
 [[noreturn]] void fail(const std::string& what, const fs::path& path, int error) {
   std::string next;
-  if (error == ENOSPC || error == EDQUOT) next = fmt::format("free some space on the disk that holds {}", path.parent_path().string());
-  if (error == EACCES || error == EPERM || error == EROFS) next = "choose a folder you may write to, or change its permissions";
+  if (error == ENOSPC || error == EDQUOT)
+    next = fmt::format("free some space on the disk that holds {}", path.parent_path().string());
+  if (error == EACCES || error == EPERM || error == EROFS)
+    next = "choose a folder you may write to, or change its permissions";
   if (error == ENOENT) next = "check the path for a typo";
   throw SystemError(fmt::format("cannot {} {}: {}", what, path.string(), std::strerror(error)), next);
 }
 
 class Descriptor {
  public:
-  Descriptor(const fs::path& path, int flags, const char* what, mode_t mode = 0666) : fd_(::open(path.c_str(), flags | O_CLOEXEC, mode)) {
+  Descriptor(const fs::path& path, int flags, const char* what, mode_t mode = 0666)
+      : fd_(::open(path.c_str(), flags | O_CLOEXEC, mode)) {
     if (fd_ < 0) fail(what, path, errno);
   }
   ~Descriptor() {
@@ -171,7 +174,8 @@ MappedFile::~MappedFile() {
 fs::path program_folder() { return fs::read_symlink("/proc/self/exe").parent_path(); }
 
 bool is_safe_relative(std::string_view path) {
-  if (path.empty() || path.find('\0') != std::string_view::npos || path.find('\\') != std::string_view::npos) return false;
+  if (path.empty() || path.find('\0') != std::string_view::npos || path.find('\\') != std::string_view::npos)
+    return false;
   if (path.size() > 1 && path[1] == ':') return false;
   const fs::path given(path);
   if (given.is_absolute()) return false;

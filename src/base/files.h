@@ -48,7 +48,8 @@ void append_line(const fs::path& path, std::string_view line);
 /// mkdir -p with a SystemError that names the folder.
 void make_folders(const fs::path& path);
 
-/// Makes a filled temporary folder real: fsyncs every file in it, renames it to `to` (must not exist), fsyncs the parent.
+/// Makes a filled temporary folder real: fsyncs every file in it, renames it to `to` (must not exist), fsyncs the
+/// parent.
 void publish_folder(const fs::path& from, const fs::path& to);
 
 /// Free bytes of the file system that holds `path` (or its nearest existing parent).

@@ -22,8 +22,8 @@ std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::a
 std::uint32_t Philox::next_u32() {
   const std::uint64_t block = position_ / 4;
   if (block != block_) {
-    words_ = philox({static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), static_cast<std::uint32_t>(stream_),
-                     static_cast<std::uint32_t>(stream_ >> 32)},
+    words_ = philox({static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32),
+                     static_cast<std::uint32_t>(stream_), static_cast<std::uint32_t>(stream_ >> 32)},
                     {static_cast<std::uint32_t>(seed_), static_cast<std::uint32_t>(seed_ >> 32)});
     block_ = block;
   }

@@ -13,7 +13,8 @@ char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + '
 
 constexpr char32_t kInvalid = 0xFFFD;
 
-/// Decodes the sequence at `text[at]`; returns its length, or 0 where it is not valid UTF-8 (overlong, surrogate, cut short).
+/// Decodes the sequence at `text[at]`; returns its length, or 0 where it is not valid UTF-8 (overlong, surrogate, cut
+/// short).
 std::size_t decode_one(std::string_view text, std::size_t at, char32_t& code_point) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned lead = byte(at);
@@ -21,7 +22,10 @@ std::size_t decode_one(std::string_view text, std::size_t at, char32_t& code_poi
     code_point = lead;
     return 1;
   }
-  const std::size_t length = lead >= 0xF0 && lead < 0xF5 ? 4 : lead >= 0xE0 && lead < 0xF0 ? 3 : lead >= 0xC2 && lead < 0xE0 ? 2 : 0;
+  const std::size_t length = lead >= 0xF0 && lead < 0xF5   ? 4
+                             : lead >= 0xE0 && lead < 0xF0 ? 3
+                             : lead >= 0xC2 && lead < 0xE0 ? 2
+                                                           : 0;
   if (length == 0 || at + length > text.size()) return 0;
   code_point = lead & (0xFFu >> (length + 1));
   for (std::size_t i = 1; i < length; ++i) {
@@ -29,7 +33,8 @@ std::size_t decode_one(std::string_view text, std::size_t at, char32_t& code_poi
     code_point = (code_point << 6) | (byte(at + i) & 0x3F);
   }
   constexpr char32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
-  if (code_point < kSmallest[length] || code_point > 0x10FFFF || (code_point >= 0xD800 && code_point < 0xE000)) return 0;
+  if (code_point < kSmallest[length] || code_point > 0x10FFFF || (code_point >= 0xD800 && code_point < 0xE000))
+    return 0;
   return length;
 }
 
@@ -154,7 +159,9 @@ std::string human_bytes(double bytes) {
     bytes /= 1000;
     ++unit;
   }
-  return unit == 0 ? fmt::format("{:.0f} B", bytes) : bytes < 9.95 ? fmt::format("{:.1f} {}", bytes, units[unit]) : fmt::format("{:.0f} {}", bytes, units[unit]);
+  return unit == 0      ? fmt::format("{:.0f} B", bytes)
+         : bytes < 9.95 ? fmt::format("{:.1f} {}", bytes, units[unit])
+                        : fmt::format("{:.0f} {}", bytes, units[unit]);
 }
 
 std::string human_seconds(double seconds) {

@@ -28,7 +28,10 @@ struct BenchVerb {
 
 config::Fields fields(BenchVerb& o) {
   config::Fields f;
-  f.add("lengths", o.lengths, "JSON: a list of utterances, each the list of its phones' frames").positional().required().metavar("LENGTHS.json");
+  f.add("lengths", o.lengths, "JSON: a list of utterances, each the list of its phones' frames")
+      .positional()
+      .required()
+      .metavar("LENGTHS.json");
   f.add("preset", o.preset, "preset of fastspeech2").choices({"ming024", "small", "debug"});
   f.add("items", o.items, "utterances a batch").range(1, 4096);
   f.add("batches", o.batches, "stop after so many steps; 0 = one epoch").range(0, 1e9);
@@ -53,7 +56,8 @@ batch::Batch make_batch(const Lengths& lengths, const std::vector<std::size_t>& 
     all_frames += frames_of(lengths[i]);
   }
   const auto items = static_cast<std::int64_t>(ids.size());
-  const auto durations_BP = at::zeros({items, phones}, at::kLong), text_lens_B = at::zeros({items}, at::kLong), mel_lens_B = at::zeros({items}, at::kLong);
+  const auto durations_BP = at::zeros({items, phones}, at::kLong), text_lens_B = at::zeros({items}, at::kLong),
+             mel_lens_B = at::zeros({items}, at::kLong);
   for (std::int64_t row = 0; row < items; ++row) {
     const auto& durations = lengths[ids[static_cast<std::size_t>(row)]];
     std::copy(durations.begin(), durations.end(), durations_BP.data_ptr<std::int64_t>() + row * phones);
@@ -69,8 +73,10 @@ batch::Batch make_batch(const Lengths& lengths, const std::vector<std::size_t>& 
   batch.put("mel_lens_B", mel_lens_B);
   batch.put("pitch", at::randn({items, phones}));
   batch.put("energy", at::randn({items, phones}));
-  batch.counts = {{"items", static_cast<double>(items)}, {"phones", static_cast<double>(all_phones)},
-                  {"frames", static_cast<double>(all_frames)}, {"mel_values", static_cast<double>(all_frames * mels)}};
+  batch.counts = {{"items", static_cast<double>(items)},
+                  {"phones", static_cast<double>(all_phones)},
+                  {"frames", static_cast<double>(all_frames)},
+                  {"mel_values", static_cast<double>(all_frames * mels)}};
   batch.real_units = static_cast<double>(all_frames);
   batch.padded_units = static_cast<double>(items * frames);
   return batch;
@@ -79,12 +85,13 @@ batch::Batch make_batch(const Lengths& lengths, const std::vector<std::size_t>& 
 double cpu_seconds() {
   rusage use{};
   ::getrusage(RUSAGE_SELF, &use);
-  return static_cast<double>(use.ru_utime.tv_sec + use.ru_stime.tv_sec) + 1e-6 * static_cast<double>(use.ru_utime.tv_usec + use.ru_stime.tv_usec);
+  return static_cast<double>(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
+         1e-6 * static_cast<double>(use.ru_utime.tv_usec + use.ru_stime.tv_usec);
 }
 
 /// One optimiser step as the loop does it: forward, losses, backward, clip, update.
-void train_step(fastspeech2::FastSpeech2& model, const fastspeech2::Config& config, const batch::Batch& batch, train::Optimiser& optimiser,
-                std::uint64_t step) {
+void train_step(fastspeech2::FastSpeech2& model, const fastspeech2::Config& config, const batch::Batch& batch,
+                train::Optimiser& optimiser, std::uint64_t step) {
   const nn::NoiseScope noise(1, step);
   const auto out = model.forward(fastspeech2::inputs_of(batch, batch["mel_BFM"].size(1)));
   at::Tensor total;
@@ -115,7 +122,8 @@ int run(const BenchVerb& o, Context& context) {
   for (const auto& durations : lengths) units.push_back(frames_of(durations));
   const batch::BucketSampler sampler(units, {.items = o.items}, 1);
   auto order = sampler.epoch(0);
-  if (o.batches > 0 && o.batches < static_cast<std::int64_t>(order.size())) order.resize(static_cast<std::size_t>(o.batches));
+  if (o.batches > 0 && o.batches < static_cast<std::int64_t>(order.size()))
+    order.resize(static_cast<std::size_t>(o.batches));
   order.insert(order.begin(), order.front());  // a warm-up that is not counted
   double real = 0, padded = 0, seconds = 0;
   for (std::size_t i = 0; i < order.size(); ++i) {
@@ -128,10 +136,15 @@ int run(const BenchVerb& o, Context& context) {
     padded += batch.padded_units;
     emit_progress(context.events, "bench", static_cast<double>(i), static_cast<double>(order.size() - 1), "steps");
   }
-  const nlohmann::json result = {{"real_frames", real}, {"padded_frames", padded}, {"cpu_s", seconds}, {"frames_per_cpu_s", real / seconds},
-                                 {"steps", order.size() - 1}, {"preset", o.preset}, {"threads", thread_count()}};
-  if (context.json) fmt::print(context.out, "{}\n", result.dump());
-  else fmt::print(context.out, "{}: {:.0f} real frames per CPU second, {:.1f} % padding, {} steps\n", o.preset, real / seconds, 100 * (padded / real - 1), order.size() - 1);
+  const nlohmann::json result = {{"real_frames", real},       {"padded_frames", padded},
+                                 {"cpu_s", seconds},          {"frames_per_cpu_s", real / seconds},
+                                 {"steps", order.size() - 1}, {"preset", o.preset},
+                                 {"threads", thread_count()}};
+  if (context.json)
+    fmt::print(context.out, "{}\n", result.dump());
+  else
+    fmt::print(context.out, "{}: {:.0f} real frames per CPU second, {:.1f} % padding, {} steps\n", o.preset,
+               real / seconds, 100 * (padded / real - 1), order.size() - 1);
   return 0;
 }
 

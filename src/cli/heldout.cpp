@@ -35,7 +35,8 @@ int run(const HeldoutVerb& o, Context& context) {
     for (const auto& prompt : chosen) ids.push_back(prompt.id);
     fmt::print(context.out, "{}\n", nlohmann::json{{"out", o.out}, {"prompts", prompts.size()}, {"ids", ids}}.dump());
   } else {
-    log::note(fmt::format("{}{}: {} of {} prompts that the recogniser knows every word of", context.dry_run ? "would write " : "", o.out, chosen.size(), prompts.size()));
+    log::note(fmt::format("{}{}: {} of {} prompts that the recogniser knows every word of",
+                          context.dry_run ? "would write " : "", o.out, chosen.size(), prompts.size()));
   }
   return 0;
 }

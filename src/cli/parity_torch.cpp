@@ -30,16 +30,19 @@ config::Fields parity_fields(ParityOptions& o) {
 }
 
 nlohmann::json row_json(const roles::ParityRow& row) {
-  return {{"entry", row.entry}, {"status", row.status}, {"shape", row.shape}, {"error", row.error}, {"bound", row.bound}, {"text", row.text}};
+  return {{"entry", row.entry}, {"status", row.status}, {"shape", row.shape},
+          {"error", row.error}, {"bound", row.bound},   {"text", row.text}};
 }
 
 void print_row(std::FILE* out, const roles::ParityRow& row) {
-  fmt::print(out, "{:<12} {:<60} {:>14} {:>10.3g} {:>10.3g}  {}\n", row.status, row.entry, fmt::format("[{}]", fmt::join(row.shape, ",")), row.error,
-             row.bound, row.text);
+  fmt::print(out, "{:<12} {:<60} {:>14} {:>10.3g} {:>10.3g}  {}\n", row.status, row.entry,
+             fmt::format("[{}]", fmt::join(row.shape, ",")), row.error, row.bound, row.text);
 }
 
 /// How near an entry comes to its bound; 0 for exact ones.
-double closeness(const roles::ParityRow& row) { return row.status == "ok" && row.bound > 0 ? row.error / row.bound : 0; }
+double closeness(const roles::ParityRow& row) {
+  return row.status == "ok" && row.bound > 0 ? row.error / row.bound : 0;
+}
 
 int run_parity(const ParityOptions& options, Context& context) {
   roles::Registry registry;
@@ -53,7 +56,8 @@ int run_parity(const ParityOptions& options, Context& context) {
   if (found == sets.end()) {
     std::vector<std::string> known;
     for (const auto& [name, runner] : sets) known.push_back(name);
-    throw UsageError(fmt::format("{}: nothing here computes the set '{}'; {}", options.dir, run.set(), did_you_mean(run.set(), known)),
+    throw UsageError(fmt::format("{}: nothing here computes the set '{}'; {}", options.dir, run.set(),
+                                 did_you_mean(run.set(), known)),
                      fmt::format("sets: {}", join(known, ", ")));
   }
   found->second(run);
@@ -64,13 +68,16 @@ int run_parity(const ParityOptions& options, Context& context) {
   if (context.json) {
     nlohmann::json all = nlohmann::json::array();
     for (const auto& row : rows) all.push_back(row_json(row));
-    fmt::print(context.out, "{}\n", nlohmann::json{{"set", run.set()}, {"ok", ok}, {"entries", rows.size()}, {"rows", all}}.dump());
+    fmt::print(context.out, "{}\n",
+               nlohmann::json{{"set", run.set()}, {"ok", ok}, {"entries", rows.size()}, {"rows", all}}.dump());
   } else {
-    fmt::print(context.out, "{:<12} {:<60} {:>14} {:>10} {:>10}  {}\n", "", "entry", "shape", "error", "bound", "where");
+    fmt::print(context.out, "{:<12} {:<60} {:>14} {:>10} {:>10}  {}\n", "", "entry", "shape", "error", "bound",
+               "where");
     for (const auto& row : rows) {
       if (options.all || row.status != "ok") print_row(context.out, row);
     }
-    const auto nearest = std::max_element(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return closeness(a) < closeness(b); });
+    const auto nearest = std::max_element(rows.begin(), rows.end(),
+                                          [](const auto& a, const auto& b) { return closeness(a) < closeness(b); });
     if (!options.all && nearest != rows.end() && closeness(*nearest) > 0) print_row(context.out, *nearest);
     fmt::print(context.out, "{}: {} of {} entries in bounds\n", run.set(), ok, rows.size());
   }
@@ -84,7 +91,8 @@ void register_parity(Verbs& verbs) {
                           {.name = "parity",
                            .summary = "Tools: how exact: computes a golden set and compares",
                            .usage = "parity DIR [--dump OUT]",
-                           .examples = {"timbre parity golden/fastspeech2_ming024", "timbre parity golden/fastspeech2_ming024 --dump /tmp/ours --json"}},
+                           .examples = {"timbre parity golden/fastspeech2_ming024",
+                                        "timbre parity golden/fastspeech2_ming024 --dump /tmp/ours --json"}},
                           parity_fields, run_parity);
 }
 

@@ -29,11 +29,18 @@ config::Fields fields(ReportVerb& o) {
 
 int run(const ReportVerb& o, Context& context) {
   const fs::path out = o.out.empty() ? fs::path(o.run) / "report.html" : fs::path(o.out);
-  const std::string html = report::make_report({.run = o.run, .corpus = o.corpus, .score = o.score, .clips = o.clips, .said = o.said,
-                                                .check = o.check, .prompts = o.prompts});
+  const std::string html = report::make_report({.run = o.run,
+                                                .corpus = o.corpus,
+                                                .score = o.score,
+                                                .clips = o.clips,
+                                                .said = o.said,
+                                                .check = o.check,
+                                                .prompts = o.prompts});
   if (!context.dry_run) write_file_atomic(out, html);
-  if (context.json) fmt::print(context.out, "{}\n", nlohmann::json{{"out", out.string()}, {"bytes", html.size()}}.dump());
-  else log::note(fmt::format("{}{} ({} KB)", context.dry_run ? "would write " : "", out.string(), html.size() / 1000));
+  if (context.json)
+    fmt::print(context.out, "{}\n", nlohmann::json{{"out", out.string()}, {"bytes", html.size()}}.dump());
+  else
+    log::note(fmt::format("{}{} ({} KB)", context.dry_run ? "would write " : "", out.string(), html.size() / 1000));
   return 0;
 }
 
@@ -44,7 +51,8 @@ void register_report(Verbs& verbs) {
                        {.name = "report",
                         .summary = "Training: one page about a run: curves, sounds, pictures, scores",
                         .usage = "report RUN [--corpus CORPUS] [-o report.html]",
-                        .examples = {"timbre report runs/first --corpus corpora/en", "timbre report runs/first --score score.json --clips clips -o report.html"},
+                        .examples = {"timbre report runs/first --corpus corpora/en",
+                                     "timbre report runs/first --score score.json --clips clips -o report.html"},
                         .writes = true},
                        fields, run);
 }

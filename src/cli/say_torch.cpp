@@ -27,10 +27,14 @@ config::Fields fields(SayVerb& o) {
   config::Fields f;
   f.add("text", o.text, "what to say; '-' or nothing reads standard input").positional().metavar("TEXT");
   f.add("voice", o.voice, "voice folder, or a run folder (its voice)").required().metavar("VOICE");
-  f.add("out", o.out, "sound file (.wav .flac .ogg .mp3 .raw), '-' for standard output; a folder with --lines").letter('o').metavar("FILE");
-  f.add("format", o.format, "wav, flac, ogg, mp3 or raw (16-bit little endian); default: by the file's ending, wav for '-'");
+  f.add("out", o.out, "sound file (.wav .flac .ogg .mp3 .raw), '-' for standard output; a folder with --lines")
+      .letter('o')
+      .metavar("FILE");
+  f.add("format", o.format,
+        "wav, flac, ogg, mp3 or raw (16-bit little endian); default: by the file's ending, wav for '-'");
   f.add("file", o.file, "read the text from a file").metavar("FILE");
-  f.add("lines", o.lines, "one sound file for each line of a file, 'id|text' or 'text'; -o names the folder").metavar("FILE");
+  f.add("lines", o.lines, "one sound file for each line of a file, 'id|text' or 'text'; -o names the folder")
+      .metavar("FILE");
   f.add("timestamps", o.timestamps, "also write when each word was said: .json, .srt or .TextGrid").metavar("FILE");
   f.group("", voice::fields(o.say));
   return f;
@@ -42,7 +46,8 @@ std::string text_of(const SayVerb& o) {
   const std::string words = join(o.text, " ");
   if (!words.empty() && words != "-") return words;
   if (words.empty() && ::isatty(STDIN_FILENO)) {
-    throw UsageError("there is nothing to say: no text was given", "timbre say \"Hello there.\" --voice VOICE -o hello.wav");
+    throw UsageError("there is nothing to say: no text was given",
+                     "timbre say \"Hello there.\" --voice VOICE -o hello.wav");
   }
   return {std::istreambuf_iterator<char>(std::cin), {}};
 }
@@ -57,7 +62,8 @@ void warn_once(const std::vector<std::string>& warnings, std::vector<std::string
 }
 
 /// Says one text into one writer, piece by piece; returns the pieces without their samples.
-std::vector<voice::SpokenPiece> say_into(voice::Speaker& speaker, const std::string& text, const SayVerb& o, audio::AudioWriter& writer) {
+std::vector<voice::SpokenPiece> say_into(voice::Speaker& speaker, const std::string& text, const SayVerb& o,
+                                         audio::AudioWriter& writer) {
   std::vector<voice::SpokenPiece> pieces;
   std::vector<std::string> seen;
   speaker.say(text, o.say, [&](voice::SpokenPiece&& piece) {
@@ -68,14 +74,17 @@ std::vector<voice::SpokenPiece> say_into(voice::Speaker& speaker, const std::str
     pieces.push_back(std::move(piece));
   });
   writer.close();
-  if (writer.clipped() > 0) log::warn(fmt::format("{} samples were louder than full scale and were clipped", writer.clipped()));
-  if (!o.timestamps.empty()) write_file_atomic(o.timestamps, voice::format_timestamps(pieces, voice::timestamp_format(o.timestamps)));
+  if (writer.clipped() > 0)
+    log::warn(fmt::format("{} samples were louder than full scale and were clipped", writer.clipped()));
+  if (!o.timestamps.empty())
+    write_file_atomic(o.timestamps, voice::format_timestamps(pieces, voice::timestamp_format(o.timestamps)));
   return pieces;
 }
 
 void report(const SayVerb& o, const std::string& out, double seconds, Context& context) {
   if (context.json) {
-    const std::string text = nlohmann::json{{"out", out}, {"seconds", seconds}, {"timestamps", o.timestamps}}.dump() + "\n";
+    const std::string text =
+        nlohmann::json{{"out", out}, {"seconds", seconds}, {"timestamps", o.timestamps}}.dump() + "\n";
     std::fwrite(text.data(), 1, text.size(), context.out);
   } else {
     log::note(fmt::format("{}: {:.2f} s of speech", out, seconds));
@@ -92,8 +101,11 @@ int say_lines(voice::Speaker& speaker, const SayVerb& o, Context& context) {
     ++number;
     if (trim(line).empty()) continue;
     const auto bar = line.find('|');
-    const std::string id = bar == std::string::npos ? fmt::format("{:04}", number) : std::string(trim(line.substr(0, bar)));
-    if (!is_safe_relative(id)) throw DataError(fmt::format("{}:{}: '{}' cannot be a file name", o.lines, number, id), "use letters, digits, - and _");
+    const std::string id =
+        bar == std::string::npos ? fmt::format("{:04}", number) : std::string(trim(line.substr(0, bar)));
+    if (!is_safe_relative(id))
+      throw DataError(fmt::format("{}:{}: '{}' cannot be a file name", o.lines, number, id),
+                      "use letters, digits, - and _");
     const fs::path path = folder / (id + "." + ending);
     auto writer = audio::AudioWriter::open(path, speaker.rate_hz(), ending);
     say_into(speaker, bar == std::string::npos ? line : line.substr(bar + 1), o, *writer);
@@ -101,8 +113,10 @@ int say_lines(voice::Speaker& speaker, const SayVerb& o, Context& context) {
     ++said;
   }
   if (said == 0) throw UsageError(fmt::format("{} has no line to say", o.lines));
-  if (context.json) fmt::print(context.out, "{}\n", nlohmann::json{{"out", o.out}, {"files", said}}.dump());
-  else log::note(fmt::format("{} files in {}", said, o.out));
+  if (context.json)
+    fmt::print(context.out, "{}\n", nlohmann::json{{"out", o.out}, {"files", said}}.dump());
+  else
+    log::note(fmt::format("{} files in {}", said, o.out));
   return 0;
 }
 
@@ -113,7 +127,8 @@ int run(const SayVerb& o, Context& context) {
   const auto voice = voice::Voice::open(o.voice);
   const std::string text = o.lines.empty() ? text_of(o) : std::string();
   if (o.lines.empty() && trim(text).empty()) {
-    throw UsageError("there is nothing to say: the text is empty", "timbre say \"Hello there.\" --voice VOICE -o hello.wav");
+    throw UsageError("there is nothing to say: the text is empty",
+                     "timbre say \"Hello there.\" --voice VOICE -o hello.wav");
   }
   roles::Registry registry;
   register_networks(registry);
@@ -121,7 +136,8 @@ int run(const SayVerb& o, Context& context) {
   if (!o.lines.empty()) return say_lines(speaker, o, context);
 
   const bool to_pipe = o.out == "-";
-  if (to_pipe && ::isatty(STDOUT_FILENO)) throw UsageError("sound is not written to a terminal", "timbre say … -o - | aplay, or -o FILE");
+  if (to_pipe && ::isatty(STDOUT_FILENO))
+    throw UsageError("sound is not written to a terminal", "timbre say … -o - | aplay, or -o FILE");
   if (to_pipe && context.json) throw UsageError("--json and -o - both want standard output", "give -o FILE");
   auto writer = to_pipe ? audio::AudioWriter::open(stdout, speaker.rate_hz(), o.format.empty() ? "wav" : o.format)
                         : audio::AudioWriter::open(fs::path(o.out), speaker.rate_hz(), o.format);
@@ -133,15 +149,17 @@ int run(const SayVerb& o, Context& context) {
 }  // namespace
 
 void register_say(Verbs& verbs) {
-  add_verb<SayVerb>(verbs,
-                    {.name = "say",
-                     .summary = "Speaking: speak a text with a voice: to a file, to a pipe, line by line",
-                     .usage = "say TEXT --voice VOICE -o out.wav",
-                     .examples = {"timbre say \"Hello there.\" --voice runs/first/voice -o hello.wav",
-                                  "timbre say \"Slowly, [pause:1s] please.\" --voice V --speed slow -o slow.mp3 --timestamps slow.srt",
-                                  "timbre say \"I say [tomato](/təˈmɑːtoʊ/).\" --voice V -o tomato.wav",
-                                  "timbre say --file book.txt --voice V -o - --format raw | aplay -r 16000 -f S16_LE"}},
-                    fields, run);
+  add_verb<SayVerb>(
+      verbs,
+      {.name = "say",
+       .summary = "Speaking: speak a text with a voice: to a file, to a pipe, line by line",
+       .usage = "say TEXT --voice VOICE -o out.wav",
+       .examples =
+           {"timbre say \"Hello there.\" --voice runs/first/voice -o hello.wav",
+            "timbre say \"Slowly, [pause:1s] please.\" --voice V --speed slow -o slow.mp3 --timestamps slow.srt",
+            "timbre say \"I say [tomato](/təˈmɑːtoʊ/).\" --voice V -o tomato.wav",
+            "timbre say --file book.txt --voice V -o - --format raw | aplay -r 16000 -f S16_LE"}},
+      fields, run);
 }
 
 }  // namespace timbre::cli

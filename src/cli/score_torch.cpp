@@ -19,7 +19,9 @@ config::Fields fields(ScoreVerb& o) {
   f.add("voice", o.voice, "voice folder, or a run folder").positional().required().metavar("VOICE");
   f.add("corpus", o.corpus, "corpus that has recordings of the prompts").required().metavar("CORPUS");
   f.add("out", o.out, "also write the table as JSON").letter('o').metavar("FILE");
-  f.add("min_understood", o.min_understood, "exit with 1 when the voice is understood on fewer prompts (a share from 0 to 1)").range(0, 1);
+  f.add("min_understood", o.min_understood,
+        "exit with 1 when the voice is understood on fewer prompts (a share from 0 to 1)")
+      .range(0, 1);
   f.group("", score::fields(o.score));
   return f;
 }
@@ -36,7 +38,8 @@ int run(const ScoreVerb& o, Context& context) {
   const auto& own = table.rows.back();
   const double share = static_cast<double>(own.understood()) / static_cast<double>(own.clips.size());
   if (o.min_understood && share < *o.min_understood) {
-    throw CheckFailed(fmt::format("understood on {} of {} prompts, --min-understood asks for {:.0f} %", own.understood(), own.clips.size(), *o.min_understood * 100));
+    throw CheckFailed(fmt::format("understood on {} of {} prompts, --min-understood asks for {:.0f} %",
+                                  own.understood(), own.clips.size(), *o.min_understood * 100));
   }
   return 0;
 }
@@ -44,13 +47,15 @@ int run(const ScoreVerb& o, Context& context) {
 }  // namespace
 
 void register_score(Verbs& verbs) {
-  add_verb<ScoreVerb>(verbs,
-                      {.name = "score",
-                       .summary = "Speaking: objective measures of a voice, with the real recordings as the top row",
-                       .usage = "score VOICE --corpus CORPUS",
-                       .examples = {"timbre score runs/first --corpus corpora/en",
-                                    "timbre score runs/first --corpus corpora/en --keep clips --json -o score.json --min-understood 0.8"}},
-                      fields, run);
+  add_verb<ScoreVerb>(
+      verbs,
+      {.name = "score",
+       .summary = "Speaking: objective measures of a voice, with the real recordings as the top row",
+       .usage = "score VOICE --corpus CORPUS",
+       .examples =
+           {"timbre score runs/first --corpus corpora/en",
+            "timbre score runs/first --corpus corpora/en --keep clips --json -o score.json --min-understood 0.8"}},
+      fields, run);
 }
 
 }  // namespace timbre::cli

@@ -98,7 +98,8 @@ Png draw_curves(const CurvePicture& p) {
       if (!drawable(points[k], p.log_y)) continue;
       const bool joined = k > 0 && drawable(points[k - 1], p.log_y);
       const auto& from = joined ? points[k - 1] : points[k];
-      const double dot = joined || (k + 1 < points.size() && drawable(points[k + 1], p.log_y)) ? 1.6 : 4.0;  // a lone point is a dot
+      const double dot =
+          joined || (k + 1 < points.size() && drawable(points[k + 1], p.log_y)) ? 1.6 : 4.0;  // a lone point is a dot
       canvas.line(a.x(from.first), a.y(from.second), a.x(points[k].first), a.y(points[k].second), line_colour(i), dot);
     }
   }
@@ -123,7 +124,8 @@ Png draw_histogram(const HistogramPicture& p) {
     ++counts[static_cast<std::size_t>(std::clamp<std::int64_t>(bar, 0, bars - 1))];
   }
   Axes a = chart_axes(p.size, 560, 300);
-  a.x_low = xs.low, a.x_high = xs.high, a.y_low = 0, a.y_high = std::max(1.0, *std::max_element(counts.begin(), counts.end()) * 1.05);
+  a.x_low = xs.low, a.x_high = xs.high, a.y_low = 0,
+  a.y_high = std::max(1.0, *std::max_element(counts.begin(), counts.end()) * 1.05);
   Canvas canvas = canvas_for(a);
   draw_axes(canvas, a, {p.title, p.x_label, "count", true});
   for (std::int64_t i = 0; i < bars; ++i) {
@@ -140,13 +142,16 @@ Png draw_wave(const WavePicture& p) {
   const double rate = p.rate_hz > 0 ? static_cast<double>(p.rate_hz) : 1;
   double peak = 0;
   for (float x : p.wave_N) peak = std::max(peak, std::isfinite(x) ? std::abs(static_cast<double>(x)) : 0.0);
-  a.x_low = 0, a.x_high = std::max(1.0, static_cast<double>(n)) / rate, a.y_high = peak > 0 ? peak * 1.05 : 1, a.y_low = -a.y_high;
+  a.x_low = 0, a.x_high = std::max(1.0, static_cast<double>(n)) / rate, a.y_high = peak > 0 ? peak * 1.05 : 1,
+  a.y_low = -a.y_high;
   Canvas canvas = canvas_for(a);
   draw_axes(canvas, a, {p.title, p.rate_hz > 0 ? "time (s)" : "sample", "", false});
   for (std::int64_t x = 0; x < a.width && n > 0; ++x) {
-    const auto from = p.wave_N.begin() + x * n / a.width, to = p.wave_N.begin() + std::max(x * n / a.width + 1, (x + 1) * n / a.width);
+    const auto from = p.wave_N.begin() + x * n / a.width,
+               to = p.wave_N.begin() + std::max(x * n / a.width + 1, (x + 1) * n / a.width);
     const auto [low, high] = std::minmax_element(from, std::min(to, p.wave_N.end()));
-    const auto top = static_cast<std::int64_t>(std::lround(a.y(*high))), bottom = static_cast<std::int64_t>(std::lround(a.y(*low)));
+    const auto top = static_cast<std::int64_t>(std::lround(a.y(*high))),
+               bottom = static_cast<std::int64_t>(std::lround(a.y(*low)));
     canvas.fill(a.left + x, top, 1, std::max<std::int64_t>(1, bottom - top), line_colour(0));
   }
   return canvas.png();

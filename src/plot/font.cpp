@@ -158,11 +158,21 @@ constexpr std::pair<char32_t, Glyph> kGlyphs[] = {
 
 char32_t plain(char32_t c) {
   switch (c) {
-    case 0x2010: case 0x2013: case 0x2014: case 0x2212: return U'-';
-    case 0x2018: case 0x2019: return U'\'';
-    case 0x201C: case 0x201D: return U'"';
-    case 0x00A0: return U' ';
-    default: return c;
+    case 0x2010:
+    case 0x2013:
+    case 0x2014:
+    case 0x2212:
+      return U'-';
+    case 0x2018:
+    case 0x2019:
+      return U'\'';
+    case 0x201C:
+    case 0x201D:
+      return U'"';
+    case 0x00A0:
+      return U' ';
+    default:
+      return c;
   }
 }
 
@@ -170,7 +180,8 @@ char32_t plain(char32_t c) {
 
 const Glyph& glyph(char32_t code_point) {
   const auto find = [](char32_t c) {
-    const auto* at = std::lower_bound(std::begin(kGlyphs), std::end(kGlyphs), c, [](const auto& entry, char32_t wanted) { return entry.first < wanted; });
+    const auto* at = std::lower_bound(std::begin(kGlyphs), std::end(kGlyphs), c,
+                                      [](const auto& entry, char32_t wanted) { return entry.first < wanted; });
     return at != std::end(kGlyphs) && at->first == c ? &at->second : nullptr;
   };
   const Glyph* found = find(plain(code_point));

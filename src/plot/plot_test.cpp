@@ -85,7 +85,8 @@ TEST(Font, LettersDiffer) {
 TEST(DrawMel, BrightWhereLoud) {
   const std::int64_t frames = 40, bins = 20;
   std::vector<float> mel_FM(static_cast<std::size_t>(frames * bins), -11.0f);
-  for (std::int64_t f = 20; f < 40; ++f) mel_FM[static_cast<std::size_t>(f * bins + 15)] = 1.0f;  // one bin, second half
+  for (std::int64_t f = 20; f < 40; ++f)
+    mel_FM[static_cast<std::size_t>(f * bins + 15)] = 1.0f;  // one bin, second half
   MelPicture picture{.mel_FM = mel_FM, .frames = frames, .bins = bins, .frame_s = 0.016, .title = "a title"};
   const Picture p = decode(draw_mel(picture));
   // 40 frames at 18 pixels, 20 bins at 10; bin 15 is the fifth from above.
@@ -106,7 +107,8 @@ TEST(DrawMel, BrightWhereLoud) {
 
 TEST(DrawMatrix, RowZeroIsBelow) {
   const std::vector<float> values_RC{1, 0, 0, 0};
-  const Picture p = decode(draw_matrix({.values_RC = values_RC, .rows = 2, .columns = 2, .row_labels = {"a", "b"}, .size = {272, 260}}));
+  const Picture p = decode(
+      draw_matrix({.values_RC = values_RC, .rows = 2, .columns = 2, .row_labels = {"a", "b"}, .size = {272, 260}}));
   EXPECT_TRUE(same(p.at(56 + 40, 24 + 150), heat(1)));
   EXPECT_TRUE(same(p.at(56 + 40, 24 + 50), heat(0)));
   EXPECT_TRUE(same(p.at(56 + 150, 24 + 150), heat(0)));
@@ -115,7 +117,8 @@ TEST(DrawMatrix, RowZeroIsBelow) {
 TEST(DrawCurves, DrawsWhatIsFinite) {
   CurvePicture picture;
   picture.title = "loss";
-  picture.lines.push_back({"train", {{0, 4}, {1, 2}, {2, std::nan("")}, {3, 1}, {4, std::numeric_limits<double>::infinity()}}});
+  picture.lines.push_back(
+      {"train", {{0, 4}, {1, 2}, {2, std::nan("")}, {3, 1}, {4, std::numeric_limits<double>::infinity()}}});
   picture.lines.push_back({"valid", {{2, 1.5}}});
   const Picture p = decode(draw_curves(picture));
   EXPECT_EQ(p.width, 760);
@@ -133,13 +136,15 @@ TEST(DrawHistogram, BarsAddUp) {
   const Picture p = decode(draw_histogram({.values = values, .bars = 2, .title = "durations"}));
   const std::int64_t width = 560 - 72 - 16, height = 300 - 28 - 38;
   const auto tall = static_cast<double>(height) / 1.05, low = tall / 9;
-  EXPECT_NEAR(static_cast<double>(p.count(line_colour(0))), (tall + low) * static_cast<double>(width / 2 - 1), static_cast<double>(width));
+  EXPECT_NEAR(static_cast<double>(p.count(line_colour(0))), (tall + low) * static_cast<double>(width / 2 - 1),
+              static_cast<double>(width));
   EXPECT_NO_THROW(draw_histogram({}));
 }
 
 TEST(DrawWave, IsAsTallAsItIsLoud) {
   std::vector<float> wave_N(16000);
-  for (std::size_t i = 0; i < wave_N.size(); ++i) wave_N[i] = static_cast<float>((i < 8000 ? 1.0 : 0.1) * std::sin(static_cast<double>(i)));
+  for (std::size_t i = 0; i < wave_N.size(); ++i)
+    wave_N[i] = static_cast<float>((i < 8000 ? 1.0 : 0.1) * std::sin(static_cast<double>(i)));
   const Picture p = decode(draw_wave({.wave_N = wave_N, .rate_hz = 16000}));
   const auto column = [&](std::int64_t x) {
     std::int64_t n = 0;

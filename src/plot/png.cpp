@@ -31,11 +31,14 @@ Png encode_png(std::span<const unsigned char> rgb, std::int64_t width, std::int6
 
 Colour heat(double value) {
   // Hue from violet-blue over teal to yellow while the lightness rises evenly.
-  static constexpr std::array<std::array<double, 3>, 5> kRamp{{{38, 8, 84}, {48, 76, 146}, {26, 146, 140}, {112, 200, 88}, {252, 232, 64}}};
+  static constexpr std::array<std::array<double, 3>, 5> kRamp{
+      {{38, 8, 84}, {48, 76, 146}, {26, 146, 140}, {112, 200, 88}, {252, 232, 64}}};
   const double at = std::clamp(std::isfinite(value) ? value : 0.0, 0.0, 1.0) * (kRamp.size() - 1);
   const std::size_t low = std::min<std::size_t>(static_cast<std::size_t>(at), kRamp.size() - 2);
   const double part = at - static_cast<double>(low);
-  const auto mix = [&](std::size_t c) { return static_cast<unsigned char>(std::lround(kRamp[low][c] + (kRamp[low + 1][c] - kRamp[low][c]) * part)); };
+  const auto mix = [&](std::size_t c) {
+    return static_cast<unsigned char>(std::lround(kRamp[low][c] + (kRamp[low + 1][c] - kRamp[low][c]) * part));
+  };
   return {mix(0), mix(1), mix(2)};
 }
 

@@ -5,9 +5,9 @@
 #include <utility>
 #include <vector>
 
-/// Pictures of data as PNG bytes: spectrograms, alignments, curves, histograms. Own small bitmap font, no display needed.
-/// Labels: printable ASCII is drawn; other code points (IPA) come out as far as the built-in font has them, else as "?".
-/// All functions throw UsageError when sizes do not fit.
+/// Pictures of data as PNG bytes: spectrograms, alignments, curves, histograms. Own small bitmap font, no display
+/// needed. Labels: printable ASCII is drawn; other code points (IPA) come out as far as the built-in font has them,
+/// else as "?". All functions throw UsageError when sizes do not fit.
 namespace timbre::plot {
 
 using Png = std::vector<unsigned char>;
@@ -25,10 +25,10 @@ struct Segment {
 struct MelPicture {
   std::span<const float> mel_FM;
   std::int64_t frames = 0, bins = 0;
-  double frame_s = 0;                   ///< seconds from frame to frame: the axis; 0 = frame numbers
+  double frame_s = 0;  ///< seconds from frame to frame: the axis; 0 = frame numbers
   std::string title;
-  std::vector<Segment> segments;        ///< phone boundaries and labels
-  std::span<const double> pitch_F;      ///< Hz, 0 = unvoiced; drawn over the mel with its own axis
+  std::vector<Segment> segments;    ///< phone boundaries and labels
+  std::span<const double> pitch_F;  ///< Hz, 0 = unvoiced; drawn over the mel with its own axis
   double pitch_max_hz = 500;
   Size size;
 };
@@ -45,7 +45,7 @@ struct MatrixPicture {
 Png draw_matrix(const MatrixPicture& picture);
 
 struct Line {
-  std::string name;                     ///< shown in the legend
+  std::string name;                               ///< shown in the legend
   std::vector<std::pair<double, double>> points;  ///< points that are not finite break the line
 };
 struct CurvePicture {
@@ -58,7 +58,7 @@ Png draw_curves(const CurvePicture& picture);
 
 struct HistogramPicture {
   std::span<const double> values;
-  std::int64_t bars = 0;                ///< 0 = chosen (Freedman-Diaconis, 5 … 60)
+  std::int64_t bars = 0;  ///< 0 = chosen (Freedman-Diaconis, 5 … 60)
   std::string title, x_label;
   Size size;
 };

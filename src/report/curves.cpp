@@ -20,7 +20,8 @@ std::map<std::string, std::map<std::string, Points>> read_metrics(const std::fil
     const auto event = nlohmann::json::parse(line, nullptr, false);
     if (event.is_discarded() || event.value("kind", "") != "metric") continue;
     const double step = event.value("step", 0.0);
-    const auto values = event.value("values", nlohmann::json::object());  // named: a temporary would not outlive items()
+    const auto values =
+        event.value("values", nlohmann::json::object());  // named: a temporary would not outlive items()
     for (const auto& [name, value] : values.items()) {
       if (value.is_number()) metrics[name][event.value("set", "")].emplace_back(step, value.get<double>());
     }
@@ -31,7 +32,9 @@ std::map<std::string, std::map<std::string, Points>> read_metrics(const std::fil
 /// Losses first, the rest in the order of the alphabet.
 int rank_of(const std::string& name) {
   if (name == "loss" || name == "total") return 0;
-  return name.starts_with("lr") || name.find("per_s") != std::string::npos || name.find("norm") != std::string::npos ? 2 : 1;
+  return name.starts_with("lr") || name.find("per_s") != std::string::npos || name.find("norm") != std::string::npos
+             ? 2
+             : 1;
 }
 
 }  // namespace

@@ -14,8 +14,8 @@ struct Curve {
   std::vector<plot::Line> lines;
 };
 
-/// The losses, the learning rate and the speed of a run, from its events.jsonl; empty when there are none. A line cut short by a
-/// crash is passed over. Throws SystemError when the file cannot be read.
+/// The losses, the learning rate and the speed of a run, from its events.jsonl; empty when there are none. A line cut
+/// short by a crash is passed over. Throws SystemError when the file cannot be read.
 std::vector<Curve> read_curves(const std::filesystem::path& events);
 
 }  // namespace timbre::report

@@ -39,11 +39,20 @@ std::string escape_html(std::string_view text) {
   out.reserve(text.size());
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
@@ -74,14 +83,15 @@ void Page::section(const std::string& heading, const std::string& explanation) {
 void Page::paragraph(const std::string& text) { body_ += fmt::format("<p>{}</p>\n", escape_html(text)); }
 
 void Page::picture(std::span<const unsigned char> png, const std::string& caption) {
-  body_ += fmt::format("<figure><img src=\"{}\" alt=\"{}\"><figcaption>{}</figcaption></figure>\n", data_uri("image/png", png),
-                       escape_html(caption), escape_html(caption));
+  body_ += fmt::format("<figure><img src=\"{}\" alt=\"{}\"><figcaption>{}</figcaption></figure>\n",
+                       data_uri("image/png", png), escape_html(caption), escape_html(caption));
 }
 
 std::string Page::player_html(const std::filesystem::path& file) {
   const std::string bytes = read_file(file);
-  return fmt::format("<audio controls preload=\"metadata\" src=\"{}\"></audio>",
-                     data_uri(media_type_of(file), {reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()}));
+  return fmt::format(
+      "<audio controls preload=\"metadata\" src=\"{}\"></audio>",
+      data_uri(media_type_of(file), {reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()}));
 }
 
 void Page::player(const std::filesystem::path& file, const std::string& caption) {
@@ -111,13 +121,16 @@ void Page::table_html(const std::vector<std::string>& head, const std::vector<st
 }
 
 void Page::details(const std::string& summary, const std::string& text) {
-  body_ += fmt::format("<details><summary>{}</summary><pre>{}</pre></details>\n", escape_html(summary), escape_html(text));
+  body_ +=
+      fmt::format("<details><summary>{}</summary><pre>{}</pre></details>\n", escape_html(summary), escape_html(text));
 }
 
 std::string Page::html() const {
   return fmt::format(
-      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
-      "<title>{}</title><style>{}</style></head><body><main>\n<h1>{}</h1>\n<p class=\"soft\">{}</p>\n{}</main></body></html>\n",
+      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+      "content=\"width=device-width,initial-scale=1\">"
+      "<title>{}</title><style>{}</style></head><body><main>\n<h1>{}</h1>\n<p "
+      "class=\"soft\">{}</p>\n{}</main></body></html>\n",
       escape_html(title_), kStyle, escape_html(title_), escape_html(subtitle_), body_);
 }
 

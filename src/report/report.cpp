@@ -44,15 +44,23 @@ plot::Png picture_of(const fs::path& wav, const std::string& title, const std::v
   const auto mel = audio::mel_spectrogram(clip.samples_N, options);
   auto pitch_F = audio::pitch_dio_stonemask(clip.samples_N, clip.rate_hz, options.hop_samples);
   pitch_F.resize(static_cast<std::size_t>(mel.frames), 0.0);
-  return plot::draw_mel({.mel_FM = mel.values_FM, .frames = mel.frames, .bins = mel.bins,
-                         .frame_s = static_cast<double>(options.hop_samples) / static_cast<double>(clip.rate_hz), .title = title,
-                         .segments = segments, .pitch_F = pitch_F, .pitch_max_hz = 500, .size = {1040, 320}});
+  return plot::draw_mel({.mel_FM = mel.values_FM,
+                         .frames = mel.frames,
+                         .bins = mel.bins,
+                         .frame_s = static_cast<double>(options.hop_samples) / static_cast<double>(clip.rate_hz),
+                         .title = title,
+                         .segments = segments,
+                         .pitch_F = pitch_F,
+                         .pitch_max_hz = 500,
+                         .size = {1040, 320}});
 }
 
 /// Small files for the page: speech as OGG where libsndfile is there, else the WAV itself.
 class SmallSounds {
  public:
-  SmallSounds() : folder_(fs::temp_directory_path() / fmt::format("timbre-report-{}", static_cast<const void*>(this))) { make_folders(folder_); }
+  SmallSounds() : folder_(fs::temp_directory_path() / fmt::format("timbre-report-{}", static_cast<const void*>(this))) {
+    make_folders(folder_);
+  }
   ~SmallSounds() {
     std::error_code ignored;
     fs::remove_all(folder_, ignored);
@@ -91,7 +99,9 @@ void add_said(Page& page, const fs::path& folder, SmallSounds& sounds) {
     if (entry.path().extension() == ".wav") files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());
-  page.section("New sentences", "Nobody ever recorded these. Phones stand below the spectrogram; the line is the pitch of the synthesised speech.");
+  page.section("New sentences",
+               "Nobody ever recorded these. Phones stand below the spectrogram; the line is the pitch of the "
+               "synthesised speech.");
   for (const auto& wav : files) {
     const auto info = audio::probe_audio(wav);
     const auto options = mel_options_at(info.rate_hz);
@@ -102,7 +112,8 @@ void add_said(Page& page, const fs::path& folder, SmallSounds& sounds) {
       const auto timestamps = read_json(times);
       segments = segments_of(timestamps, static_cast<double>(options.hop_samples) / static_cast<double>(info.rate_hz));
       text.clear();
-      for (const auto& piece : timestamps["pieces"]) text += (text.empty() ? "" : " ") + piece["text"].get<std::string>();
+      for (const auto& piece : timestamps["pieces"])
+        text += (text.empty() ? "" : " ") + piece["text"].get<std::string>();
     }
     page.player(sounds(wav), text);
     page.picture(picture_of(wav, "", segments), fmt::format("{:.2f} s", info.duration_s));
@@ -110,19 +121,26 @@ void add_said(Page& page, const fs::path& folder, SmallSounds& sounds) {
 }
 
 void add_score(Page& page, const json& score, const fs::path& clips, std::int64_t prompts, SmallSounds& sounds) {
-  page.section("Score", fmt::format("{} prompts that were never trained on. Understood = a recogniser that may answer with any of {} prompts "
-                                    "names exactly the right one.",
-                                    score.at("rows").at(0).at("prompts").get<std::int64_t>(), score.at("grammar_sentences").get<std::int64_t>()));
+  page.section(
+      "Score",
+      fmt::format(
+          "{} prompts that were never trained on. Understood = a recogniser that may answer with any of {} prompts "
+          "names exactly the right one.",
+          score.at("rows").at(0).at("prompts").get<std::int64_t>(), score.at("grammar_sentences").get<std::int64_t>()));
   std::vector<std::vector<std::string>> rows;
   for (const auto& row : score.at("rows")) {
     const auto interval = row.at("share_95");
     rows.push_back({row["name"], fmt::format("{}/{}", row["understood"].get<int>(), row["prompts"].get<int>()),
                     fmt::format("{:.0f}–{:.0f} %", interval[0].get<double>() * 100, interval[1].get<double>() * 100),
-                    fmt::format("{:.2f}", row["mcd_db"].get<double>()), fmt::format("{:.1f}", row["phones_per_s"].get<double>()),
-                    fmt::format("{:.0f}", row["pitch_median_hz"].get<double>()), fmt::format("{:.1f}", row["pitch_range_semitones"].get<double>()),
+                    fmt::format("{:.2f}", row["mcd_db"].get<double>()),
+                    fmt::format("{:.1f}", row["phones_per_s"].get<double>()),
+                    fmt::format("{:.0f}", row["pitch_median_hz"].get<double>()),
+                    fmt::format("{:.1f}", row["pitch_range_semitones"].get<double>()),
                     fmt::format("{:.3f}", row["real_time_factor"].get<double>())});
   }
-  page.table({"", "understood", "95 % interval", "mel-cepstral distortion, dB", "phones/s", "pitch, Hz", "pitch range, semitones", "real-time factor"}, rows);
+  page.table({"", "understood", "95 % interval", "mel-cepstral distortion, dB", "phones/s", "pitch, Hz",
+              "pitch range, semitones", "real-time factor"},
+             rows);
   if (clips.empty()) return;
 
   std::vector<std::string> head = {"prompt"};
@@ -134,15 +152,18 @@ void add_score(Page& page, const json& score, const fs::path& clips, std::int64_
     for (const auto& row : score["rows"]) {
       const auto& clip = row["clips"][i];
       const bool ok = clip["understood"];
-      cells.push_back(fmt::format("{}<br><span class=\"{}\">{}</span>", Page::player_html(sounds(clips / clip["file"].get<std::string>())),
-                                  ok ? "ok" : "bad", ok ? "understood" : "heard: " + escape_html(clip["heard"].get<std::string>())));
+      cells.push_back(fmt::format("{}<br><span class=\"{}\">{}</span>",
+                                  Page::player_html(sounds(clips / clip["file"].get<std::string>())), ok ? "ok" : "bad",
+                                  ok ? "understood" : "heard: " + escape_html(clip["heard"].get<std::string>())));
     }
     players.push_back(std::move(cells));
   }
   page.table_html(head, players);
   std::string missed;
   for (const auto& clip : score["rows"].back()["clips"]) {
-    if (!clip["understood"]) missed += fmt::format("{}\n    heard: {}\n", clip["sentence"].get<std::string>(), clip["heard"].get<std::string>());
+    if (!clip["understood"])
+      missed +=
+          fmt::format("{}\n    heard: {}\n", clip["sentence"].get<std::string>(), clip["heard"].get<std::string>());
   }
   if (!missed.empty()) page.details("Prompts that were not understood from the voice", missed);
 }
@@ -152,7 +173,12 @@ void add_training(Page& page, const fs::path& run) {
   if (!curves.empty()) {
     page.section("Training", "Losses over optimiser steps; validation is on clips that were not trained on.");
     for (const auto& curve : curves) {
-      page.picture(plot::draw_curves({.lines = curve.lines, .title = curve.title, .x_label = "step", .y_label = "", .log_y = curve.log_y, .size = {1040, 300}}),
+      page.picture(plot::draw_curves({.lines = curve.lines,
+                                      .title = curve.title,
+                                      .x_label = "step",
+                                      .y_label = "",
+                                      .log_y = curve.log_y,
+                                      .size = {1040, 300}}),
                    curve.title);
     }
   }
@@ -168,7 +194,8 @@ void add_alignment(Page& page, const corpus::Corpus& corpus) {
   const auto phonemes = corpus::Column::open(corpus.dir(), "aligned_phonemes");
   const corpus::Utterance* best = nullptr;
   for (const auto& u : corpus.utterances()) {
-    if (u.duration_s < 6 && durations.has(u.id) && phonemes.has(u.id) && (!best || u.duration_s > best->duration_s)) best = &u;
+    if (u.duration_s < 6 && durations.has(u.id) && phonemes.has(u.id) && (!best || u.duration_s > best->duration_s))
+      best = &u;
   }
   if (!best) return;
   const auto phones = corpus::tensor_list(phonemes.get(best->id));
@@ -180,7 +207,8 @@ void add_alignment(Page& page, const corpus::Corpus& corpus) {
     segments.push_back({phones[p], at, frames_P[p]});
     at += frames_P[p];
   }
-  page.picture(picture_of(corpus.audio_path(*best), "", segments), fmt::format("A recording and the phones the built-in aligner found in it: {}", best->text));
+  page.picture(picture_of(corpus.audio_path(*best), "", segments),
+               fmt::format("A recording and the phones the built-in aligner found in it: {}", best->text));
 }
 
 void add_data(Page& page, const corpus::Corpus& corpus, const fs::path& check) {
@@ -191,29 +219,43 @@ void add_data(Page& page, const corpus::Corpus& corpus, const fs::path& check) {
     total_s += u.duration_s;
     if (u.duration_s > 0) rates.push_back(static_cast<double>(to_code_points(u.text).size()) / u.duration_s);
   }
-  page.section("Data", fmt::format("{}: {} clips, {}.", corpus.name(), corpus.utterances().size(), human_seconds(total_s)));
-  page.picture(plot::draw_histogram({.values = durations, .bars = 0, .title = "Clip length", .x_label = "seconds", .size = {1040, 240}}), "How long the clips are");
-  page.picture(plot::draw_histogram({.values = rates, .bars = 0, .title = "Speaking rate", .x_label = "characters per second", .size = {1040, 240}}),
+  page.section("Data",
+               fmt::format("{}: {} clips, {}.", corpus.name(), corpus.utterances().size(), human_seconds(total_s)));
+  page.picture(plot::draw_histogram(
+                   {.values = durations, .bars = 0, .title = "Clip length", .x_label = "seconds", .size = {1040, 240}}),
+               "How long the clips are");
+  page.picture(plot::draw_histogram({.values = rates,
+                                     .bars = 0,
+                                     .title = "Speaking rate",
+                                     .x_label = "characters per second",
+                                     .size = {1040, 240}}),
                "How fast they are spoken; lonely bars at the edges are worth a listen");
   add_alignment(page, corpus);
   if (!check.empty()) {
     std::vector<std::vector<std::string>> rows;
     for (const auto& finding : read_json(check).at("findings")) {
-      rows.push_back({finding.value("rule", ""), finding.value("severity", ""), std::to_string(finding.value("count", 0)), finding.value("what", ""), finding.value("remedy", "")});
+      rows.push_back({finding.value("rule", ""), finding.value("severity", ""),
+                      std::to_string(finding.value("count", 0)), finding.value("what", ""),
+                      finding.value("remedy", "")});
     }
-    if (rows.empty()) page.paragraph("The doctor found nothing to complain about.");
-    else page.table({"doctor's rule", "severity", "clips", "what", "what to do"}, rows);
+    if (rows.empty())
+      page.paragraph("The doctor found nothing to complain about.");
+    else
+      page.table({"doctor's rule", "severity", "clips", "what", "what to do"}, rows);
   }
   const auto& about = corpus.about();
   for (const char* key : {"licence", "attribution"}) {
-    if (about.contains(key) && about[key].is_string()) page.paragraph(fmt::format("{}: {}", key == std::string("licence") ? "Licence" : "Attribution", about[key].get<std::string>()));
+    if (about.contains(key) && about[key].is_string())
+      page.paragraph(fmt::format("{}: {}", key == std::string("licence") ? "Licence" : "Attribution",
+                                 about[key].get<std::string>()));
   }
 }
 
 }  // namespace
 
 std::string make_report(const ReportSources& sources) {
-  Page page("timbre: " + sources.run.filename().string(), "Everything on this page was made by one run on this machine; the page is one file and needs no network.");
+  Page page("timbre: " + sources.run.filename().string(),
+            "Everything on this page was made by one run on this machine; the page is one file and needs no network.");
   SmallSounds sounds;
   if (!sources.said.empty()) add_said(page, sources.said, sounds);
   if (!sources.score.empty()) add_score(page, read_json(sources.score), sources.clips, sources.prompts, sounds);

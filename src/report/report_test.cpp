@@ -59,8 +59,9 @@ TEST_F(RunFolder, ReportShowsWhatItWasGivenAndNamesWhatIsBroken) {
   std::vector<float> wave_N(16000);
   for (std::size_t n = 0; n < wave_N.size(); ++n) wave_N[n] = n % 80 < 40 ? 0.1f : -0.1f;
   audio::write_audio(dir_ / "said" / "1.wav", wave_N, 16000);
-  write_file_atomic(dir_ / "said" / "1.json",
-                    R"({"pieces":[{"text":"A & B.","start_s":0,"end_s":1,"words":[],"phones":[{"phone":"ə","start_s":0,"end_s":1}]}]})");
+  write_file_atomic(
+      dir_ / "said" / "1.json",
+      R"({"pieces":[{"text":"A & B.","start_s":0,"end_s":1,"words":[],"phones":[{"phone":"ə","start_s":0,"end_s":1}]}]})");
   const std::string html = make_report({.run = dir_, .said = dir_ / "said"});
   EXPECT_NE(html.find("A &amp; B."), std::string::npos);
   EXPECT_NE(html.find("data:audio/"), std::string::npos);

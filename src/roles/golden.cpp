@@ -18,7 +18,7 @@ bool ends_with(const std::string& text, std::string_view end) { return text.ends
 
 /// Files that need no mention in set.json, as golden/compare.py lists them.
 bool is_mentioned_nowhere(const std::string& file) {
-  static const char* const kPatterns[] = {"README.md", "set.json", "*.pt",  "*.pth",         "*.pth.tar", "*.ckpt",
+  static const char* const kPatterns[] = {"README.md", "set.json", "*.pt",          "*.pth",  "*.pth.tar", "*.ckpt",
                                           "*.th",      "*.bin",    "*config*.json", "*.yaml", "*.yml",     "*.wav"};
   const std::string name = fs::path(file).filename().string();
   return std::any_of(std::begin(kPatterns), std::end(kPatterns),
@@ -59,7 +59,8 @@ const json* value_at(const json& document, const std::string& pointer) {
   for (const std::string& part : pointer_parts(pointer)) {
     if (at->is_object() && at->contains(part)) {
       at = &(*at)[part];
-    } else if (const auto i = parse_int(part); at->is_array() && i && *i >= 0 && *i < static_cast<std::int64_t>(at->size())) {
+    } else if (const auto i = parse_int(part);
+               at->is_array() && i && *i >= 0 && *i < static_cast<std::int64_t>(at->size())) {
       at = &(*at)[static_cast<std::size_t>(*i)];
     } else {
       return nullptr;
@@ -75,7 +76,8 @@ std::string name_of(const std::string& entry) { return entry.substr(entry.find('
 
 ParityRun::ParityRun(fs::path dir) : dir_(std::move(dir)) {
   if (!fs::exists(dir_ / "set.json")) {
-    throw DataError(fmt::format("{}: no set.json, so this is no golden set", dir_.string()), "give a folder like golden/<set>");
+    throw DataError(fmt::format("{}: no set.json, so this is no golden set", dir_.string()),
+                    "give a folder like golden/<set>");
   }
   const json set = parse_json(dir_ / "set.json");
   set_ = set.value("set", "");
@@ -87,7 +89,9 @@ ParityRun::ParityRun(fs::path dir) : dir_(std::move(dir)) {
   std::sort(files_.begin(), files_.end());
 }
 
-bool ParityRun::has_file(const std::string& file) const { return std::binary_search(files_.begin(), files_.end(), file); }
+bool ParityRun::has_file(const std::string& file) const {
+  return std::binary_search(files_.begin(), files_.end(), file);
+}
 
 const weights::TensorMap& ParityRun::tensors(const std::string& file) const {
   const auto known = tensors_.find(file);
@@ -203,7 +207,8 @@ ParityRow ParityRun::judge_value(const std::string& entry, const json& want, con
   return row;
 }
 
-void ParityRun::judge_json(const std::string& entry, const json& want, const Bound* bound, std::vector<ParityRow>& rows) const {
+void ParityRun::judge_json(const std::string& entry, const json& want, const Bound* bound,
+                           std::vector<ParityRow>& rows) const {
   if (bound) {
     rows.push_back(judge_value(entry, want, *bound));
     return;
@@ -245,7 +250,8 @@ std::vector<ParityRow> ParityRun::judge() const {
     if (ends_with(file, ".json")) {
       Bound bound;
       const EntryKind kind = rules_->find(file + ":", &bound);
-      if (kind == EntryKind::input || kind == EntryKind::unreachable || (kind == EntryKind::unclassified && silent)) continue;
+      if (kind == EntryKind::input || kind == EntryKind::unreachable || (kind == EntryKind::unclassified && silent))
+        continue;
       judge_json(file + ":", document(file), kind == EntryKind::output ? &bound : nullptr, rows);
       continue;
     }
@@ -255,7 +261,8 @@ std::vector<ParityRow> ParityRun::judge() const {
       if (kind == EntryKind::output) {
         rows.push_back(array_file ? judge_tensor(file, name, bound) : judge_bytes(file, bound));
       } else if (kind == EntryKind::unclassified && !silent) {
-        rows.push_back({.entry = file + ":" + name, .status = "unclassified", .text = "set.json says neither input nor output"});
+        rows.push_back(
+            {.entry = file + ":" + name, .status = "unclassified", .text = "set.json says neither input nor output"});
       }
     }
   }

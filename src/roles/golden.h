@@ -80,7 +80,8 @@ class ParityRun {
   const std::vector<std::string>& files() const { return files_; }
   bool has_file(const std::string& file) const;
 
-  /// A given tensor of FILE ("-" for an .npy). Throws DataError when absent, std::logic_error when set.json calls it an output.
+  /// A given tensor of FILE ("-" for an .npy). Throws DataError when absent, std::logic_error when set.json calls it an
+  /// output.
   weights::Tensor input(const std::string& file, const std::string& name) const;
   bool has(const std::string& file, const std::string& name) const;
   /// Names of the tensors in FILE, given and asked for alike: a name says what to compute, never the answer.
@@ -111,7 +112,8 @@ class ParityRun {
   const nlohmann::json& document(const std::string& file) const;
   void must_be_given(const std::string& entry) const;
   ParityRow missing(const std::string& entry) const;
-  void judge_json(const std::string& entry, const nlohmann::json& want, const Bound* bound, std::vector<ParityRow>& rows) const;
+  void judge_json(const std::string& entry, const nlohmann::json& want, const Bound* bound,
+                  std::vector<ParityRow>& rows) const;
   ParityRow judge_value(const std::string& entry, const nlohmann::json& want, const Bound& bound) const;
   ParityRow judge_tensor(const std::string& file, const std::string& name, const Bound& bound) const;
   ParityRow judge_bytes(const std::string& file, const Bound& bound) const;

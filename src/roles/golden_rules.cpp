@@ -7,8 +7,8 @@
 namespace timbre::roles {
 namespace {
 
-/// Matches `c` against the set that starts at pattern[at] == '['; moves `at` behind it. False positive-free for an unclosed set,
-/// which is a literal '['.
+/// Matches `c` against the set that starts at pattern[at] == '['; moves `at` behind it. False positive-free for an
+/// unclosed set, which is a literal '['.
 bool match_set(std::string_view pattern, std::size_t& at, char c) {
   std::size_t i = at + 1;
   const bool negated = i < pattern.size() && pattern[i] == '!';
@@ -64,7 +64,8 @@ bool append_numbers(const nlohmann::json& value, std::size_t depth, Numbers& out
   } else if (depth >= out.shape.size() || out.shape[depth] != length) {
     return false;
   }
-  return std::all_of(value.begin(), value.end(), [&](const auto& item) { return append_numbers(item, depth + 1, out, leaf_seen); });
+  return std::all_of(value.begin(), value.end(),
+                     [&](const auto& item) { return append_numbers(item, depth + 1, out, leaf_seen); });
 }
 
 std::string index_text(std::int64_t flat, const std::vector<std::int64_t>& shape) {

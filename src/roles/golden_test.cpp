@@ -45,7 +45,8 @@ TEST(JudgeNumbers, CountsTiesAndShares) {
   EXPECT_EQ(judge_numbers("x", numbers({1, 2, 3}), numbers({1, 2, 4}), {.exact = true}).status, "out");
   EXPECT_EQ(judge_numbers("x", numbers({1, 2, 3}), numbers({1, 2, 4}), {.exact = true, .ties = 1}).status, "ok");
   EXPECT_EQ(judge_numbers("x", numbers({1, 2, 9, 4}), numbers({1, 2, 3, 4}), {.abs = 0.1, .share = 0.75}).status, "ok");
-  EXPECT_EQ(judge_numbers("x", numbers({1, 2, 9, 9}), numbers({1, 2, 3, 4}), {.abs = 0.1, .share = 0.75}).status, "out");
+  EXPECT_EQ(judge_numbers("x", numbers({1, 2, 9, 9}), numbers({1, 2, 3, 4}), {.abs = 0.1, .share = 0.75}).status,
+            "out");
 }
 
 TEST(JudgeNumbers, KeepsNanAndInfinityInTheirPlaces) {

@@ -26,12 +26,14 @@ std::vector<std::string> names_of(const Map& map) {
 
 /// The maker of about[section]["kind"]; `fallback` when the voice names none.
 template <class Map>
-const typename Map::mapped_type& maker_for(const Map& makers, const VoiceFiles& voice, const char* section, const char* fallback) {
+const typename Map::mapped_type& maker_for(const Map& makers, const VoiceFiles& voice, const char* section,
+                                           const char* fallback) {
   const auto part = voice.about.find(section);
   const std::string kind = part != voice.about.end() && part->is_object() ? part->value("kind", fallback) : fallback;
   const auto found = makers.find(kind);
   if (found != makers.end()) return found->second;
-  throw DataError(fmt::format("{}: {}.kind is '{}', which this program does not have", (voice.dir / "voice.json").string(), section, kind),
+  throw DataError(fmt::format("{}: {}.kind is '{}', which this program does not have",
+                              (voice.dir / "voice.json").string(), section, kind),
                   fmt::format("known kinds: {}", join(names_of(makers), ", ")));
 }
 
@@ -46,9 +48,13 @@ void Registry::add_synthesizer(const std::string& model, SynthesizerMaker make) 
   add_new(synthesizers_, model, std::move(make), "synthesizers");
 }
 
-void Registry::add_vocoder(const std::string& kind, VocoderMaker make) { add_new(vocoders_, kind, std::move(make), "vocoders"); }
+void Registry::add_vocoder(const std::string& kind, VocoderMaker make) {
+  add_new(vocoders_, kind, std::move(make), "vocoders");
+}
 
-void Registry::add_parity(const std::string& set, ParityRunner run) { add_new(parity_, set, std::move(run), "parity runners"); }
+void Registry::add_parity(const std::string& set, ParityRunner run) {
+  add_new(parity_, set, std::move(run), "parity runners");
+}
 
 const ModelSpec& Registry::model(const std::string& name) const {
   const auto found = models_.find(name);

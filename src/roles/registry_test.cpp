@@ -25,8 +25,13 @@ ModelSpec spec(const std::string& name) {
   ModelSpec s;
   s.name = name;
   s.make_config = [] { return std::make_unique<OneOption>(); };
-  s.presets = {{"plain", "", [](ModelConfig&) {}}, {"wide", "", [](ModelConfig& c) { dynamic_cast<OneOption&>(c).width = 64; }}};
-  s.converters = {{.format = name + "-files", .summary = "", .recognises = [name](const auto& path) { return path.filename() == name; }, .to_voice = {}, .from_voice = {}}};
+  s.presets = {{"plain", "", [](ModelConfig&) {}},
+               {"wide", "", [](ModelConfig& c) { dynamic_cast<OneOption&>(c).width = 64; }}};
+  s.converters = {{.format = name + "-files",
+                   .summary = "",
+                   .recognises = [name](const auto& path) { return path.filename() == name; },
+                   .to_voice = {},
+                   .from_voice = {}}};
   return s;
 }
 
@@ -58,7 +63,8 @@ TEST(Registry, NamesAVoiceItCannotOpen) {
     registry.make_synthesizer({"voices/x", {{"model", {{"kind", "tacotron9"}}}}});
     FAIL();
   } catch (const DataError& problem) {
-    EXPECT_NE(std::string(problem.what()).find("voices/x/voice.json: model.kind is 'tacotron9'"), std::string::npos) << problem.what();
+    EXPECT_NE(std::string(problem.what()).find("voices/x/voice.json: model.kind is 'tacotron9'"), std::string::npos)
+        << problem.what();
   }
   EXPECT_THROW(registry.make_vocoder({"voices/x", nlohmann::json::object()}), DataError);
 }

@@ -10,16 +10,16 @@ namespace timbre::roles {
 
 /// What a listener may ask for. Factors of 1 are the voice as trained.
 struct Controls {
-  double speed = 1;         ///< > 1 is faster; durations are divided by it
-  double pitch = 1;         ///< factor on the model's pitch (normalised pitch when the model was trained so)
-  double energy = 1;        ///< factor on the model's energy
-  std::uint64_t seed = 0;   ///< for models that draw random numbers
-  std::string speaker;      ///< name; empty = the voice's first
+  double speed = 1;        ///< > 1 is faster; durations are divided by it
+  double pitch = 1;        ///< factor on the model's pitch (normalised pitch when the model was trained so)
+  double energy = 1;       ///< factor on the model's energy
+  std::uint64_t seed = 0;  ///< for models that draw random numbers
+  std::string speaker;     ///< name; empty = the voice's first
 };
 
 /// One utterance of mel frames.
 struct MelUtterance {
-  std::vector<float> mel_FM;             ///< frames × bins, row-major, in the scale of mel()
+  std::vector<float> mel_FM;  ///< frames × bins, row-major, in the scale of mel()
   std::int64_t frames = 0;
   std::int64_t bins = 0;
   std::vector<std::int64_t> durations_P;  ///< frames of each given phone; their sum is `frames`

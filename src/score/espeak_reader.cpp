@@ -21,10 +21,12 @@ audio::Clip read_with_espeak(const std::string& text, const std::string& voice) 
   const char* const words[] = {"espeak-ng", "-v", voice.c_str(), "-w", path.c_str(), "--", text.c_str(), nullptr};
   pid_t child = 0;
   const int error = ::posix_spawnp(&child, words[0], nullptr, nullptr, const_cast<char* const*>(words), environ);
-  if (error != 0) throw SystemError("the program espeak-ng is not installed", "apt install espeak-ng, or score with --no-espeak");
+  if (error != 0)
+    throw SystemError("the program espeak-ng is not installed", "apt install espeak-ng, or score with --no-espeak");
   int status = 0;
   ::waitpid(child, &status, 0);
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw SystemError(fmt::format("espeak-ng failed on \"{}\"", text), "score with --no-espeak");
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    throw SystemError(fmt::format("espeak-ng failed on \"{}\"", text), "score with --no-espeak");
   auto clip = audio::decode_audio(wav);
   fs::remove(wav);
   return clip;

@@ -33,7 +33,8 @@ PitchRange pitch_range(std::span<const float> wave_N, std::int64_t rate_hz) {
 
 double speaking_rate(std::span<const float> wave_N, std::int64_t rate_hz, std::int64_t phones) {
   const auto sound = audio::trim_silence(wave_N, rate_hz);
-  return sound.count > 0 ? static_cast<double>(phones) * static_cast<double>(rate_hz) / static_cast<double>(sound.count) : 0;
+  return sound.count > 0 ? static_cast<double>(phones) * static_cast<double>(rate_hz) / static_cast<double>(sound.count)
+                         : 0;
 }
 
 Mean mean_of(std::span<const double> values) {

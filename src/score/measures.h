@@ -15,9 +15,10 @@ struct Interval {
 };
 Interval wilson_interval(std::int64_t successes, std::int64_t trials);
 
-/// Pitch of a clip by DIO and StoneMask: median of the voiced frames, and the width from their 5th to their 95th percentile.
+/// Pitch of a clip by DIO and StoneMask: median of the voiced frames, and the width from their 5th to their 95th
+/// percentile.
 struct PitchRange {
-  double median_hz = 0;        ///< 0 when nothing is voiced
+  double median_hz = 0;  ///< 0 when nothing is voiced
   double range_semitones = 0;
 };
 PitchRange pitch_range(std::span<const float> wave_N, std::int64_t rate_hz);

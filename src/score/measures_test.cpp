@@ -20,7 +20,8 @@ TEST(WilsonInterval, MatchesPublishedExamples) {
 std::vector<float> tone(double hz, double seconds, double silence_s) {
   const std::int64_t rate_hz = 16000;
   std::vector<float> wave_N(static_cast<std::size_t>((seconds + 2 * silence_s) * rate_hz));
-  for (std::size_t n = static_cast<std::size_t>(silence_s * rate_hz); n < static_cast<std::size_t>((seconds + silence_s) * rate_hz); ++n) {
+  for (std::size_t n = static_cast<std::size_t>(silence_s * rate_hz);
+       n < static_cast<std::size_t>((seconds + silence_s) * rate_hz); ++n) {
     double x = 0;
     for (int k = 1; k <= 8; ++k) x += std::sin(2 * std::numbers::pi * hz * k * static_cast<double>(n) / rate_hz) / k;
     wave_N[n] = static_cast<float>(0.2 * x);

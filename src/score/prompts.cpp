@@ -24,7 +24,8 @@ std::vector<Prompt> closed_grammar(const corpus::Corpus& corpus, const Recognize
 
 std::vector<Prompt> choose_heldout(const std::vector<Prompt>& prompts, std::int64_t count, std::uint64_t seed) {
   if (count < 1 || static_cast<std::size_t>(count) > prompts.size()) {
-    throw DataError(fmt::format("{} prompts were asked for, {} can be recognised", count, prompts.size()), "ask for fewer: --count");
+    throw DataError(fmt::format("{} prompts were asked for, {} can be recognised", count, prompts.size()),
+                    "ask for fewer: --count");
   }
   std::vector<std::size_t> order(prompts.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;

@@ -15,8 +15,10 @@ struct Prompt {
   std::string sentence;  ///< its words joined by blanks
 };
 
-/// Every distinct prompt of at least `min_words` words that the recogniser's dictionary knows all of, in the corpus's order.
-std::vector<Prompt> closed_grammar(const corpus::Corpus& corpus, const Recognizer& recognizer, std::int64_t min_words = 3);
+/// Every distinct prompt of at least `min_words` words that the recogniser's dictionary knows all of, in the corpus's
+/// order.
+std::vector<Prompt> closed_grammar(const corpus::Corpus& corpus, const Recognizer& recognizer,
+                                   std::int64_t min_words = 3);
 
 /// `count` of them by a seed; the same seed and corpus give the same list. Throws DataError when there are fewer.
 std::vector<Prompt> choose_heldout(const std::vector<Prompt>& prompts, std::int64_t count, std::uint64_t seed);

@@ -9,7 +9,8 @@ namespace timbre::score {
 namespace {
 
 TEST(PromptWords, TakesWordsAndRefusesWhatLettersDoNotFix) {
-  EXPECT_EQ(prompt_words("You're being held -- please, wait!"), (std::vector<std::string>{"you're", "being", "held", "please", "wait"}));
+  EXPECT_EQ(prompt_words("You're being held -- please, wait!"),
+            (std::vector<std::string>{"you're", "being", "held", "please", "wait"}));
   EXPECT_TRUE(prompt_words("Press 1 now").empty());
   EXPECT_TRUE(prompt_words("[beep]").empty());
   EXPECT_TRUE(prompt_words("caf\xC3\xA9").empty());
@@ -18,7 +19,8 @@ TEST(PromptWords, TakesWordsAndRefusesWhatLettersDoNotFix) {
 TEST(ChooseHeldout, IsSeededDistinctAndInOrder) {
   std::vector<Prompt> prompts;
   for (int i = 0; i < 100; ++i) prompts.push_back({"p" + std::to_string(100 + i), "words"});
-  const auto a = choose_heldout(prompts, 40, 17), b = choose_heldout(prompts, 40, 17), c = choose_heldout(prompts, 40, 18);
+  const auto a = choose_heldout(prompts, 40, 17), b = choose_heldout(prompts, 40, 17),
+             c = choose_heldout(prompts, 40, 18);
   ASSERT_EQ(a.size(), 40u);
   int same = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {

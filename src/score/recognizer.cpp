@@ -26,7 +26,8 @@ std::vector<std::string> prompt_words(const std::string& text) {
   std::string spoken;
   for (const char c : text) {
     const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '\'';
-    const bool mark = c == ' ' || c == '\t' || c == ',' || c == '.' || c == '!' || c == '?' || c == ';' || c == ':' || c == '-' || c == '\r';
+    const bool mark = c == ' ' || c == '\t' || c == ',' || c == '.' || c == '!' || c == '?' || c == ';' || c == ':' ||
+                      c == '-' || c == '\r';
     if (!letter && !mark) return {};
     spoken += letter ? c : ' ';
   }
@@ -45,7 +46,8 @@ struct Recognizer::Plugin {
   template <class F>
   void find(F& function, const char* name) {
     function = reinterpret_cast<F>(::dlsym(library, name));
-    if (!function) throw SystemError(fmt::format("the recogniser plugin has no function {}", name), "build again: make build");
+    if (!function)
+      throw SystemError(fmt::format("the recogniser plugin has no function {}", name), "build again: make build");
   }
   ~Plugin() {
     if (handle) close(handle);

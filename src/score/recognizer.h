@@ -5,12 +5,13 @@
 #include <string>
 #include <vector>
 
-/// A recogniser with a closed grammar: it may only answer with one of the given sentences. It measures whether speech can
-/// be understood, far less noisily than an open vocabulary would on a small test. CMU PocketSphinx, US-English model.
+/// A recogniser with a closed grammar: it may only answer with one of the given sentences. It measures whether speech
+/// can be understood, far less noisily than an open vocabulary would on a small test. CMU PocketSphinx, US-English
+/// model.
 namespace timbre::score {
 
-/// The words of a prompt as the recogniser's dictionary spells them: lower case, punctuation gone. Empty when the text has
-/// a digit, a symbol or a [non-speech] mark, whose spoken form the letters do not fix.
+/// The words of a prompt as the recogniser's dictionary spells them: lower case, punctuation gone. Empty when the text
+/// has a digit, a symbol or a [non-speech] mark, whose spoken form the letters do not fix.
 std::vector<std::string> prompt_words(const std::string& text);
 
 class Recognizer {

@@ -1,4 +1,5 @@
-// The part of the recogniser that links PocketSphinx, loaded on first use. Plain C at the border: numbers, strings, handles.
+// The part of the recogniser that links PocketSphinx, loaded on first use. Plain C at the border: numbers, strings,
+// handles.
 #include <pocketsphinx.h>
 #include <sphinxbase/err.h>
 
@@ -22,8 +23,8 @@ void* timbre_recognizer_open(const char* acoustic_model, const char* dictionary)
   err_set_logfp(nullptr);  // its progress report is of no use to our user
   auto* d = new Decoder;
   // Fixed seeds inside; dithering off, so the same audio always gives the same answer.
-  d->config = cmd_ln_init(nullptr, ps_args(), TRUE, "-hmm", acoustic_model, "-dict", dictionary, "-dither", "no", "-logfn", "/dev/null",
-                          nullptr);
+  d->config = cmd_ln_init(nullptr, ps_args(), TRUE, "-hmm", acoustic_model, "-dict", dictionary, "-dither", "no",
+                          "-logfn", "/dev/null", nullptr);
   if (d->config) d->decoder = ps_init(d->config);
   if (d->decoder) return d;
   if (d->config) cmd_ln_free_r(d->config);
@@ -55,7 +56,8 @@ int timbre_recognizer_grammar(void* handle, const char* jsgf) {
 /// The sentence heard, "" for none, null on failure; valid until the next call.
 const char* timbre_recognizer_hear(void* handle, const short* samples, unsigned long count) {
   auto* d = static_cast<Decoder*>(handle);
-  // The running mean of the cepstra carries over from one utterance to the next; start afresh, so that order does not matter.
+  // The running mean of the cepstra carries over from one utterance to the next; start afresh, so that order does not
+  // matter.
   if (ps_start_stream(d->decoder) != 0 || ps_start_utt(d->decoder) != 0) return nullptr;
   const int processed = ps_process_raw(d->decoder, samples, count, FALSE, TRUE);
   if (ps_end_utt(d->decoder) != 0 || processed < 0) return nullptr;

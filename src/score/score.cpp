@@ -22,9 +22,9 @@ using Clock = std::chrono::steady_clock;
 struct Target {
   const corpus::Utterance* utterance;
   std::string sentence;
-  audio::Clip recording;             ///< at the voice's rate
+  audio::Clip recording;  ///< at the voice's rate
   std::vector<float> mel_FM;
-  std::int64_t phones = 0;           ///< spoken ones, pauses left out
+  std::int64_t phones = 0;  ///< spoken ones, pauses left out
 };
 
 /// What a row makes of a target.
@@ -43,9 +43,13 @@ std::vector<std::string> heldout_ids(const voice::Voice& voice, const ScoreOptio
 
 class Scorer {
  public:
-  Scorer(const voice::Voice& voice, const roles::Registry& registry, const corpus::Corpus& corpus, const ScoreOptions& options,
-         const EventSink& events)
-      : speaker_(voice, registry), corpus_(corpus), options_(options), events_(events), mel_maker_(speaker_.synthesizer().mel()),
+  Scorer(const voice::Voice& voice, const roles::Registry& registry, const corpus::Corpus& corpus,
+         const ScoreOptions& options, const EventSink& events)
+      : speaker_(voice, registry),
+        corpus_(corpus),
+        options_(options),
+        events_(events),
+        mel_maker_(speaker_.synthesizer().mel()),
         language_(voice.front_end_name()) {
     const auto prompts = closed_grammar(corpus, recognizer_, options.min_words);
     std::vector<std::string> sentences;
@@ -64,32 +68,41 @@ class Scorer {
       const audio::Clip audio = make(targets_[i]);
       if (synthesised) row.synthesis_s += std::chrono::duration<double>(Clock::now() - start).count();
       row.clips.push_back(measure(name, targets_[i], audio));
-      emit_progress(events_, "score " + name, static_cast<double>(i + 1), static_cast<double>(targets_.size()), "prompts");
+      emit_progress(events_, "score " + name, static_cast<double>(i + 1), static_cast<double>(targets_.size()),
+                    "prompts");
     }
     return row;
   }
 
   Row recordings() {
-    return row("recordings", [](const Target& t) { return t.recording; }, false);
+    return row(
+        "recordings", [](const Target& t) { return t.recording; }, false);
   }
   Row vocoded() {
-    return row("recordings, vocoded", [this](const Target& t) {
-      const auto frames = static_cast<std::int64_t>(t.mel_FM.size()) / speaker_.synthesizer().mel().mels;
-      return clip_of(speaker_.vocoder().synthesize(t.mel_FM, frames));
-    }, true);
+    return row(
+        "recordings, vocoded",
+        [this](const Target& t) {
+          const auto frames = static_cast<std::int64_t>(t.mel_FM.size()) / speaker_.synthesizer().mel().mels;
+          return clip_of(speaker_.vocoder().synthesize(t.mel_FM, frames));
+        },
+        true);
   }
   Row espeak() {
     const std::string voice = language_.starts_with("espeak:") ? language_.substr(7) : "en-us";
-    return row("espeak-ng", [voice](const Target& t) { return read_with_espeak(t.utterance->text, voice); }, true);
+    return row(
+        "espeak-ng", [voice](const Target& t) { return read_with_espeak(t.utterance->text, voice); }, true);
   }
   Row spoken(const std::string& name) {
     voice::SayOptions say;
     say.seed = options_.seed;
-    return row(name, [this, say](const Target& t) {
-      std::vector<voice::SpokenPiece> pieces;
-      speaker_.say(t.utterance->text, say, [&](voice::SpokenPiece&& p) { pieces.push_back(std::move(p)); });
-      return clip_of(voice::join_pieces(std::move(pieces)).wave_N);
-    }, true);
+    return row(
+        name,
+        [this, say](const Target& t) {
+          std::vector<voice::SpokenPiece> pieces;
+          speaker_.say(t.utterance->text, say, [&](voice::SpokenPiece&& p) { pieces.push_back(std::move(p)); });
+          return clip_of(voice::join_pieces(std::move(pieces)).wave_N);
+        },
+        true);
   }
   std::int64_t grammar() const { return grammar_; }
 
@@ -103,24 +116,31 @@ class Scorer {
 
   void add_target(const std::string& id, const std::map<std::string, std::string>& sentence_of) {
     const auto at = corpus_.find(id);
-    if (at < 0) throw DataError(fmt::format("the held-out prompt '{}' is not in the corpus {}", id, corpus_.dir().string()));
+    if (at < 0)
+      throw DataError(fmt::format("the held-out prompt '{}' is not in the corpus {}", id, corpus_.dir().string()));
     const auto sentence = sentence_of.find(id);
     if (sentence == sentence_of.end()) {
       throw DataError(fmt::format("the prompt '{}' is not one the recogniser can be asked about", id),
                       "choose prompts with: timbre heldout CORPUS --count 40 -o heldout.txt");
     }
-    Target target{.utterance = &corpus_.utterances()[static_cast<std::size_t>(at)], .sentence = sentence->second, .recording = {}, .mel_FM = {}};
+    Target target{.utterance = &corpus_.utterances()[static_cast<std::size_t>(at)],
+                  .sentence = sentence->second,
+                  .recording = {},
+                  .mel_FM = {}};
     target.recording = audio::decode_audio(corpus_.audio_path(*target.utterance), speaker_.rate_hz());
     target.mel_FM = mel_maker_(target.recording.samples_N).values_FM;
     const auto phonemized = speaker_.front_end().phonemize(target.utterance->text);
-    target.phones = std::count_if(phonemized.word_of_phone.begin(), phonemized.word_of_phone.end(), [](auto w) { return w >= 0; });
+    target.phones =
+        std::count_if(phonemized.word_of_phone.begin(), phonemized.word_of_phone.end(), [](auto w) { return w >= 0; });
     targets_.push_back(std::move(target));
   }
 
   Clip measure(const std::string& row, const Target& target, const audio::Clip& made) {
     const std::int64_t rate_hz = speaker_.rate_hz();
-    const auto wave_N = made.rate_hz == rate_hz ? made.samples_N : audio::resample(made.samples_N, made.rate_hz, rate_hz);
-    const auto heard_N = rate_hz == Recognizer::kRateHz ? wave_N : audio::resample(wave_N, rate_hz, Recognizer::kRateHz);
+    const auto wave_N =
+        made.rate_hz == rate_hz ? made.samples_N : audio::resample(made.samples_N, made.rate_hz, rate_hz);
+    const auto heard_N =
+        rate_hz == Recognizer::kRateHz ? wave_N : audio::resample(wave_N, rate_hz, Recognizer::kRateHz);
     Clip clip{.id = target.utterance->id, .sentence = target.sentence};
     clip.heard = recognizer_.recognize(heard_N);
     clip.understood = clip.heard == target.sentence;
@@ -153,7 +173,7 @@ class Scorer {
 };
 
 /// The mean of one measure over a row.
-Mean mean_over(const Row& row, double Clip::* measure) {
+Mean mean_over(const Row& row, double Clip::*measure) {
   std::vector<double> values;
   for (const auto& clip : row.clips) values.push_back(clip.*measure);
   return mean_of(values);
@@ -200,35 +220,50 @@ nlohmann::json to_json(const ScoreTable& table) {
     const auto interval = wilson_interval(row.understood(), n);
     auto clips = nlohmann::json::array();
     for (const auto& c : row.clips) {
-      clips.push_back({{"id", c.id}, {"sentence", c.sentence}, {"heard", c.heard}, {"understood", c.understood}, {"mcd_db", c.mcd_db},
-                       {"phones_per_s", c.rate}, {"pitch_median_hz", c.pitch_median_hz}, {"pitch_range_semitones", c.pitch_range_semitones},
-                       {"duration_s", c.duration_s}, {"file", c.file}});
+      clips.push_back({{"id", c.id},
+                       {"sentence", c.sentence},
+                       {"heard", c.heard},
+                       {"understood", c.understood},
+                       {"mcd_db", c.mcd_db},
+                       {"phones_per_s", c.rate},
+                       {"pitch_median_hz", c.pitch_median_hz},
+                       {"pitch_range_semitones", c.pitch_range_semitones},
+                       {"duration_s", c.duration_s},
+                       {"file", c.file}});
     }
     const auto mcd = mean_over(row, &Clip::mcd_db);
-    rows.push_back({{"name", row.name}, {"understood", row.understood()}, {"prompts", n}, {"share_95", {interval.low, interval.high}},
-                    {"mcd_db", mcd.value}, {"mcd_db_95", mcd.half_width}, {"phones_per_s", mean_over(row, &Clip::rate).value},
+    rows.push_back({{"name", row.name},
+                    {"understood", row.understood()},
+                    {"prompts", n},
+                    {"share_95", {interval.low, interval.high}},
+                    {"mcd_db", mcd.value},
+                    {"mcd_db_95", mcd.half_width},
+                    {"phones_per_s", mean_over(row, &Clip::rate).value},
                     {"pitch_median_hz", mean_over(row, &Clip::pitch_median_hz).value},
                     {"pitch_range_semitones", mean_over(row, &Clip::pitch_range_semitones).value},
-                    {"real_time_factor", row.real_time_factor()}, {"clips", clips}});
+                    {"real_time_factor", row.real_time_factor()},
+                    {"clips", clips}});
   }
   return {{"voice", table.voice}, {"corpus", table.corpus}, {"grammar_sentences", table.grammar}, {"rows", rows}};
 }
 
 std::string to_text(const ScoreTable& table) {
-  std::string out = fmt::format("{:<22} {:>10} {:>13} {:>13} {:>9} {:>9} {:>10} {:>6}\n", "", "understood", "95 % interval", "MCD dB", "phones/s",
-                                "pitch Hz", "range st", "RTF");
+  std::string out = fmt::format("{:<22} {:>10} {:>13} {:>13} {:>9} {:>9} {:>10} {:>6}\n", "", "understood",
+                                "95 % interval", "MCD dB", "phones/s", "pitch Hz", "range st", "RTF");
   for (const auto& row : table.rows) {
     const auto n = static_cast<std::int64_t>(row.clips.size());
     const auto interval = wilson_interval(row.understood(), n);
     const auto mcd = mean_over(row, &Clip::mcd_db);
-    out += fmt::format("{:<22} {:>10} {:>13} {:>13} {:>9.1f} {:>9.0f} {:>10.1f} {:>6}\n", row.name, fmt::format("{}/{}", row.understood(), n),
+    out += fmt::format("{:<22} {:>10} {:>13} {:>13} {:>9.1f} {:>9.0f} {:>10.1f} {:>6}\n", row.name,
+                       fmt::format("{}/{}", row.understood(), n),
                        fmt::format("{:.0f}-{:.0f} %", interval.low * 100, interval.high * 100),
                        row.name == "recordings" ? "0" : fmt::format("{:.2f} ± {:.2f}", mcd.value, mcd.half_width),
                        mean_over(row, &Clip::rate).value, mean_over(row, &Clip::pitch_median_hz).value,
                        mean_over(row, &Clip::pitch_range_semitones).value,
                        row.synthesis_s > 0 ? fmt::format("{:.3f}", row.real_time_factor()) : "-");
   }
-  return out + fmt::format("Understood: exact match by a recogniser with a closed grammar of {} sentences.\n", table.grammar);
+  return out +
+         fmt::format("Understood: exact match by a recogniser with a closed grammar of {} sentences.\n", table.grammar);
 }
 
 }  // namespace timbre::score

@@ -22,37 +22,38 @@ namespace timbre::score {
 namespace fs = std::filesystem;
 
 struct ScoreOptions {
-  std::vector<std::string> ids;       ///< prompts to score; empty = the voice's held-out ones
-  bool vocoded = true, espeak = true; ///< the two rows for comparison
-  std::string keep;                   ///< folder that gets every clip as WAV; empty = none
-  std::int64_t min_words = 3;         ///< of the grammar's sentences
+  std::vector<std::string> ids;        ///< prompts to score; empty = the voice's held-out ones
+  bool vocoded = true, espeak = true;  ///< the two rows for comparison
+  std::string keep;                    ///< folder that gets every clip as WAV; empty = none
+  std::int64_t min_words = 3;          ///< of the grammar's sentences
   std::int64_t seed = 0;
 };
 config::Fields fields(ScoreOptions& options);
 
 struct Clip {
   std::string id, sentence;
-  std::string heard;           ///< what the recogniser understood
+  std::string heard;  ///< what the recogniser understood
   bool understood = false;
   double mcd_db = 0, rate = 0, pitch_median_hz = 0, pitch_range_semitones = 0, duration_s = 0;
-  std::string file;            ///< where it was kept
+  std::string file;  ///< where it was kept
 };
 
 struct Row {
-  std::string name;            ///< "recordings", "vocoded", "espeak-ng", or the voice's name
+  std::string name;  ///< "recordings", "vocoded", "espeak-ng", or the voice's name
   std::vector<Clip> clips;
-  double synthesis_s = 0;      ///< wall time of making the clips; 0 for recordings
+  double synthesis_s = 0;  ///< wall time of making the clips; 0 for recordings
   std::int64_t understood() const;
   double real_time_factor() const;
 };
 
 struct ScoreTable {
   std::string voice, corpus;
-  std::int64_t grammar = 0;    ///< sentences the recogniser chose among
+  std::int64_t grammar = 0;  ///< sentences the recogniser chose among
   std::vector<Row> rows;
 };
 
-/// Throws UsageError when there are no held-out prompts, DataError when one of them is not in the corpus or the grammar.
+/// Throws UsageError when there are no held-out prompts, DataError when one of them is not in the corpus or the
+/// grammar.
 ScoreTable score_voice(const voice::Voice& voice, const roles::Registry& registry, const corpus::Corpus& corpus,
                        const ScoreOptions& options, const EventSink& events);
 

@@ -10,28 +10,32 @@
 namespace timbre::voice {
 namespace {
 
-/// Throws when the two front ends differ, naming the first field: a mel made with other settings would come out as noise.
-void expect_same_mel(const audio::MelOptions& voice, const audio::MelOptions& vocoder, const std::string& vocoder_name) {
+/// Throws when the two front ends differ, naming the first field: a mel made with other settings would come out as
+/// noise.
+void expect_same_mel(const audio::MelOptions& voice, const audio::MelOptions& vocoder,
+                     const std::string& vocoder_name) {
   audio::MelOptions a = voice, b = vocoder;
   const auto mine = audio::fields(a), other = audio::fields(b);
   for (std::size_t i = 0; i < mine.list().size(); ++i) {
     if (mine.list()[i].value() != other.list()[i].value()) {
-      throw DataError(fmt::format("the vocoder {} wants mel.{} = {}, the voice makes {}", vocoder_name, mine.list()[i].name(),
-                                  other.list()[i].value().dump(), mine.list()[i].value().dump()),
+      throw DataError(fmt::format("the vocoder {} wants mel.{} = {}, the voice makes {}", vocoder_name,
+                                  mine.list()[i].name(), other.list()[i].value().dump(), mine.list()[i].value().dump()),
                       "choose a vocoder that was trained with this voice's mel settings");
     }
   }
 }
 
 /// Phones and words of the piece on the time axis, from the frames of each phone.
-void place_in_time(SpokenPiece& piece, const text::Phonemized& phonemized, const roles::MelUtterance& mel, double frame_s) {
+void place_in_time(SpokenPiece& piece, const text::Phonemized& phonemized, const roles::MelUtterance& mel,
+                   double frame_s) {
   double at_s = piece.start_s;
   std::int64_t word = -1;
   for (std::size_t p = 0; p < phonemized.phones.size(); ++p) {
     const double end_s = at_s + static_cast<double>(mel.durations_P[p]) * frame_s;
     piece.phones.push_back({phonemized.phones[p], at_s, end_s});
     const std::int64_t owner = phonemized.word_of_phone[p];
-    if (owner >= 0 && owner != word) piece.words.push_back({phonemized.words[static_cast<std::size_t>(owner)], at_s, end_s});
+    if (owner >= 0 && owner != word)
+      piece.words.push_back({phonemized.words[static_cast<std::size_t>(owner)], at_s, end_s});
     if (owner >= 0) {
       piece.words.back().end_s = end_s;
       word = owner;
@@ -52,7 +56,8 @@ config::Fields fields(SayOptions& o) {
   f.add("sentence_pause_s", o.sentence_pause_s, "silence between sentences, in seconds").range(0, 10);
   f.add("paragraph_pause_s", o.paragraph_pause_s, "silence between paragraphs, in seconds").range(0, 10);
   f.add("accept_text_changes", o.accept_text_changes,
-        "speak although this machine's text path reads some probe sentences otherwise than the one the voice was trained with");
+        "speak although this machine's text path reads some probe sentences otherwise than the one the voice was "
+        "trained with");
   return f;
 }
 
@@ -68,15 +73,18 @@ double speed_factor(const std::string& speed) {
 }
 
 Speaker::Speaker(const Voice& voice, const roles::Registry& registry, bool accept_text_changes)
-    : language_(voice.language()), front_end_(voice.make_front_end()), synthesizer_(registry.make_synthesizer(voice.files())),
+    : language_(voice.language()),
+      front_end_(voice.make_front_end()),
+      synthesizer_(registry.make_synthesizer(voice.files())),
       vocoder_(registry.make_vocoder(voice.files())) {
   expect_same_mel(synthesizer_->mel(), vocoder_->mel(), vocoder_->name());
   if (accept_text_changes) return;
   const auto changed = voice.changed_sentences(*front_end_);
   if (!changed.empty()) {
-    throw DataError(fmt::format("{} of the probe sentences are read otherwise here than when '{}' was trained, for example: \"{}\"",
-                                changed.size(), voice.name(), changed.front()),
-                    "install the library version the voice was trained with, or accept it: --accept-text-changes");
+    throw DataError(
+        fmt::format("{} of the probe sentences are read otherwise here than when '{}' was trained, for example: \"{}\"",
+                    changed.size(), voice.name(), changed.front()),
+        "install the library version the voice was trained with, or accept it: --accept-text-changes");
   }
 }
 
@@ -99,17 +107,24 @@ void Speaker::fit_to_symbols(text::Phonemized& phonemized) const {
     fitted.word_of_phone.push_back(phonemized.word_of_phone[p]);
   }
   if (!replaced.empty()) {
-    fitted.warnings.push_back("the voice never heard these phones; replaced " + join({replaced.begin(), replaced.end()}, ", "));
+    fitted.warnings.push_back("the voice never heard these phones; replaced " +
+                              join({replaced.begin(), replaced.end()}, ", "));
   }
-  if (!dropped.empty()) fitted.warnings.push_back("the voice has nothing like these phones; left out " + join({dropped.begin(), dropped.end()}, " "));
+  if (!dropped.empty())
+    fitted.warnings.push_back("the voice has nothing like these phones; left out " +
+                              join({dropped.begin(), dropped.end()}, " "));
   phonemized = std::move(fitted);
 }
 
 void Speaker::say(const std::string& text, const SayOptions& options, const std::function<void(SpokenPiece&&)>& each) {
-  roles::Controls controls{.speed = speed_factor(options.speed), .pitch = options.pitch, .energy = options.energy,
-                           .seed = static_cast<std::uint64_t>(options.seed), .speaker = options.speaker};
+  roles::Controls controls{.speed = speed_factor(options.speed),
+                           .pitch = options.pitch,
+                           .energy = options.energy,
+                           .seed = static_cast<std::uint64_t>(options.seed),
+                           .speaker = options.speaker};
   const auto& mel_options = synthesizer_->mel();
-  const double rate = static_cast<double>(mel_options.rate_hz), frame_s = static_cast<double>(mel_options.hop_samples) / rate;
+  const double rate = static_cast<double>(mel_options.rate_hz),
+               frame_s = static_cast<double>(mel_options.hop_samples) / rate;
   const auto plan = text::plan_speech(text, {.language = language_});
   double now_s = 0;
   bool spoke = false;
@@ -120,7 +135,8 @@ void Speaker::say(const std::string& text, const SayOptions& options, const std:
       auto phonemized = front_end_->phonemize(part.text, part.spoken);
       fit_to_symbols(phonemized);
       piece.warnings = phonemized.warnings;
-      const bool speakable = std::any_of(phonemized.word_of_phone.begin(), phonemized.word_of_phone.end(), [](auto w) { return w >= 0; });
+      const bool speakable =
+          std::any_of(phonemized.word_of_phone.begin(), phonemized.word_of_phone.end(), [](auto w) { return w >= 0; });
       if (speakable) {
         auto mel = synthesizer_->synthesize(phonemized.phones, controls);
         piece.wave_N = vocoder_->synthesize(mel.mel_FM, mel.frames);
@@ -133,13 +149,15 @@ void Speaker::say(const std::string& text, const SayOptions& options, const std:
     }
     const bool last = i + 1 == plan.size();
     double pause_s = part.pause_after_s;
-    if (!last && spoke && pause_s == 0 && part.ends_sentence) pause_s = part.ends_paragraph ? options.paragraph_pause_s : options.sentence_pause_s;
+    if (!last && spoke && pause_s == 0 && part.ends_sentence)
+      pause_s = part.ends_paragraph ? options.paragraph_pause_s : options.sentence_pause_s;
     piece.wave_N.resize(piece.wave_N.size() + static_cast<std::size_t>(pause_s * rate), 0.0f);
     now_s += static_cast<double>(piece.wave_N.size()) / rate;
     each(std::move(piece));
   }
   if (!spoke) {
-    throw UsageError(text.empty() ? "there is nothing to say: the text is empty" : "there is nothing to say: no letter or digit that can be spoken",
+    throw UsageError(text.empty() ? "there is nothing to say: the text is empty"
+                                  : "there is nothing to say: no letter or digit that can be spoken",
                      "timbre say \"Hello there.\" --voice VOICE -o hello.wav");
   }
 }

@@ -16,11 +16,11 @@ namespace timbre::voice {
 
 /// What a listener may ask for; `timbre say` shows these.
 struct SayOptions {
-  std::string speed = "medium";      ///< slow, medium, fast or a factor
+  std::string speed = "medium";  ///< slow, medium, fast or a factor
   double pitch = 1, energy = 1;
   std::int64_t seed = 0;
   std::string speaker;
-  double sentence_pause_s = 0.15;    ///< between sentences, beyond the silence the voice itself speaks
+  double sentence_pause_s = 0.15;  ///< between sentences, beyond the silence the voice itself speaks
   double paragraph_pause_s = 0.5;
   bool accept_text_changes = false;  ///< speak although the text path reads probe sentences otherwise than in training
 };
@@ -37,8 +37,8 @@ struct Timed {
 /// A stretch that was synthesised in one go. Times count from the start of the whole speech.
 struct SpokenPiece {
   std::string text;
-  std::vector<float> wave_N;       ///< with the pause after it
-  double start_s = 0, end_s = 0;   ///< of the speech, without the pause
+  std::vector<float> wave_N;      ///< with the pause after it
+  double start_s = 0, end_s = 0;  ///< of the speech, without the pause
   std::vector<Timed> words, phones;
   std::vector<float> mel_FM;
   std::int64_t frames = 0;
@@ -48,12 +48,12 @@ struct SpokenPiece {
 /// A voice ready to speak. Not thread-safe: one object a thread.
 class Speaker {
  public:
-  /// Opens network and vocoder. Throws DataError when the vocoder does not take this voice's mels (naming the field), or
-  /// when the text path has changed since training (naming sentences), unless `accept_text_changes`.
+  /// Opens network and vocoder. Throws DataError when the vocoder does not take this voice's mels (naming the field),
+  /// or when the text path has changed since training (naming sentences), unless `accept_text_changes`.
   Speaker(const Voice& voice, const roles::Registry& registry, bool accept_text_changes = false);
 
-  /// Calls `each` for every piece in order. Throws UsageError when there is nothing to say, for unknown speakers and for a
-  /// script the voice cannot read.
+  /// Calls `each` for every piece in order. Throws UsageError when there is nothing to say, for unknown speakers and
+  /// for a script the voice cannot read.
   void say(const std::string& text, const SayOptions& options, const std::function<void(SpokenPiece&&)>& each);
 
   std::int64_t rate_hz() const { return synthesizer_->mel().rate_hz; }

@@ -27,7 +27,9 @@ std::string as_srt(const std::vector<SpokenPiece>& pieces) {
 nlohmann::json as_json(const std::vector<Timed>& items, const char* key) {
   auto list = nlohmann::json::array();
   // Microseconds: more digits than any ear, and the same text on every machine.
-  for (const auto& t : items) list.push_back({{key, t.label}, {"start_s", std::round(t.start_s * 1e6) / 1e6}, {"end_s", std::round(t.end_s * 1e6) / 1e6}});
+  for (const auto& t : items)
+    list.push_back(
+        {{key, t.label}, {"start_s", std::round(t.start_s * 1e6) / 1e6}, {"end_s", std::round(t.end_s * 1e6) / 1e6}});
   return list;
 }
 

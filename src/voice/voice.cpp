@@ -37,7 +37,8 @@ fs::path find_voice_json(const fs::path& path) {
     if (fs::is_regular_file(candidate)) return candidate;
   }
   if (path.filename() == "voice.json" && fs::is_regular_file(path)) return path;
-  if (!fs::exists(path)) throw UsageError(fmt::format("no voice at {}: there is no such file or folder", path.string()));
+  if (!fs::exists(path))
+    throw UsageError(fmt::format("no voice at {}: there is no such file or folder", path.string()));
   if (fs::is_regular_file(path / "run.yaml")) {
     throw UsageError(fmt::format("the run {} has no voice yet: none of its checkpoints is complete", path.string()),
                      fmt::format("timbre train --continue {}", path.string()));
@@ -80,7 +81,8 @@ std::unique_ptr<text::FrontEnd> Voice::make_front_end() const {
   text::FrontEndOptions options;
   if (about().contains("lexicon")) {
     const auto file = about()["lexicon"].get<std::string>();
-    if (!is_safe_relative(file)) throw DataError(fmt::format("{}: lexicon '{}' must be inside the voice's folder", dir().string(), file));
+    if (!is_safe_relative(file))
+      throw DataError(fmt::format("{}: lexicon '{}' must be inside the voice's folder", dir().string(), file));
     options.user = text::UserLexicon::read(dir() / file);
   }
   if (about().contains("word_lexicon")) options.lexicon = dir() / about()["word_lexicon"].get<std::string>();
@@ -89,7 +91,8 @@ std::unique_ptr<text::FrontEnd> Voice::make_front_end() const {
 
 std::vector<std::string> Voice::changed_sentences(text::FrontEnd& front_end) const {
   if (!about().contains("fingerprint")) return {};
-  const text::Fingerprint stored{front_end_name(), about()["fingerprint"].at("sentences").get<std::vector<std::string>>()};
+  const text::Fingerprint stored{front_end_name(),
+                                 about()["fingerprint"].at("sentences").get<std::vector<std::string>>()};
   return text::differing_sentences(stored, text::fingerprint(front_end), language());
 }
 
@@ -97,7 +100,8 @@ void write_voice(const fs::path& dir, nlohmann::json about, text::FrontEnd* fron
   about["format"] = kFormat;
   check_about(about, (dir / "voice.json").string());
   const fs::path weights = dir / about["model"]["weights"].get<std::string>();
-  if (!fs::is_regular_file(weights)) throw DataError(fmt::format("the voice's weights {} are not there", weights.string()));
+  if (!fs::is_regular_file(weights))
+    throw DataError(fmt::format("the voice's weights {} are not there", weights.string()));
   if (front_end) about["fingerprint"] = {{"sentences", text::fingerprint(*front_end).sentences}};
   write_file_atomic(dir / "voice.json", about.dump(1) + "\n");
 }

@@ -43,8 +43,8 @@ class Voice {
 
   /// The front end with the voice's own words.
   std::unique_ptr<text::FrontEnd> make_front_end() const;
-  /// Probe sentences that this machine's text path reads otherwise than the one the voice was trained with; empty = same,
-  /// or no fingerprint in the voice.
+  /// Probe sentences that this machine's text path reads otherwise than the one the voice was trained with; empty =
+  /// same, or no fingerprint in the voice.
   std::vector<std::string> changed_sentences(text::FrontEnd& front_end) const;
 
  private:

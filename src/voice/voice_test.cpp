@@ -68,7 +68,8 @@ TEST_F(VoiceFolder, SaysWhichFieldIsWrong) {
   EXPECT_NE(message_of<DataError>([&] { write_voice(dir_, broken); }).find("'symbols'"), std::string::npos);
   broken = about();
   broken["model"]["weights"] = "../../etc/passwd";
-  EXPECT_NE(message_of<DataError>([&] { write_voice(dir_, broken); }).find("inside the voice's folder"), std::string::npos);
+  EXPECT_NE(message_of<DataError>([&] { write_voice(dir_, broken); }).find("inside the voice's folder"),
+            std::string::npos);
 }
 
 /// Ten frames a phone, divided by the speed.
@@ -78,7 +79,8 @@ class Metronome : public roles::Synthesizer {
   roles::MelUtterance synthesize(std::span<const std::string> phones, const roles::Controls& controls) override {
     roles::MelUtterance out;
     out.bins = mel_.mels;
-    for (std::size_t p = 0; p < phones.size(); ++p) out.durations_P.push_back(static_cast<std::int64_t>(10 / controls.speed));
+    for (std::size_t p = 0; p < phones.size(); ++p)
+      out.durations_P.push_back(static_cast<std::int64_t>(10 / controls.speed));
     for (const auto d : out.durations_P) out.frames += d;
     out.mel_FM.assign(static_cast<std::size_t>(out.frames * out.bins), -11.5f);
     said.insert(said.end(), phones.begin(), phones.end());
@@ -128,7 +130,8 @@ TEST_F(VoiceFolder, SpeaksPieceByPieceOnOneTimeAxis) {
   EXPECT_EQ(all.words[0].label, "Hello");
   // Phones are contiguous inside a piece; the time axis counts every sample, pauses included.
   for (const auto& piece : pieces) {
-    for (std::size_t i = 1; i < piece.phones.size(); ++i) EXPECT_NEAR(piece.phones[i].start_s, piece.phones[i - 1].end_s, 1e-9);
+    for (std::size_t i = 1; i < piece.phones.size(); ++i)
+      EXPECT_NEAR(piece.phones[i].start_s, piece.phones[i - 1].end_s, 1e-9);
     pauses += static_cast<double>(piece.wave_N.size()) / 16000 - (piece.end_s - piece.start_s);
   }
   EXPECT_GE(pauses, 0.5);
@@ -153,7 +156,9 @@ TEST_F(VoiceFolder, SpeedShortensAndNothingIsRefused) {
   EXPECT_GT(seconds("slow"), seconds("fast"));
   EXPECT_NE(message_of<UsageError>([&] { seconds("quick"); }).find("slow, medium, fast"), std::string::npos);
   for (const char* nothing : {"", "  \n", "...", "😀"}) {
-    EXPECT_NE(message_of<UsageError>([&] { speaker.say(nothing, {}, [](SpokenPiece&&) {}); }).find("nothing to say"), std::string::npos) << nothing;
+    EXPECT_NE(message_of<UsageError>([&] { speaker.say(nothing, {}, [](SpokenPiece&&) {}); }).find("nothing to say"),
+              std::string::npos)
+        << nothing;
   }
 }
 
@@ -171,7 +176,8 @@ TEST_F(VoiceFolder, NoticesAnotherTextPath) {
   auto changed = Voice::open(dir_).about();
   changed["fingerprint"]["sentences"][3] = std::string(32, '0');
   write_file_atomic(dir_ / "voice.json", changed.dump());
-  EXPECT_NE(message_of<DataError>([&] { Speaker(Voice::open(dir_), r); }).find("1 of the probe sentences"), std::string::npos);
+  EXPECT_NE(message_of<DataError>([&] { Speaker(Voice::open(dir_), r); }).find("1 of the probe sentences"),
+            std::string::npos);
   Speaker(Voice::open(dir_), r, true);
 }
 

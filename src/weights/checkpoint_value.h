@@ -17,7 +17,22 @@ namespace timbre::weights {
 /// so plain recursion over it is safe.
 class Value {
  public:
-  enum class Kind { none, boolean, integer, big_integer, real, complex, text, bytes, list, tuple, set, dict, tensor, opaque };
+  enum class Kind {
+    none,
+    boolean,
+    integer,
+    big_integer,
+    real,
+    complex,
+    text,
+    bytes,
+    list,
+    tuple,
+    set,
+    dict,
+    tensor,
+    opaque
+  };
   using List = std::vector<Value>;
   using Dict = std::vector<std::pair<Value, Value>>;
   static constexpr int kMaxDepth = 200;
@@ -25,12 +40,12 @@ class Value {
 
   /// An object of a class we know nothing about: never imported, never called.
   struct Opaque {
-    std::string class_name;   ///< "argparse.Namespace", "pathlib.PosixPath"
-    bool is_class = false;    ///< the class (or function) itself rather than an object of it
+    std::string class_name;            ///< "argparse.Namespace", "pathlib.PosixPath"
+    bool is_class = false;             ///< the class (or function) itself rather than an object of it
     std::shared_ptr<Value> arguments;  ///< what its constructor was given: a tuple, or null
     std::shared_ptr<Value> state;      ///< what __setstate__ was given, usually a dict of its attributes, or null
-    List items;               ///< appended to it
-    Dict entries;             ///< set on it by key
+    List items;                        ///< appended to it
+    Dict entries;                      ///< set on it by key
   };
 
   Value() = default;  ///< none
@@ -66,13 +81,13 @@ class Value {
 
   // Each throws DataError naming the wanted and the present kind.
   bool as_bool() const;
-  std::int64_t as_int() const;       ///< integers and booleans
-  double as_real() const;            ///< reals and integers
+  std::int64_t as_int() const;  ///< integers and booleans
+  double as_real() const;       ///< reals and integers
   const std::string& as_text() const;
   const std::string& as_bytes() const;
   const std::string& as_digits() const;  ///< of a big integer
   std::pair<double, double> as_complex() const;
-  const List& as_list() const;       ///< list, tuple, set
+  const List& as_list() const;  ///< list, tuple, set
   const Dict& as_dict() const;
   const Tensor& as_tensor() const;
   const Opaque& as_opaque() const;

@@ -13,7 +13,18 @@
 /// Any weights file by its contents, never by its extension.
 namespace timbre::weights {
 
-enum class Format { safetensors, safetensors_index, torch_zip, torch_script, torch_legacy, torch_tar, pickle, npy, npz, unknown };
+enum class Format {
+  safetensors,
+  safetensors_index,
+  torch_zip,
+  torch_script,
+  torch_legacy,
+  torch_tar,
+  pickle,
+  npy,
+  npz,
+  unknown
+};
 std::string_view name_of(Format format);
 /// What the first bytes (and for a zip its list of names) say. Never throws for odd contents.
 Format format_of(const std::filesystem::path& path);
@@ -38,8 +49,8 @@ Loaded load(const std::filesystem::path& path, const LoadOptions& options = {});
 /// All tensors by dotted name (see flatten_tensors()).
 TensorMap load_tensors(const std::filesystem::path& path);
 
-/// Writes by the extension of `path`: .safetensors (flat; scalars and nesting go into the metadata), .pt .pth .bin .ckpt
-/// .th .tar (PyTorch zip), .npz (flat, tensors only), .npy (one tensor). Throws UsageError for another extension.
+/// Writes by the extension of `path`: .safetensors (flat; scalars and nesting go into the metadata), .pt .pth .bin
+/// .ckpt .th .tar (PyTorch zip), .npz (flat, tensors only), .npy (one tensor). Throws UsageError for another extension.
 void save(const std::filesystem::path& path, const Value& root, const Metadata& metadata = {});
 
 }  // namespace timbre::weights

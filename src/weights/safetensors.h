@@ -19,8 +19,8 @@ using Metadata = std::map<std::string, std::string>;
 TensorMap read_safetensors(const std::filesystem::path& path, Metadata* metadata = nullptr);
 
 /// The same from bytes that `owner` keeps alive; `name` is for messages.
-TensorMap parse_safetensors(std::span<const std::byte> bytes, std::shared_ptr<const void> owner, const std::string& name,
-                            Metadata* metadata = nullptr);
+TensorMap parse_safetensors(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
+                            const std::string& name, Metadata* metadata = nullptr);
 
 /// Writes atomically. The header keeps the order of the map; the data lie by falling element size so that every
 /// tensor is aligned. Throws SystemError.

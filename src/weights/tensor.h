@@ -26,8 +26,12 @@ std::string_view name_of(DType dtype);
 std::optional<DType> dtype_of_name(std::string_view name);
 
 /// IEEE half and bfloat16 as raw bits; convert with to_f32().
-struct F16 { std::uint16_t bits; };
-struct BF16 { std::uint16_t bits; };
+struct F16 {
+  std::uint16_t bits;
+};
+struct BF16 {
+  std::uint16_t bits;
+};
 float to_float(F16 value);
 float to_float(BF16 value);
 /// Round to nearest even.
@@ -37,20 +41,34 @@ BF16 to_bf16(float value);
 /// The DType of a C++ element type (compile error for any other type).
 template <class T>
 constexpr DType dtype_of() {
-  if constexpr (std::is_same_v<T, double>) return DType::f64;
-  else if constexpr (std::is_same_v<T, float>) return DType::f32;
-  else if constexpr (std::is_same_v<T, F16>) return DType::f16;
-  else if constexpr (std::is_same_v<T, BF16>) return DType::bf16;
-  else if constexpr (std::is_same_v<T, std::int64_t>) return DType::i64;
-  else if constexpr (std::is_same_v<T, std::int32_t>) return DType::i32;
-  else if constexpr (std::is_same_v<T, std::int16_t>) return DType::i16;
-  else if constexpr (std::is_same_v<T, std::int8_t>) return DType::i8;
-  else if constexpr (std::is_same_v<T, std::uint8_t>) return DType::u8;
-  else if constexpr (std::is_same_v<T, bool>) return DType::boolean;
-  else if constexpr (std::is_same_v<T, std::complex<float>>) return DType::c64;
-  else if constexpr (std::is_same_v<T, std::complex<double>>) return DType::c128;
-  else if constexpr (std::is_same_v<T, std::uint16_t>) return DType::u16;
-  else if constexpr (std::is_same_v<T, std::uint32_t>) return DType::u32;
+  if constexpr (std::is_same_v<T, double>)
+    return DType::f64;
+  else if constexpr (std::is_same_v<T, float>)
+    return DType::f32;
+  else if constexpr (std::is_same_v<T, F16>)
+    return DType::f16;
+  else if constexpr (std::is_same_v<T, BF16>)
+    return DType::bf16;
+  else if constexpr (std::is_same_v<T, std::int64_t>)
+    return DType::i64;
+  else if constexpr (std::is_same_v<T, std::int32_t>)
+    return DType::i32;
+  else if constexpr (std::is_same_v<T, std::int16_t>)
+    return DType::i16;
+  else if constexpr (std::is_same_v<T, std::int8_t>)
+    return DType::i8;
+  else if constexpr (std::is_same_v<T, std::uint8_t>)
+    return DType::u8;
+  else if constexpr (std::is_same_v<T, bool>)
+    return DType::boolean;
+  else if constexpr (std::is_same_v<T, std::complex<float>>)
+    return DType::c64;
+  else if constexpr (std::is_same_v<T, std::complex<double>>)
+    return DType::c128;
+  else if constexpr (std::is_same_v<T, std::uint16_t>)
+    return DType::u16;
+  else if constexpr (std::is_same_v<T, std::uint32_t>)
+    return DType::u32;
   else {
     static_assert(std::is_same_v<T, std::uint64_t>, "no DType for this element type");
     return DType::u64;

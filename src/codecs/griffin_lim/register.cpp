@@ -9,7 +9,8 @@ namespace {
 
 class GriffinLimVocoder : public roles::Vocoder {
  public:
-  GriffinLimVocoder(const audio::MelOptions& mel, const audio::GriffinLimOptions& options) : mel_(mel), algorithm_(mel, options) {}
+  GriffinLimVocoder(const audio::MelOptions& mel, const audio::GriffinLimOptions& options)
+      : mel_(mel), algorithm_(mel, options) {}
   std::string name() const override { return "griffin-lim"; }
   const audio::MelOptions& mel() const override { return mel_; }
   std::vector<float> synthesize(std::span<const float> mel_FM, std::int64_t frames) override {

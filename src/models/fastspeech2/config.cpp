@@ -30,10 +30,12 @@ config::Fields fields_of(VarianceOptions& o) {
   f.add("energy_level", o.energy_level, "one energy a phoneme or a frame").choices({"phoneme", "frame"});
   f.add("pitch_scale", o.pitch_scale, "spacing of the pitch bins").choices({"linear", "log"});
   f.add("energy_scale", o.energy_scale, "spacing of the energy bins").choices({"linear", "log"});
-  f.add("embedding", o.embedding, "how a value enters the network: a table of bins, or a convolution").choices({"bins", "conv"});
+  f.add("embedding", o.embedding, "how a value enters the network: a table of bins, or a convolution")
+      .choices({"bins", "conv"});
   f.add("bins", o.bins, "rows of the tables").range(2, 65536);
   f.add("embedding_kernel", o.embedding_kernel, "taps of the conv embedding").range(1, 99);
-  f.add("rounding", o.rounding, "predicted durations to frames: each alone, or carried over so that the whole keeps its length")
+  f.add("rounding", o.rounding,
+        "predicted durations to frames: each alone, or carried over so that the whole keeps its length")
       .choices({"each", "carried"});
   f.add("normalise", o.normalise, "subtract the corpus mean, divide by its deviation");
   f.add("energy_obeys_pitch_control", o.energy_obeys_pitch_control,
@@ -51,17 +53,21 @@ config::Fields fields_of(LossOptions& o) {
   return f;
 }
 
-void check_stack(const char* name, const StackOptions& o, const std::string& block, std::vector<std::string>& problems) {
+void check_stack(const char* name, const StackOptions& o, const std::string& block,
+                 std::vector<std::string>& problems) {
   if (o.heads > 0 && o.width % o.heads != 0) {
-    problems.push_back(fmt::format("{0}.width {1} is no multiple of {0}.heads {2}: change one of them", name, o.width, o.heads));
+    problems.push_back(
+        fmt::format("{0}.width {1} is no multiple of {0}.heads {2}: change one of them", name, o.width, o.heads));
   }
   if (o.heads == 0 && block == "conv") {
     problems.push_back(fmt::format("{}.heads 0 needs block=separable: conv blocks always attend", name));
   }
   if (o.kernel % 2 == 0 || o.kernel_second % 2 == 0) {
-    problems.push_back(fmt::format("{}.kernel {} and {}.kernel_second {} must be odd, or the length changes", name, o.kernel, name, o.kernel_second));
+    problems.push_back(fmt::format("{}.kernel {} and {}.kernel_second {} must be odd, or the length changes", name,
+                                   o.kernel, name, o.kernel_second));
   }
-  if (o.width % 2 != 0) problems.push_back(fmt::format("{}.width {} must be even: half sine, half cosine", name, o.width));
+  if (o.width % 2 != 0)
+    problems.push_back(fmt::format("{}.width {} must be even: half sine, half cosine", name, o.width));
 }
 
 }  // namespace
@@ -71,7 +77,8 @@ config::Fields Config::fields() {
   f.add("front_end", front_end, "what turns text into phones: espeak:VOICE, ming024:english, ming024:mandarin");
   f.group("mel", audio::fields(mel), "mel spectrogram");
   f.group("split", corpus::fields(split), "training, validation and test sides");
-  f.add("block", block, "conv: the paper's block; separable: depthwise + pointwise convolutions, far cheaper").choices({"conv", "separable"});
+  f.add("block", block, "conv: the paper's block; separable: depthwise + pointwise convolutions, far cheaper")
+      .choices({"conv", "separable"});
   f.group("encoder", fields_of(encoder), "encoder");
   f.group("decoder", fields_of(decoder), "decoder");
   f.group("variance", fields_of(variance), "duration, pitch, energy");
@@ -92,14 +99,16 @@ std::vector<std::string> Config::problems() const {
   check_stack("encoder", encoder, block, out);
   check_stack("decoder", decoder, block, out);
   if (encoder.width != decoder.width) {
-    out.push_back(fmt::format("encoder.width {} and decoder.width {} must be equal: the decoder takes the encoder's output", encoder.width,
-                              decoder.width));
+    out.push_back(
+        fmt::format("encoder.width {} and decoder.width {} must be equal: the decoder takes the encoder's output",
+                    encoder.width, decoder.width));
   }
   if (variance.kernel % 2 == 0) out.push_back(fmt::format("variance.kernel {} must be odd", variance.kernel));
   if (variance.embedding == "conv" && !variance.normalise) {
     out.push_back("variance.embedding=conv needs variance.normalise=true: values in hertz would swamp the sum");
   }
-  if (variance.embedding_kernel % 2 == 0) out.push_back(fmt::format("variance.embedding_kernel {} must be odd", variance.embedding_kernel));
+  if (variance.embedding_kernel % 2 == 0)
+    out.push_back(fmt::format("variance.embedding_kernel {} must be odd", variance.embedding_kernel));
   if (postnet_layers == 1) out.push_back("postnet_layers 1 is neither none (0) nor a first and a last one (2 or more)");
   return out;
 }

@@ -17,9 +17,9 @@ namespace timbre::fastspeech2 {
 struct StackOptions {
   std::int64_t layers = 4;
   std::int64_t width = 256;
-  std::int64_t heads = 2;    ///< 0 = no attention (separable blocks only)
-  std::int64_t filter = 1024;  ///< hidden width of the feed-forward part
-  std::int64_t kernel = 9;   ///< taps of its first convolution; of the depthwise one in separable blocks
+  std::int64_t heads = 2;          ///< 0 = no attention (separable blocks only)
+  std::int64_t filter = 1024;      ///< hidden width of the feed-forward part
+  std::int64_t kernel = 9;         ///< taps of its first convolution; of the depthwise one in separable blocks
   std::int64_t kernel_second = 1;  ///< taps of the second (conv blocks)
   double dropout = 0.2;
 };
@@ -29,16 +29,18 @@ struct VarianceOptions {
   std::int64_t filter = 256;
   std::int64_t kernel = 3;
   double dropout = 0.5;
-  std::string pitch_level = "phoneme";   ///< phoneme: one value a phoneme; frame: one a frame
+  std::string pitch_level = "phoneme";  ///< phoneme: one value a phoneme; frame: one a frame
   std::string energy_level = "phoneme";
-  std::string pitch_scale = "linear";    ///< spacing of the bins: linear, log
+  std::string pitch_scale = "linear";  ///< spacing of the bins: linear, log
   std::string energy_scale = "linear";
-  std::string embedding = "bins";        ///< bins: quantised to `bins` rows of a table (§2.3); conv: a convolution over the value
+  std::string embedding =
+      "bins";  ///< bins: quantised to `bins` rows of a table (§2.3); conv: a convolution over the value
   std::int64_t bins = 256;
-  std::int64_t embedding_kernel = 3;     ///< taps of the conv embedding
-  std::string rounding = "each";         ///< of predicted durations: each alone (ming024), or carried over from phone to phone
-  bool normalise = true;                 ///< (x − mean) / deviation of the corpus before anything else
-  bool energy_obeys_pitch_control = false;  ///< ming024's bug: the energy control is ignored, the pitch control used twice
+  std::int64_t embedding_kernel = 3;  ///< taps of the conv embedding
+  std::string rounding = "each";  ///< of predicted durations: each alone (ming024), or carried over from phone to phone
+  bool normalise = true;          ///< (x − mean) / deviation of the corpus before anything else
+  bool energy_obeys_pitch_control =
+      false;  ///< ming024's bug: the energy control is ignored, the pitch control used twice
 };
 
 /// Weights of the five losses.
@@ -50,19 +52,22 @@ struct LossOptions {
 struct Config final : roles::ModelConfig {
   std::string front_end = "espeak:en-us";  ///< makes the phones; kept in the voice
   audio::MelOptions mel;
-  corpus::SplitOptions split;              ///< what is trained on, what is watched, what is left alone
-  std::string block = "conv";  ///< conv: the paper's FFT block, norm after; separable: depthwise + pointwise, norm before
+  corpus::SplitOptions split;  ///< what is trained on, what is watched, what is left alone
+  std::string block =
+      "conv";  ///< conv: the paper's FFT block, norm after; separable: depthwise + pointwise, norm before
   StackOptions encoder, decoder;
   VarianceOptions variance;
   LossOptions loss;
   std::int64_t postnet_layers = 5;  ///< 0 = no post-net
   std::int64_t postnet_filter = 512;
   double postnet_dropout = 0.5;
-  std::int64_t max_frames = 1000;   ///< rows of the position tables; training cuts longer utterances (ming024's max_seq_len)
-  bool phase = false;               ///< tell the decoder where in its phoneme each frame lies
-  bool cut_long = false;            ///< cut utterances beyond max_frames in training as ming024 does, instead of leaving them whole
-  bool speaker_table = false;       ///< a speaker embedding even for a single speaker
-  bool ming024_symbols = false;     ///< the fixed table of ming024 instead of the corpus' own phones
+  std::int64_t max_frames =
+      1000;            ///< rows of the position tables; training cuts longer utterances (ming024's max_seq_len)
+  bool phase = false;  ///< tell the decoder where in its phoneme each frame lies
+  bool cut_long =
+      false;  ///< cut utterances beyond max_frames in training as ming024 does, instead of leaving them whole
+  bool speaker_table = false;    ///< a speaker embedding even for a single speaker
+  bool ming024_symbols = false;  ///< the fixed table of ming024 instead of the corpus' own phones
 
   config::Fields fields() override;
   std::vector<std::string> problems() const override;
@@ -81,18 +86,19 @@ void apply_debug(Config& config);
 
 /// What the tables of a voice stand for: row of the embedding = position here.
 struct Vocabulary {
-  std::vector<std::string> symbols;   ///< symbols[0] is padding
+  std::vector<std::string> symbols;  ///< symbols[0] is padding
   std::vector<std::string> speakers;
   /// Row of a phone; -1 when the voice has none.
   std::int64_t row(const std::string& phone) const;
-  /// Row of the phone, else of its next plainer spelling that is here ("ˈɑː" → "ɑː" → "ɑ", "AH2" → "AH0"); -1 when there is none.
+  /// Row of the phone, else of its next plainer spelling that is here ("ˈɑː" → "ɑː" → "ɑ", "AH2" → "AH0"); -1 when
+  /// there is none.
   std::int64_t nearest_row(const std::string& phone) const;
   std::int64_t speaker_row(const std::string& name) const;
 };
 
 /// Corpus statistics of a variance: range and scale.
 struct Statistics {
-  double min = 0, max = 1;     ///< of the values the model sees (normalised when `normalise`)
+  double min = 0, max = 1;  ///< of the values the model sees (normalised when `normalise`)
   double mean = 0, deviation = 1;
 };
 

@@ -17,7 +17,8 @@ TEST(FastSpeech2Config, PresetsHaveNoProblems) {
   models::register_fastspeech2(registry);
   const auto& spec = registry.model("fastspeech2");
   ASSERT_EQ(spec.presets.front().name, "small");
-  for (const auto& preset : spec.presets) EXPECT_EQ(spec.config_of(preset.name)->problems(), std::vector<std::string>{}) << preset.name;
+  for (const auto& preset : spec.presets)
+    EXPECT_EQ(spec.config_of(preset.name)->problems(), std::vector<std::string>{}) << preset.name;
 }
 
 TEST(FastSpeech2Config, NamesEveryContradiction) {

@@ -9,8 +9,8 @@
 #include "voice/voice.h"
 #include "weights/safetensors.h"
 
-/// ming024's checkpoint folder ↔ a voice. What is looked for beside <step>.pth.tar: stats.json, speakers.json, model.yaml,
-/// preprocess.yaml, train.yaml (also in a config/ folder beside or one level up).
+/// ming024's checkpoint folder ↔ a voice. What is looked for beside <step>.pth.tar: stats.json, speakers.json,
+/// model.yaml, preprocess.yaml, train.yaml (also in a config/ folder beside or one level up).
 namespace timbre::fastspeech2 {
 namespace {
 
@@ -58,7 +58,8 @@ std::vector<std::string> speakers_of(const json& table, const fs::path& path, st
   std::vector<std::string> names(static_cast<std::size_t>(std::max<std::int64_t>(rows, 1)));
   for (const auto& [name, row] : table.items()) {
     if (!row.is_number_integer() || row < 0 || row >= static_cast<std::int64_t>(names.size())) {
-      throw DataError(fmt::format("{}: speaker '{}' has row {}, the table has {} rows", path.string(), name, row.dump(), names.size()));
+      throw DataError(fmt::format("{}: speaker '{}' has row {}, the table has {} rows", path.string(), name, row.dump(),
+                                  names.size()));
     }
     names[row.get<std::size_t>()] = name;
   }
@@ -81,8 +82,13 @@ void save_adam(const fs::path& path, const AdamState& adam) {
   for (const auto& [name, tensor] : adam.exp_avg) map.insert("exp_avg." + name, tensor);
   for (const auto& [name, tensor] : adam.exp_avg_sq) map.insert("exp_avg_sq." + name, tensor);
   weights::write_safetensors(path, map,
-                             {{"adam", json{{"lr", adam.lr}, {"beta1", adam.beta1}, {"beta2", adam.beta2}, {"eps", adam.eps},
-                                            {"weight_decay", adam.weight_decay}, {"step", adam.step}}.dump()}});
+                             {{"adam", json{{"lr", adam.lr},
+                                            {"beta1", adam.beta1},
+                                            {"beta2", adam.beta2},
+                                            {"eps", adam.eps},
+                                            {"weight_decay", adam.weight_decay},
+                                            {"step", adam.step}}
+                                           .dump()}});
 }
 
 AdamState load_adam(const fs::path& path) {
@@ -116,14 +122,17 @@ bool looks_like_ming024(const fs::path& source) {
 void ming024_to_voice(const roles::ConvertRequest& request) {
   const fs::path file = checkpoint_in(request.source);
   if (file.empty()) {
-    throw UsageError(fmt::format("{}: no <step>.pth.tar in it", request.source.string()), "give the checkpoint file or its folder");
+    throw UsageError(fmt::format("{}: no <step>.pth.tar in it", request.source.string()),
+                     "give the checkpoint file or its folder");
   }
   const Ming024Checkpoint checkpoint = read_ming024_checkpoint(file);
   Ming024Settings settings{companion(request, file, "model.yaml"), companion(request, file, "preprocess.yaml"),
                            companion(request, file, "train.yaml")};
   Config config = ming024_config(checkpoint.model, settings);
-  if (settings.model.empty()) note(request, "no model.yaml beside the checkpoint: 2 heads and ming024's dropouts are assumed");
-  if (settings.preprocess.empty()) note(request, "no preprocess.yaml beside the checkpoint: LJSpeech's audio settings are assumed");
+  if (settings.model.empty())
+    note(request, "no model.yaml beside the checkpoint: 2 heads and ming024's dropouts are assumed");
+  if (settings.preprocess.empty())
+    note(request, "no preprocess.yaml beside the checkpoint: LJSpeech's audio settings are assumed");
 
   VarianceStatistics statistics = statistics_of_bins(checkpoint.model);
   if (const fs::path stats = companion(request, file, "stats.json"); !stats.empty()) {
@@ -139,20 +148,25 @@ void ming024_to_voice(const roles::ConvertRequest& request) {
     for (std::int64_t i = 1; i < rows; ++i) speakers.push_back("speaker" + std::to_string(i));
   }
 
-  if (fs::exists(request.out)) throw UsageError(fmt::format("{} exists already", request.out.string()), "choose another folder");
+  if (fs::exists(request.out))
+    throw UsageError(fmt::format("{} exists already", request.out.string()), "choose another folder");
   make_folders(request.out);
   weights::write_safetensors(request.out / "model.safetensors", checkpoint.model, {{"format", "pt"}});
-  if (checkpoint.optimizer && !checkpoint.optimizer->exp_avg.empty()) save_adam(request.out / "optimizer.safetensors", *checkpoint.optimizer);
-  voice::write_voice(request.out, {{"name", request.out.filename().string()},
-                                   {"model", {{"kind", "fastspeech2"}, {"config", config::to_json(config.fields())}, {"weights", "model.safetensors"}}},
-                                   {"front_end", config.front_end},
-                                   {"language", config.front_end == "ming024:mandarin" ? "zh" : "en"},
-                                   {"symbols", ming024_phones(checkpoint.model.at("encoder.src_word_emb.weight").shape.at(0))},
-                                   {"speakers", speakers},
-                                   {"mel", config::to_json(audio::fields(config.mel))},
-                                   {"stats", statistics_json(statistics)},
-                                   {"vocoder", {{"kind", "griffin-lim"}}},
-                                   {"provenance", {{"imported_from", "ming024"}, {"file", file.filename().string()}, {"steps", step_of(file)}}}});
+  if (checkpoint.optimizer && !checkpoint.optimizer->exp_avg.empty())
+    save_adam(request.out / "optimizer.safetensors", *checkpoint.optimizer);
+  voice::write_voice(
+      request.out,
+      {{"name", request.out.filename().string()},
+       {"model",
+        {{"kind", "fastspeech2"}, {"config", config::to_json(config.fields())}, {"weights", "model.safetensors"}}},
+       {"front_end", config.front_end},
+       {"language", config.front_end == "ming024:mandarin" ? "zh" : "en"},
+       {"symbols", ming024_phones(checkpoint.model.at("encoder.src_word_emb.weight").shape.at(0))},
+       {"speakers", speakers},
+       {"mel", config::to_json(audio::fields(config.mel))},
+       {"stats", statistics_json(statistics)},
+       {"vocoder", {{"kind", "griffin-lim"}}},
+       {"provenance", {{"imported_from", "ming024"}, {"file", file.filename().string()}, {"steps", step_of(file)}}}});
 }
 
 void voice_to_ming024(const roles::ConvertRequest& request) {
@@ -162,18 +176,23 @@ void voice_to_ming024(const roles::ConvertRequest& request) {
   config::Fields fields = config.fields();
   config::from_json(fields, about.at("model").at("config"), (voice.dir() / "voice.json").string());
   if (config.block != "conv" || config.variance.embedding != "bins" || config.postnet_layers == 0 || config.phase) {
-    throw UsageError(fmt::format("{}: this network (block={}, variance.embedding={}) is not one that ming024's code can run", voice.dir().string(),
-                                 config.block, config.variance.embedding),
-                     "only voices trained with --preset ming024 or imported from ming024 go back");
+    throw UsageError(
+        fmt::format("{}: this network (block={}, variance.embedding={}) is not one that ming024's code can run",
+                    voice.dir().string(), config.block, config.variance.embedding),
+        "only voices trained with --preset ming024 or imported from ming024 go back");
   }
   Ming024Checkpoint checkpoint;
   checkpoint.model = weights::read_safetensors(voice.dir() / about["model"].value("weights", "model.safetensors"));
-  if (fs::exists(voice.dir() / "optimizer.safetensors")) checkpoint.optimizer = load_adam(voice.dir() / "optimizer.safetensors");
+  if (fs::exists(voice.dir() / "optimizer.safetensors"))
+    checkpoint.optimizer = load_adam(voice.dir() / "optimizer.safetensors");
   const auto wanted = static_cast<std::size_t>(checkpoint.model.at("encoder.src_word_emb.weight").shape.at(0));
   if (about.at("symbols") != json(ming024_phones(static_cast<std::int64_t>(wanted)))) {
-    note(request, "this voice has symbols of its own: symbols.json tells the rows; ming024's text/symbols.py must be changed to them");
+    note(request,
+         "this voice has symbols of its own: symbols.json tells the rows; ming024's text/symbols.py must be changed to "
+         "them");
   }
-  if (fs::exists(request.out)) throw UsageError(fmt::format("{} exists already", request.out.string()), "choose another folder");
+  if (fs::exists(request.out))
+    throw UsageError(fmt::format("{} exists already", request.out.string()), "choose another folder");
   make_folders(request.out);
   const std::int64_t steps = about.value("provenance", json::object()).value("steps", std::int64_t{0});
   write_ming024_checkpoint(request.out / fmt::format("{}.pth.tar", steps), checkpoint);

@@ -37,9 +37,12 @@ Tensor make_bins(const Statistics& statistics, const std::string& scale, std::in
 }  // namespace
 
 VariancePredictor::VariancePredictor(const Config& config)
-    : conv_1_(config.encoder.width, config.variance.filter, {.kernel = config.variance.kernel}), norm_1_(config.variance.filter),
+    : conv_1_(config.encoder.width, config.variance.filter, {.kernel = config.variance.kernel}),
+      norm_1_(config.variance.filter),
       conv_2_(config.variance.filter, config.variance.filter, {.kernel = config.variance.kernel, .padding = 1}),
-      norm_2_(config.variance.filter), linear_(config.variance.filter, 1), dropout_(config.variance.dropout),
+      norm_2_(config.variance.filter),
+      linear_(config.variance.filter, 1),
+      dropout_(config.variance.dropout),
       masks_between_(config.block == "separable") {
   child("conv_layer.conv1d_1.conv", conv_1_);
   child("conv_layer.layer_norm_1", norm_1_);
@@ -69,7 +72,9 @@ VarianceAdaptor::Variance::Variance(const Config& config, const std::string& sca
 }
 
 VarianceAdaptor::VarianceAdaptor(const Config& config, const Statistics& pitch, const Statistics& energy)
-    : options_(config.variance), duration_predictor_(config), pitch_(config, config.variance.pitch_scale, pitch),
+    : options_(config.variance),
+      duration_predictor_(config),
+      pitch_(config, config.variance.pitch_scale, pitch),
       energy_(config, config.variance.energy_scale, energy) {
   if (pitch_.table) {
     pitch_.bins = buffer("pitch_bins", pitch_.bins);
@@ -91,8 +96,9 @@ VarianceAdaptor::VarianceAdaptor(const Config& config, const Statistics& pitch, 
   }
 }
 
-Tensor VarianceAdaptor::add_variance(const Variance& variance, const std::string& kind, const Tensor& x_BTD, const Tensor& target_BT,
-                                     const Tensor& pad_BT, double factor, Tensor& prediction_BT, const Probe& probe) const {
+Tensor VarianceAdaptor::add_variance(const Variance& variance, const std::string& kind, const Tensor& x_BTD,
+                                     const Tensor& target_BT, const Tensor& pad_BT, double factor,
+                                     Tensor& prediction_BT, const Probe& probe) const {
   prediction_BT = variance.predictor.forward(x_BTD, pad_BT);
   if (probe) probe("variance_adaptor." + kind + "_predictor", prediction_BT);
   if (!target_BT.defined() && variance.table) {
@@ -123,10 +129,12 @@ Tensor VarianceAdaptor::phase(const Tensor& duration_BP, std::int64_t frames) co
   // One more column: frames beyond the end point at it.
   const Tensor length_BF = at::cat({duration_BP, none_B1}, 1).gather(1, where_BF);
   const Tensor start_BF = at::cat({at::cumsum(duration_BP, 1) - duration_BP, none_B1}, 1).gather(1, where_BF);
-  const Tensor before_BF = at::clamp(at::arange(frames, duration_BP.options()).unsqueeze(0) - start_BF, 0).to(at::kFloat);
+  const Tensor before_BF =
+      at::clamp(at::arange(frames, duration_BP.options()).unsqueeze(0) - start_BF, 0).to(at::kFloat);
   const Tensor after_BF = at::clamp(length_BF.to(at::kFloat) - 1 - before_BF, 0);
   const Tensor share_BF = (before_BF + 0.5) / (before_BF + after_BF + 1);
-  return at::stack({share_BF * 2 - 1, at::log1p(before_BF), at::log1p(after_BF), at::log1p(length_BF.to(at::kFloat))}, -1);
+  return at::stack({share_BF * 2 - 1, at::log1p(before_BF), at::log1p(after_BF), at::log1p(length_BF.to(at::kFloat))},
+                   -1);
 }
 
 Tensor VarianceAdaptor::forward(Tensor x_BTD, const Inputs& in, Outputs& out, const Probe& probe) const {
@@ -141,7 +149,8 @@ Tensor VarianceAdaptor::forward(Tensor x_BTD, const Inputs& in, Outputs& out, co
   }
 
   const bool given = in.durations_BP.defined();
-  out.duration_BP = given ? in.durations_BP : predicted_durations(out.log_duration_BP, out.text_pad_BP, in.factors.duration);
+  out.duration_BP =
+      given ? in.durations_BP : predicted_durations(out.log_duration_BP, out.text_pad_BP, in.factors.duration);
   const Tensor frames_BP = out.duration_BP.to(at::kLong);  // towards zero
   out.mel_lens_B = frames_BP.sum(1);
   const std::int64_t frames = given && in.frames_max > 0 ? in.frames_max : out.mel_lens_B.max().item<std::int64_t>();
@@ -162,14 +171,18 @@ Tensor VarianceAdaptor::forward(Tensor x_BTD, const Inputs& in, Outputs& out, co
 
 FastSpeech2::FastSpeech2(const Config& config, std::int64_t symbols, std::int64_t speakers, const Statistics& pitch,
                          const Statistics& energy)
-    : config_(config), encoder_(config.encoder, config, symbols), variance_adaptor_(config, pitch, energy),
-      decoder_(config.decoder, config), mel_linear_(config.decoder.width, config.mel.mels) {
+    : config_(config),
+      encoder_(config.encoder, config, symbols),
+      variance_adaptor_(config, pitch, energy),
+      decoder_(config.decoder, config),
+      mel_linear_(config.decoder.width, config.mel.mels) {
   child("encoder", encoder_);
   child("variance_adaptor", variance_adaptor_);
   child("decoder", decoder_);
   child("mel_linear", mel_linear_);
   if (config.postnet_layers > 0) {
-    postnet_ = std::make_unique<PostNet>(config.mel.mels, config.postnet_filter, config.postnet_layers, config.postnet_dropout);
+    postnet_ = std::make_unique<PostNet>(config.mel.mels, config.postnet_filter, config.postnet_layers,
+                                         config.postnet_dropout);
     child("postnet", *postnet_);
   }
   if (speakers > 1 || config.speaker_table) {

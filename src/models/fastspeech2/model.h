@@ -42,7 +42,8 @@ class FeedForward : public nn::Module {
 /// A block of either stack.
 class Block : public nn::Module {
  public:
-  virtual Tensor forward(const Tensor& x_BTD, const Tensor& pad_BT, const std::string& name, const Probe& probe) const = 0;
+  virtual Tensor forward(const Tensor& x_BTD, const Tensor& pad_BT, const std::string& name,
+                         const Probe& probe) const = 0;
 };
 
 /// The paper's feed-forward Transformer block.
@@ -116,26 +117,26 @@ struct Factors {
 
 /// Texts, and in training what to imitate. P text positions, F frames.
 struct Inputs {
-  Tensor text_BP;      ///< rows of the symbol table, 0 = padding
+  Tensor text_BP;  ///< rows of the symbol table, 0 = padding
   Tensor text_lens_B;
-  Tensor speaker_B;    ///< rows of the speaker table; undefined = 0
+  Tensor speaker_B;     ///< rows of the speaker table; undefined = 0
   Tensor durations_BP;  ///< frames of each phoneme; undefined = predicted, like all below
   Tensor mel_lens_B;
   std::int64_t frames_max = 0;  ///< frames of the padded batch, with mel_lens_B
-  Tensor pitch;        ///< [B,P] or [B,F] by variance.pitch_level
+  Tensor pitch;                 ///< [B,P] or [B,F] by variance.pitch_level
   Tensor energy;
-  Factors factors;     ///< used for what is predicted
+  Factors factors;  ///< used for what is predicted
 };
 
 /// In ming024's order.
 struct Outputs {
   Tensor mel_BFM;
-  Tensor mel_postnet_BFM;   ///< the same tensor when there is no post-net
-  Tensor pitch, energy;     ///< predictions, multiplied by the factor at inference
-  Tensor log_duration_BP;   ///< log(frames + 1)
-  Tensor duration_BP;       ///< given (int64) or predicted (float)
-  Tensor text_pad_BP;       ///< bool, true = padding
-  Tensor mel_pad_BF;        ///< cut with the mel
+  Tensor mel_postnet_BFM;  ///< the same tensor when there is no post-net
+  Tensor pitch, energy;    ///< predictions, multiplied by the factor at inference
+  Tensor log_duration_BP;  ///< log(frames + 1)
+  Tensor duration_BP;      ///< given (int64) or predicted (float)
+  Tensor text_pad_BP;      ///< bool, true = padding
+  Tensor mel_pad_BF;       ///< cut with the mel
   Tensor text_lens_B, mel_lens_B;
 };
 
@@ -151,7 +152,7 @@ class VarianceAdaptor final : public nn::Module {
   struct Variance : nn::Module {
     Variance(const Config& config, const std::string& scale, const Statistics& statistics);
     VariancePredictor predictor;
-    Tensor bins;                               ///< boundaries; undefined with embedding = conv
+    Tensor bins;  ///< boundaries; undefined with embedding = conv
     std::unique_ptr<nn::Embedding> table;
     std::unique_ptr<nn::Conv1d> conv;
     Statistics statistics;
@@ -185,8 +186,10 @@ class PostNet final : public nn::Module {
 /// The whole network.
 class FastSpeech2 final : public nn::Module {
  public:
-  /// `symbols`: rows of the phoneme table, padding included. `speakers` > 1, or config.speaker_table, makes a speaker table.
-  FastSpeech2(const Config& config, std::int64_t symbols, std::int64_t speakers, const Statistics& pitch, const Statistics& energy);
+  /// `symbols`: rows of the phoneme table, padding included. `speakers` > 1, or config.speaker_table, makes a speaker
+  /// table.
+  FastSpeech2(const Config& config, std::int64_t symbols, std::int64_t speakers, const Statistics& pitch,
+              const Statistics& energy);
   Outputs forward(const Inputs& in) const;
   const Config& config() const { return config_; }
   Probe probe;  ///< for parity and tests

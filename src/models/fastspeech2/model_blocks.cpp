@@ -21,8 +21,13 @@ void hear(const Probe& probe, const std::string& name, const Tensor& value) {
 }  // namespace
 
 SelfAttention::SelfAttention(const StackOptions& options)
-    : w_qs_(options.width, options.width), w_ks_(options.width, options.width), w_vs_(options.width, options.width),
-      layer_norm_(options.width), fc_(options.width, options.width), heads_(options.heads), dropout_(options.dropout) {
+    : w_qs_(options.width, options.width),
+      w_ks_(options.width, options.width),
+      w_vs_(options.width, options.width),
+      layer_norm_(options.width),
+      fc_(options.width, options.width),
+      heads_(options.heads),
+      dropout_(options.dropout) {
   child("w_qs", w_qs_);
   child("w_ks", w_ks_);
   child("w_vs", w_vs_);
@@ -41,7 +46,8 @@ Tensor SelfAttention::forward(const Tensor& x_BTD, const Tensor& pad_BT) const {
 FeedForward::FeedForward(const StackOptions& options)
     : w_1_(options.width, options.filter, {.kernel = options.kernel}),
       w_2_(options.filter, options.width, {.kernel = options.kernel_second}),
-      layer_norm_(options.width), dropout_(options.dropout) {
+      layer_norm_(options.width),
+      dropout_(options.dropout) {
   child("w_1", w_1_);
   child("w_2", w_2_);
   child("layer_norm", layer_norm_);
@@ -57,7 +63,8 @@ ConvBlock::ConvBlock(const StackOptions& options) : slf_attn_(options), pos_ffn_
   child("pos_ffn", pos_ffn_);
 }
 
-Tensor ConvBlock::forward(const Tensor& x_BTD, const Tensor& pad_BT, const std::string& name, const Probe& probe) const {
+Tensor ConvBlock::forward(const Tensor& x_BTD, const Tensor& pad_BT, const std::string& name,
+                          const Probe& probe) const {
   const Tensor attended_BTD = slf_attn_.forward(x_BTD, pad_BT);
   hear(probe, name + ".slf_attn", attended_BTD);
   const Tensor y_BTD = pos_ffn_.forward(zero_padding(attended_BTD, pad_BT));
@@ -66,8 +73,12 @@ Tensor ConvBlock::forward(const Tensor& x_BTD, const Tensor& pad_BT, const std::
 }
 
 SeparableBlock::SeparableBlock(const StackOptions& options)
-    : ffn_norm_(options.width), depthwise_(options.width, options.width, {.kernel = options.kernel, .groups = options.width}),
-      expand_(options.width, options.filter), contract_(options.filter, options.width), heads_(options.heads), dropout_(options.dropout) {
+    : ffn_norm_(options.width),
+      depthwise_(options.width, options.width, {.kernel = options.kernel, .groups = options.width}),
+      expand_(options.width, options.filter),
+      contract_(options.filter, options.width),
+      heads_(options.heads),
+      dropout_(options.dropout) {
   if (heads_ > 0) {
     attn_norm_ = std::make_unique<nn::LayerNorm>(options.width);
     qkv_ = std::make_unique<nn::Linear>(options.width, 3 * options.width);
@@ -82,7 +93,8 @@ SeparableBlock::SeparableBlock(const StackOptions& options)
   child("contract", contract_);
 }
 
-Tensor SeparableBlock::forward(const Tensor& x_BTD, const Tensor& pad_BT, const std::string& name, const Probe& probe) const {
+Tensor SeparableBlock::forward(const Tensor& x_BTD, const Tensor& pad_BT, const std::string& name,
+                               const Probe& probe) const {
   Tensor y_BTD = x_BTD;
   if (heads_ > 0) {
     const auto parts = qkv_->forward(attn_norm_->forward(y_BTD)).chunk(3, -1);

@@ -23,19 +23,24 @@ class VoiceSynthesizer final : public roles::Synthesizer {
     const auto& model = field(voice.about, "model");
     config::Fields fields = config_.fields();
     config::from_json(fields, field(model, "config"), where);
-    if (const auto problems = config_.problems(); !problems.empty()) throw DataError(fmt::format("{}: {}", where, problems.front()));
+    if (const auto problems = config_.problems(); !problems.empty())
+      throw DataError(fmt::format("{}: {}", where, problems.front()));
     vocabulary_ = {field(voice.about, "symbols"), field(voice.about, "speakers")};
     const VarianceStatistics statistics = read_statistics(field(voice.about, "stats"), where);
     model_ = std::make_unique<FastSpeech2>(config_, static_cast<std::int64_t>(vocabulary_.symbols.size()),
-                                           static_cast<std::int64_t>(vocabulary_.speakers.size()), statistics.pitch, statistics.energy);
+                                           static_cast<std::int64_t>(vocabulary_.speakers.size()), statistics.pitch,
+                                           statistics.energy);
     const auto path = voice.dir / model.value("weights", "model.safetensors");
     model_->load_exactly(weights::read_safetensors(path), path.string());
     model_->eval();
   }
 
   roles::MelUtterance synthesize(std::span<const std::string> phones, const roles::Controls& controls) override {
-    for (const auto& [name, factor] : {std::pair{"speed", controls.speed}, {"pitch", controls.pitch}, {"energy", controls.energy}}) {
-      if (!(factor > 0) || factor > 100) throw UsageError(fmt::format("--{} {} must be above 0 and at most 100; 1 is the voice as trained", name, factor));
+    for (const auto& [name, factor] :
+         {std::pair{"speed", controls.speed}, {"pitch", controls.pitch}, {"energy", controls.energy}}) {
+      if (!(factor > 0) || factor > 100)
+        throw UsageError(
+            fmt::format("--{} {} must be above 0 and at most 100; 1 is the voice as trained", name, factor));
     }
     const at::NoGradGuard no_grad;
     roles::MelUtterance spoken;
@@ -50,7 +55,9 @@ class VoiceSynthesizer final : public roles::Synthesizer {
       rows.push_back(row);
       place.push_back(i);
     }
-    if (rows.empty()) throw DataError("none of the phones is known to this voice", fmt::format("it knows: {}", join(vocabulary_.symbols, " ")));
+    if (rows.empty())
+      throw DataError("none of the phones is known to this voice",
+                      fmt::format("it knows: {}", join(vocabulary_.symbols, " ")));
 
     Inputs in;
     in.text_BP = batch::pad_ids({rows});
@@ -87,6 +94,8 @@ class VoiceSynthesizer final : public roles::Synthesizer {
 
 }  // namespace
 
-std::unique_ptr<roles::Synthesizer> open_synthesizer(const roles::VoiceFiles& voice) { return std::make_unique<VoiceSynthesizer>(voice); }
+std::unique_ptr<roles::Synthesizer> open_synthesizer(const roles::VoiceFiles& voice) {
+  return std::make_unique<VoiceSynthesizer>(voice);
+}
 
 }  // namespace timbre::fastspeech2

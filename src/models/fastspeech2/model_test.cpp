@@ -20,7 +20,9 @@ const Statistics kPitch{-2, 3, 200, 40}, kEnergy{-2, 3, 50, 20};
 std::int64_t stored_numbers(const FastSpeech2& model) {
   std::int64_t n = 0;
   for (const auto& named : model.named_state()) {
-    if (!named.name.ends_with("running_mean") && !named.name.ends_with("running_var") && !named.name.ends_with("num_batches_tracked")) n += named.tensor.numel();
+    if (!named.name.ends_with("running_mean") && !named.name.ends_with("running_var") &&
+        !named.name.ends_with("num_batches_tracked"))
+      n += named.tensor.numel();
   }
   return n;
 }
@@ -120,7 +122,9 @@ batch::Batch tiny_batch(const Config& config) {
   for (std::size_t i = 0; i < mel.size(); ++i) mel[i] = static_cast<float>(i * 37 % 101) / 50.0f - 4.0f;
   const std::span<const float> all(mel);
   const auto half = static_cast<std::size_t>(16 * config.mel.mels);
-  b.put("mel_BFM", batch::pad_frames({all.subspan(0, half), all.subspan(half, static_cast<std::size_t>(12 * config.mel.mels))}, config.mel.mels));
+  b.put("mel_BFM",
+        batch::pad_frames({all.subspan(0, half), all.subspan(half, static_cast<std::size_t>(12 * config.mel.mels))},
+                          config.mel.mels));
   b.put("pitch", batch::pad_floats({{0.1f, -1, 2, 0.4f}, {1, 0, -1}}));
   b.put("energy", batch::pad_floats({{0.5f, 1, 0, -0.4f}, {0, 1, -1}}));
   b.counts = {{"items", 2}, {"phones", 7}, {"frames", 28}, {"mel_values", 28.0 * static_cast<double>(config.mel.mels)}};
@@ -157,10 +161,13 @@ TEST(CarryOver, KeepsRowsBySymbolAndSaysWhatIsNew) {
   const Vocabulary theirs{{"_", "a", "t", "AA1"}, {"ann"}}, ours{{"_", "t", "ˈɑː", "ʘ"}, {"bob"}};
   const FastSpeech2 old(config, 4, 1, kPitch, kEnergy);
   FastSpeech2 fresh(config, 4, 1, kPitch, kEnergy);
-  const auto report = carry_over(fresh, ours, {"voices/ann", old.state_dict(), {{"symbols", theirs.symbols}, {"speakers", theirs.speakers}}});
-  const auto rows = nn::to_torch(fresh.state_dict().at("encoder.src_word_emb.weight")), from = nn::to_torch(old.state_dict().at("encoder.src_word_emb.weight"));
+  const auto report = carry_over(
+      fresh, ours, {"voices/ann", old.state_dict(), {{"symbols", theirs.symbols}, {"speakers", theirs.speakers}}});
+  const auto rows = nn::to_torch(fresh.state_dict().at("encoder.src_word_emb.weight")),
+             from = nn::to_torch(old.state_dict().at("encoder.src_word_emb.weight"));
   EXPECT_TRUE(at::allclose(rows[1], from[2]));
-  EXPECT_TRUE(at::allclose(rows[2], from[3]) || at::allclose(rows[2], from[1])) << "ˈɑː from AA1, or its plainer spelling";
+  EXPECT_TRUE(at::allclose(rows[2], from[3]) || at::allclose(rows[2], from[1]))
+      << "ˈɑː from AA1, or its plainer spelling";
   EXPECT_FALSE(at::allclose(rows[3], from[1]));
   ASSERT_FALSE(report.lines.empty());
   EXPECT_EQ(report.lines[0], "symbols: 1 of 3 kept; from a near one: ˈɑː; new: ʘ");

@@ -118,7 +118,8 @@ void sizes_of_stack(const TensorMap& model, const std::string& name, StackOption
 }  // namespace
 
 bool is_frozen(const std::string& name) {
-  return name.ends_with("position_enc") || name == "variance_adaptor.pitch_bins" || name == "variance_adaptor.energy_bins";
+  return name.ends_with("position_enc") || name == "variance_adaptor.pitch_bins" ||
+         name == "variance_adaptor.energy_bins";
 }
 
 std::vector<std::string> optimizer_order(const TensorMap& model) {
@@ -133,7 +134,8 @@ Ming024Checkpoint read_ming024_checkpoint(const fs::path& file) {
   const Value root = weights::read_torch(file);
   const Value* state = root.find("model");
   if (!state || !state->is_dict()) {
-    throw DataError(fmt::format("{}: no \"model\" in it, so it is no checkpoint of ming024/FastSpeech2", file.string()));
+    throw DataError(
+        fmt::format("{}: no \"model\" in it, so it is no checkpoint of ming024/FastSpeech2", file.string()));
   }
   Ming024Checkpoint checkpoint;
   for (const auto& [key, value] : state->as_dict()) {
@@ -207,7 +209,8 @@ VarianceStatistics read_statistics(const nlohmann::json& stats, const std::strin
       throw DataError(fmt::format("{}: \"{}\" must be [min, max, mean, deviation]", where, kind));
     }
     const Statistics s{(*found)[0], (*found)[1], (*found)[2], (*found)[3]};
-    if (!(s.deviation > 0)) throw DataError(fmt::format("{}: the deviation of {} is {}, it must be positive", where, kind, s.deviation));
+    if (!(s.deviation > 0))
+      throw DataError(fmt::format("{}: the deviation of {} is {}, it must be positive", where, kind, s.deviation));
     return s;
   };
   return {one("pitch"), one("energy")};

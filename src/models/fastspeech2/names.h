@@ -38,8 +38,8 @@ void write_ming024_checkpoint(const std::filesystem::path& file, const Ming024Ch
 struct Ming024Settings {
   std::filesystem::path model, preprocess, train;
 };
-/// Sizes from the tensors, the rest (heads, dropout, levels, bin spacing, audio) from the files, ming024's LJSpeech values
-/// where there is none. Throws DataError naming file and key, or the missing tensor.
+/// Sizes from the tensors, the rest (heads, dropout, levels, bin spacing, audio) from the files, ming024's LJSpeech
+/// values where there is none. Throws DataError naming file and key, or the missing tensor.
 Config ming024_config(const weights::TensorMap& model, const Ming024Settings& settings);
 
 /// {"pitch": [min, max, mean, std], "energy": […]}.

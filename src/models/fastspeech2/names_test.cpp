@@ -5,9 +5,9 @@
 
 #include <set>
 
-#include "support/golden.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "support/golden.h"
 #include "weights/torch_file.h"
 
 namespace timbre::fastspeech2 {
@@ -41,7 +41,8 @@ TEST_F(Ming024Files, OptimizerStateKeepsPositionsOfFrozenParameters) {
   EXPECT_EQ(frozen, cases["optimizer_frozen"].get<std::set<std::string>>());
   ASSERT_TRUE(checkpoint.optimizer);
   EXPECT_EQ(checkpoint.optimizer->step, 5);
-  EXPECT_DOUBLE_EQ(checkpoint.optimizer->lr, cases["fit_trajectory"][4]["lr"].get<double>());  // a numpy scalar in the file
+  EXPECT_DOUBLE_EQ(checkpoint.optimizer->lr,
+                   cases["fit_trajectory"][4]["lr"].get<double>());  // a numpy scalar in the file
   EXPECT_FALSE(checkpoint.optimizer->exp_avg.contains("encoder.position_enc"));
   EXPECT_TRUE(checkpoint.optimizer->exp_avg.contains("speaker_emb.weight"));
 }
@@ -76,8 +77,9 @@ TEST_F(Ming024Files, SizesComeFromTensorsAndTheRestFromYaml) {
   EXPECT_EQ(a.postnet_filter, 24);
   EXPECT_TRUE(a.speaker_table);
   EXPECT_TRUE(a.variance.energy_obeys_pitch_control);
-  const auto b = ming024_config(read_ming024_checkpoint(set / "model_b/100.pth.tar").model,
-                                {set / "config/model_frame_level.yaml", set / "config/preprocess_frame_level.yaml", {}});
+  const auto b =
+      ming024_config(read_ming024_checkpoint(set / "model_b/100.pth.tar").model,
+                     {set / "config/model_frame_level.yaml", set / "config/preprocess_frame_level.yaml", {}});
   EXPECT_EQ(b.variance.pitch_level, "frame");
   EXPECT_EQ(b.variance.pitch_scale, "log");
   EXPECT_FALSE(b.variance.normalise);
@@ -100,10 +102,12 @@ TEST_F(Ming024Files, VoiceAndBackKeepsEveryByte) {
   back.source = dir_ / "voice";
   back.out = dir_ / "back";
   voice_to_ming024(back);
-  const Ming024Checkpoint before = read_ming024_checkpoint(set / "model_a/5.pth.tar"), after = read_ming024_checkpoint(dir_ / "back/5.pth.tar");
+  const Ming024Checkpoint before = read_ming024_checkpoint(set / "model_a/5.pth.tar"),
+                          after = read_ming024_checkpoint(dir_ / "back/5.pth.tar");
   expect_same(after.model, before.model);
   expect_same(after.optimizer->exp_avg_sq, before.optimizer->exp_avg_sq);
-  EXPECT_EQ(nlohmann::json::parse(read_file(dir_ / "back/speakers.json")), nlohmann::json::parse(read_file(set / "model_a/speakers.json")));
+  EXPECT_EQ(nlohmann::json::parse(read_file(dir_ / "back/speakers.json")),
+            nlohmann::json::parse(read_file(set / "model_a/speakers.json")));
 }
 
 TEST_F(Ming024Files, OtherFilesAreRefusedByName) {

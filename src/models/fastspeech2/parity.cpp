@@ -56,8 +56,9 @@ Subject subject_of(const ParityRun& run, const std::string& letter) {
   Subject subject;
   subject.weights = read_ming024_checkpoint(run.input_path(best)).model;
   const auto path = [&](const std::string& name) { return run.has_file(name) ? run.input_path(name) : fs::path(); };
-  subject.config = ming024_config(subject.weights, {path("config/model" + suffix + ".yaml"), path("config/preprocess" + suffix + ".yaml"),
-                                                    path("config/train.yaml")});
+  subject.config =
+      ming024_config(subject.weights, {path("config/model" + suffix + ".yaml"),
+                                       path("config/preprocess" + suffix + ".yaml"), path("config/train.yaml")});
   subject.symbols = subject.weights.at("encoder.src_word_emb.weight").shape.at(0);
   if (const auto* table = subject.weights.find("speaker_emb.weight")) subject.speakers = table->shape.at(0);
   return subject;
@@ -162,7 +163,9 @@ void inference(ParityRun& run, const std::string& letter) {
   const batch::Batch batch = read_batch(run, letter + ".inf.in", subject.config, false);
   const std::string controls = "/" + letter + ".inference_controls_p_e_d";
   for (const std::string& i : run.keys(kCases, controls)) {
-    const auto factor = [&](int k) { return run.input_json(kCases, fmt::format("{}/{}/{}", controls, i, k)).get<double>(); };
+    const auto factor = [&](int k) {
+      return run.input_json(kCases, fmt::format("{}/{}/{}", controls, i, k)).get<double>();
+    };
     Inputs in;
     in.text_BP = batch["text_BP"];
     in.text_lens_B = batch["text_lens_B"];
@@ -170,7 +173,8 @@ void inference(ParityRun& run, const std::string& letter) {
     in.factors = {.pitch = factor(0), .energy = factor(1), .duration = factor(2)};
     const Outputs out = model->forward(in);
     put_outputs(run, fmt::format("{}.inf{}.out.", letter, i), out);
-    run.put_json(kCases, fmt::format("/{}.inf{}_mel_lens", letter, i), nn::from_torch(out.mel_lens_B.contiguous()).to_i64());
+    run.put_json(kCases, fmt::format("/{}.inf{}_mel_lens", letter, i),
+                 nn::from_torch(out.mel_lens_B.contiguous()).to_i64());
   }
 }
 
@@ -205,7 +209,8 @@ void fit(ParityRun& run) {
     const std::string at = "/fit_trajectory/" + i;
     const auto step = run.input_json(kCases, at + "/step").get<std::int64_t>();
     const batch::Batch batch = read_batch(run, fmt::format("fit.in{}", step), subject.config, true);
-    const Losses losses = mean_losses(subject.config, model->forward(inputs_of(batch, batch["mel_BFM"].size(1))), batch);
+    const Losses losses =
+        mean_losses(subject.config, model->forward(inputs_of(batch, batch["mel_BFM"].size(1))), batch);
     (losses.total / static_cast<double>(optimizer.accumulate())).backward();
     run.put_json(kCases, at + "/losses", losses.values);
     const bool updates = step % optimizer.accumulate() == 0;
@@ -214,8 +219,8 @@ void fit(ParityRun& run) {
     run.put_json(kCases, at + "/lr", optimizer.rate());
   }
   put_state(run, "fit.final.", *model);
-  // state_dict() hands out references: what the set calls the state after the first update was written when the run had ended
-  // (num_batches_tracked says so: first batch + all the others).
+  // state_dict() hands out references: what the set calls the state after the first update was written when the run had
+  // ended (num_batches_tracked says so: first batch + all the others).
   put_state(run, "fit.after_first_update.", *model);
 }
 

@@ -3,8 +3,8 @@
 
 namespace timbre::fastspeech2 {
 
-/// Computes golden/fastspeech2_ming024, or any folder of that layout: every pair <x>.gt.in / <x>.inf.in with model_<x>/, the
-/// training run, texts, preparation.
+/// Computes golden/fastspeech2_ming024, or any folder of that layout: every pair <x>.gt.in / <x>.inf.in with
+/// model_<x>/, the training run, texts, preparation.
 void run_parity(roles::ParityRun& run);
 
 }  // namespace timbre::fastspeech2

@@ -24,7 +24,9 @@ using roles::ParityRun;
 constexpr const char* kCases = "cases.json";
 const std::vector<std::string> kEnglish = {"english_cleaners"};
 
-std::string text_at(const ParityRun& run, const std::string& pointer) { return run.input_json(kCases, pointer + "/text").get<std::string>(); }
+std::string text_at(const ParityRun& run, const std::string& pointer) {
+  return run.input_json(kCases, pointer + "/text").get<std::string>();
+}
 
 void put_phones(ParityRun& run, const std::string& pointer, const std::string& front_end, const std::string& lexicon) {
   text::FrontEndOptions options;
@@ -77,7 +79,9 @@ void put_collate(ParityRun& run, const std::string& at, const prepare::Ming024Da
   for (const std::string id : run.input_json(kCases, at + "/ids")) {
     const auto& line = lines.at(id);
     const std::string& speaker = line[1];
-    const auto array = [&](const char* kind) { return arrays.at(fmt::format("{0}/{1}-{0}-{2}.npy", kind, speaker, id)); };
+    const auto array = [&](const char* kind) {
+      return arrays.at(fmt::format("{0}/{1}-{0}-{2}.npy", kind, speaker, id));
+    };
     texts.push_back(text::text_to_sequence(line[2], kEnglish));
     durations.push_back(array("duration").to_i64());
     raw_texts.push_back(line[3]);
@@ -103,9 +107,10 @@ bool has_all(const ParityRun& run, const std::string& at, const prepare::Ming024
 /// preprocess.py on one dataset: arrays, statistics, speakers, lines.
 prepare::Ming024Data put_dataset(ParityRun& run, const std::string& dataset) {
   const std::string out = "data/preprocessed_data/" + dataset + "/";
-  const prepare::Ming024Data data = prepare::prepare_ming024({.config = run.input_path("data/config/preprocess_" + dataset + ".yaml"),
-                                                              .raw = run.dir() / "data/raw_data" / dataset,
-                                                              .textgrids = run.dir() / (out + "TextGrid")});
+  const prepare::Ming024Data data =
+      prepare::prepare_ming024({.config = run.input_path("data/config/preprocess_" + dataset + ".yaml"),
+                                .raw = run.dir() / "data/raw_data" / dataset,
+                                .textgrids = run.dir() / (out + "TextGrid")});
   for (const auto& [name, tensor] : data.arrays) run.put(out + name, "-", tensor);
   run.put_json(out + "stats.json", "", data.stats);
   run.put_json(out + "speakers.json", "", data.speakers);
@@ -139,7 +144,8 @@ void data_parity(ParityRun& run) {
 
 void text_parity(ParityRun& run) {
   if (run.has_json(kCases, "/symbols")) run.put_json(kCases, "/symbols", text::ming024_symbols());
-  for (const std::string& i : run.keys(kCases, "/english")) put_phones(run, "/english/" + i, "ming024:english", "lexicon_english.txt");
+  for (const std::string& i : run.keys(kCases, "/english"))
+    put_phones(run, "/english/" + i, "ming024:english", "lexicon_english.txt");
   for (const std::string& i : run.keys(kCases, "/mandarin")) {
     const std::string at = "/mandarin/" + i;
     run.put_json(kCases, at + "/pinyin", text::pinyin_tone3(text_at(run, at)));

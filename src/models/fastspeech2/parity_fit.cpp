@@ -7,7 +7,8 @@
 
 namespace timbre::fastspeech2 {
 
-FitOptimizer::FitOptimizer(const FastSpeech2& model, const fs::path& train_yaml, std::int64_t width) : parameters_(model.named_parameters()) {
+FitOptimizer::FitOptimizer(const FastSpeech2& model, const fs::path& train_yaml, std::int64_t width)
+    : parameters_(model.named_parameters()) {
   options_.kind = "adam";
   schedule_.kind = "ming024";
   schedule_.width = width;

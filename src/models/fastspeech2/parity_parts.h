@@ -10,7 +10,8 @@
 /// Parts of the parity run that stand for themselves.
 namespace timbre::fastspeech2 {
 
-/// The reference's optimiser as train.yaml sets it up, made of the loop's own parts: clip to a norm, count, set the rate, step.
+/// The reference's optimiser as train.yaml sets it up, made of the loop's own parts: clip to a norm, count, set the
+/// rate, step.
 class FitOptimizer {
  public:
   FitOptimizer(const FastSpeech2& model, const std::filesystem::path& train_yaml, std::int64_t width);

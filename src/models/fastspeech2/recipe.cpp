@@ -50,11 +50,13 @@ void Recipe::open(const train::DataContext& context) {
   for (const char* name : kColumns) columns_.emplace(name, corpus::Column::open(context.corpus, name));
 
   statistics_ = {statistics_in(columns_.at("statistics"), "pitch"), statistics_in(columns_.at("statistics"), "energy")};
-  if (context.continued.is_object()) statistics_ = read_statistics(context.continued.at("stats"), "the run's checkpoint");
+  if (context.continued.is_object())
+    statistics_ = read_statistics(context.continued.at("stats"), "the run's checkpoint");
   list_items(context);
   choose_vocabulary(context);
   model_ = std::make_unique<FastSpeech2>(config_, static_cast<std::int64_t>(vocabulary_.symbols.size()),
-                                         static_cast<std::int64_t>(vocabulary_.speakers.size()), statistics_.pitch, statistics_.energy);
+                                         static_cast<std::int64_t>(vocabulary_.speakers.size()), statistics_.pitch,
+                                         statistics_.energy);
 }
 
 void Recipe::list_items(const train::DataContext& context) {
@@ -66,7 +68,8 @@ void Recipe::list_items(const train::DataContext& context) {
     if (of == corpus::Side::test) test_ids_.push_back(all[i].id);
     if (of != corpus::Side::train && of != corpus::Side::valid) continue;
     const std::string& id = all[i].id;
-    const bool whole = std::all_of(std::begin(kColumns), std::end(kColumns) - 1, [&](const char* name) { return columns_.at(name).has(id); });
+    const bool whole = std::all_of(std::begin(kColumns), std::end(kColumns) - 1,
+                                   [&](const char* name) { return columns_.at(name).has(id); });
     if (!whole) {
       ++without;
       continue;
@@ -78,7 +81,9 @@ void Recipe::list_items(const train::DataContext& context) {
     items_[to].push_back({id, frames});
   }
   if (without > 0) {
-    context.events({"warning", {{"text", fmt::format("{} utterances lack a column and are left out; timbre prepare says why", without)}}});
+    context.events(
+        {"warning",
+         {{"text", fmt::format("{} utterances lack a column and are left out; timbre prepare says why", without)}}});
   }
   if (items_[0].empty()) {
     throw DataError(fmt::format("{}: no utterance is on the training side with all columns", context.corpus.string()),
@@ -89,7 +94,8 @@ void Recipe::list_items(const train::DataContext& context) {
 std::vector<std::string> Recipe::corpus_symbols() const {
   std::set<std::string> seen;
   for (const batch::Item& item : items_[0]) {
-    for (std::string& phone : corpus::tensor_list(columns_.at("aligned_phonemes").get(item.id))) seen.insert(std::move(phone));
+    for (std::string& phone : corpus::tensor_list(columns_.at("aligned_phonemes").get(item.id)))
+      seen.insert(std::move(phone));
   }
   std::vector<std::string> symbols = {"_"};
   symbols.insert(symbols.end(), seen.begin(), seen.end());
@@ -107,7 +113,8 @@ void Recipe::choose_vocabulary(const train::DataContext& context) {
     for (const Utterance& u : utterances_[0]) speakers.insert(all[u.index].speaker);
     vocabulary_.speakers.assign(speakers.begin(), speakers.end());
   }
-  for (std::size_t i = 0; i < vocabulary_.symbols.size(); ++i) row_of_symbol_.emplace(vocabulary_.symbols[i], static_cast<std::int64_t>(i));
+  for (std::size_t i = 0; i < vocabulary_.symbols.size(); ++i)
+    row_of_symbol_.emplace(vocabulary_.symbols[i], static_cast<std::int64_t>(i));
   for (auto& list : utterances_) {
     for (Utterance& u : list) u.speaker = std::max<std::int64_t>(0, vocabulary_.speaker_row(all[u.index].speaker));
   }
@@ -115,7 +122,9 @@ void Recipe::choose_vocabulary(const train::DataContext& context) {
 
 const std::vector<batch::Item>& Recipe::items(train::Split split) const { return items_[side(split)]; }
 
-double Recipe::units_per_s() const { return static_cast<double>(config_.mel.rate_hz) / static_cast<double>(config_.mel.hop_samples); }
+double Recipe::units_per_s() const {
+  return static_cast<double>(config_.mel.rate_hz) / static_cast<double>(config_.mel.hop_samples);
+}
 
 batch::Batch Recipe::collate(train::Split split, std::span<const std::size_t> items) const {
   std::vector<std::vector<std::int64_t>> text, durations;
@@ -130,7 +139,8 @@ batch::Batch Recipe::collate(train::Split split, std::span<const std::size_t> it
     for (const std::string& phone : corpus::tensor_list(columns_.at("aligned_phonemes").get(id))) {
       const auto found = row_of_symbol_.find(phone);
       const std::int64_t row = found == row_of_symbol_.end() ? vocabulary_.nearest_row(phone) : found->second;
-      rows.push_back(std::max<std::int64_t>(row, 0));  // row 0, heard as nothing: only a validation clip can have such a phone
+      rows.push_back(
+          std::max<std::int64_t>(row, 0));  // row 0, heard as nothing: only a validation clip can have such a phone
     }
     durations.push_back(columns_.at("durations").get(id).to_i64());
     pitch.push_back(scaled(columns_.at("pitch").get(id), statistics_.pitch, config_.variance.normalise));
@@ -140,15 +150,17 @@ batch::Batch Recipe::collate(train::Split split, std::span<const std::size_t> it
     std::int64_t sum = 0;
     for (const std::int64_t d : durations.back()) sum += d;
     if (durations.back().size() != rows.size() || sum != frames) {
-      throw DataError(fmt::format("utterance '{}': {} phones, {} durations that sum to {}, {} mel frames do not fit together", id, rows.size(),
-                                  durations.back().size(), sum, frames),
-                      "run timbre prepare again");
+      throw DataError(
+          fmt::format("utterance '{}': {} phones, {} durations that sum to {}, {} mel frames do not fit together", id,
+                      rows.size(), durations.back().size(), sum, frames),
+          "run timbre prepare again");
     }
     text_lens.push_back(static_cast<std::int64_t>(rows.size()));
     mel_lens.push_back(frames);
     speakers.push_back(utterances_[side(split)][item].speaker);
     text.push_back(std::move(rows));
-    mel_frames += static_cast<double>(config_.cut_long && split == train::Split::train ? std::min(frames, config_.max_frames) : frames);
+    mel_frames += static_cast<double>(
+        config_.cut_long && split == train::Split::train ? std::min(frames, config_.max_frames) : frames);
     batch.ids.push_back(id);
   }
   std::vector<std::span<const float>> mels;
@@ -166,10 +178,13 @@ batch::Batch Recipe::collate(train::Split split, std::span<const std::size_t> it
   double phones = 0, frames = 0;
   for (const auto n : text_lens) phones += static_cast<double>(n);
   for (const auto n : mel_lens) frames += static_cast<double>(n);
-  batch.counts = {{"items", static_cast<double>(items.size())}, {"phones", phones}, {"frames", mel_frames},
+  batch.counts = {{"items", static_cast<double>(items.size())},
+                  {"phones", phones},
+                  {"frames", mel_frames},
                   {"mel_values", mel_frames * static_cast<double>(config_.mel.mels)}};
   batch.real_units = frames;
-  batch.padded_units = static_cast<double>(*std::max_element(mel_lens.begin(), mel_lens.end())) * static_cast<double>(items.size());
+  batch.padded_units =
+      static_cast<double>(*std::max_element(mel_lens.begin(), mel_lens.end())) * static_cast<double>(items.size());
   return batch;
 }
 
@@ -210,7 +225,8 @@ void Recipe::samples(train::SampleSink& sink, const train::StepInfo&) {
 nlohmann::json Recipe::about() const {
   Config copy = config_;
   const auto& first = corpus_->utterances().at(utterances_[0].front().index);
-  return {{"model", {{"kind", "fastspeech2"}, {"config", config::to_json(copy.fields())}, {"weights", "model.safetensors"}}},
+  return {{"model",
+           {{"kind", "fastspeech2"}, {"config", config::to_json(copy.fields())}, {"weights", "model.safetensors"}}},
           {"front_end", config_.front_end},
           {"language", first.language},
           {"symbols", vocabulary_.symbols},
@@ -224,7 +240,8 @@ nlohmann::json Recipe::about() const {
 
 train::StartReport Recipe::start_from(const train::Base& base) { return carry_over(*model_, vocabulary_, base); }
 
-void Recipe::write_voice(const std::filesystem::path& folder, const weights::TensorMap& weights, const json& provenance) const {
+void Recipe::write_voice(const std::filesystem::path& folder, const weights::TensorMap& weights,
+                         const json& provenance) const {
   json about = this->about();
   about["name"] = corpus_->name();
   about["provenance"] = provenance;
@@ -238,7 +255,8 @@ void Recipe::write_voice(const std::filesystem::path& folder, const weights::Ten
 }
 
 double Recipe::bytes_per_unit() const {
-  // Activations kept for backward, floats a frame: a separable block keeps about 9 widths and 2 filters, a conv block 8 and 2.
+  // Activations kept for backward, floats a frame: a separable block keeps about 9 widths and 2 filters, a conv block 8
+  // and 2.
   const auto& d = config_.decoder;
   const double block = 9.0 * static_cast<double>(d.width) + 2.0 * static_cast<double>(d.filter);
   const double postnet = static_cast<double>(config_.postnet_layers * config_.postnet_filter) * 4.0;

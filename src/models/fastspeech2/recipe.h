@@ -51,9 +51,9 @@ class Recipe final : public train::Recipe {
   Vocabulary vocabulary_;
   std::map<std::string, std::int64_t, std::less<>> row_of_symbol_;
   VarianceStatistics statistics_;
-  std::vector<Utterance> utterances_[2];   ///< by Split
+  std::vector<Utterance> utterances_[2];  ///< by Split
   std::vector<batch::Item> items_[2];
-  std::vector<std::string> test_ids_;      ///< held out; the voice records them so that it is scored on them
+  std::vector<std::string> test_ids_;  ///< held out; the voice records them so that it is scored on them
   std::unique_ptr<FastSpeech2> model_;
 };
 

@@ -16,15 +16,45 @@ constexpr const char* kSpeakerTable = "speaker_emb.weight";
 
 /// IPA spellings of ARPAbet phones, nearest first, so that an English voice of ming024 helps one with IPA phones.
 const std::map<std::string, std::vector<std::string>>& ipa_of_arpabet() {
-  static const std::map<std::string, std::vector<std::string>> kTable = {
-      {"AA", {"ɑː", "ɑ", "a"}}, {"AE", {"æ"}},        {"AH", {"ʌ", "ə"}},      {"AO", {"ɔː", "ɔ"}},  {"AW", {"aʊ"}},
-      {"AY", {"aɪ"}},           {"B", {"b"}},         {"CH", {"tʃ"}},          {"D", {"d"}},         {"DH", {"ð"}},
-      {"EH", {"ɛ"}},            {"ER", {"ɜː", "ɚ"}},  {"EY", {"eɪ", "e"}},     {"F", {"f"}},         {"G", {"ɡ"}},
-      {"HH", {"h"}},            {"IH", {"ɪ"}},        {"IY", {"iː", "i"}},     {"JH", {"dʒ"}},       {"K", {"k"}},
-      {"L", {"l"}},             {"M", {"m"}},         {"N", {"n"}},            {"NG", {"ŋ"}},        {"OW", {"oʊ", "o"}},
-      {"OY", {"ɔɪ"}},           {"P", {"p"}},         {"R", {"ɹ", "r", "ɾ"}},  {"S", {"s"}},         {"SH", {"ʃ"}},
-      {"T", {"t"}},             {"TH", {"θ"}},        {"UH", {"ʊ"}},           {"UW", {"uː", "u"}},  {"V", {"v"}},
-      {"W", {"w"}},             {"Y", {"j"}},         {"Z", {"z"}},            {"ZH", {"ʒ"}}};
+  static const std::map<std::string, std::vector<std::string>> kTable = {{"AA", {"ɑː", "ɑ", "a"}},
+                                                                         {"AE", {"æ"}},
+                                                                         {"AH", {"ʌ", "ə"}},
+                                                                         {"AO", {"ɔː", "ɔ"}},
+                                                                         {"AW", {"aʊ"}},
+                                                                         {"AY", {"aɪ"}},
+                                                                         {"B", {"b"}},
+                                                                         {"CH", {"tʃ"}},
+                                                                         {"D", {"d"}},
+                                                                         {"DH", {"ð"}},
+                                                                         {"EH", {"ɛ"}},
+                                                                         {"ER", {"ɜː", "ɚ"}},
+                                                                         {"EY", {"eɪ", "e"}},
+                                                                         {"F", {"f"}},
+                                                                         {"G", {"ɡ"}},
+                                                                         {"HH", {"h"}},
+                                                                         {"IH", {"ɪ"}},
+                                                                         {"IY", {"iː", "i"}},
+                                                                         {"JH", {"dʒ"}},
+                                                                         {"K", {"k"}},
+                                                                         {"L", {"l"}},
+                                                                         {"M", {"m"}},
+                                                                         {"N", {"n"}},
+                                                                         {"NG", {"ŋ"}},
+                                                                         {"OW", {"oʊ", "o"}},
+                                                                         {"OY", {"ɔɪ"}},
+                                                                         {"P", {"p"}},
+                                                                         {"R", {"ɹ", "r", "ɾ"}},
+                                                                         {"S", {"s"}},
+                                                                         {"SH", {"ʃ"}},
+                                                                         {"T", {"t"}},
+                                                                         {"TH", {"θ"}},
+                                                                         {"UH", {"ʊ"}},
+                                                                         {"UW", {"uː", "u"}},
+                                                                         {"V", {"v"}},
+                                                                         {"W", {"w"}},
+                                                                         {"Y", {"j"}},
+                                                                         {"Z", {"z"}},
+                                                                         {"ZH", {"ʒ"}}};
   return kTable;
 }
 
@@ -68,11 +98,13 @@ struct Rows {
   std::vector<std::string> kept, near, fresh;
 };
 
-/// Our table with the base's rows under it. `fresh_VD` holds our first values; rows without a model get the mean of the base's.
+/// Our table with the base's rows under it. `fresh_VD` holds our first values; rows without a model get the mean of the
+/// base's.
 Rows rows_by_name(const Tensor& fresh_VD, const Tensor& base_VD, const std::vector<std::string>& names,
                   const std::function<std::pair<std::int64_t, bool>(const std::string&)>& find, std::size_t first) {
   Rows rows{fresh_VD.clone(), {}, {}, {}};
-  const Tensor mean_D = base_VD.narrow(0, static_cast<std::int64_t>(first), base_VD.size(0) - static_cast<std::int64_t>(first)).mean(0);
+  const Tensor mean_D =
+      base_VD.narrow(0, static_cast<std::int64_t>(first), base_VD.size(0) - static_cast<std::int64_t>(first)).mean(0);
   for (std::size_t i = first; i < names.size(); ++i) {
     const auto [row, exact] = find(names[i]);
     Tensor target_D = rows.table_VD.select(0, static_cast<std::int64_t>(i));
@@ -106,7 +138,8 @@ train::StartReport carry_over(FastSpeech2& model, const Vocabulary& vocabulary, 
   train::StartReport report;
 
   const auto* symbols = tensors.find(kSymbolTable);
-  if (symbols && symbols->shape.size() == 2 && symbols->shape[1] == ours.at(kSymbolTable).shape[1] && !theirs.symbols.empty()) {
+  if (symbols && symbols->shape.size() == 2 && symbols->shape[1] == ours.at(kSymbolTable).shape[1] &&
+      !theirs.symbols.empty()) {
     std::map<std::string, std::int64_t> alias;
     const Vocabulary ipa = with_ipa_names(theirs, alias);
     const auto find = [&](const std::string& phone) -> std::pair<std::int64_t, bool> {
@@ -115,7 +148,8 @@ train::StartReport carry_over(FastSpeech2& model, const Vocabulary& vocabulary, 
       const std::int64_t named = ipa.nearest_row(phone);
       return {named < 0 ? -1 : alias.at(ipa.symbols[static_cast<std::size_t>(named)]), false};
     };
-    const Rows rows = rows_by_name(nn::to_torch(ours.at(kSymbolTable)), nn::to_torch(*symbols), vocabulary.symbols, find, 1);
+    const Rows rows =
+        rows_by_name(nn::to_torch(ours.at(kSymbolTable)), nn::to_torch(*symbols), vocabulary.symbols, find, 1);
     tensors.set(kSymbolTable, nn::from_torch(rows.table_VD));
     report.lines.push_back(summary("symbols", rows));
     report.new_values += static_cast<std::int64_t>(rows.fresh.size()) * symbols->shape[1];
@@ -123,7 +157,9 @@ train::StartReport carry_over(FastSpeech2& model, const Vocabulary& vocabulary, 
   const auto* speakers = tensors.find(kSpeakerTable);
   const auto* our_speakers = ours.find(kSpeakerTable);
   if (speakers && our_speakers && speakers->shape.size() == 2 && speakers->shape[1] == our_speakers->shape[1]) {
-    const auto find = [&](const std::string& name) -> std::pair<std::int64_t, bool> { return {theirs.speaker_row(name), true}; };
+    const auto find = [&](const std::string& name) -> std::pair<std::int64_t, bool> {
+      return {theirs.speaker_row(name), true};
+    };
     const Rows rows = rows_by_name(nn::to_torch(*our_speakers), nn::to_torch(*speakers), vocabulary.speakers, find, 0);
     tensors.set(kSpeakerTable, nn::from_torch(rows.table_VD));
     report.lines.push_back(summary("speakers", rows));
@@ -148,8 +184,9 @@ train::StartReport carry_over(FastSpeech2& model, const Vocabulary& vocabulary, 
   }
   report.new_tensors = static_cast<std::int64_t>(loaded.missing.size() + loaded.mismatched.size());
   if (report.kept_tensors == 0) {
-    throw UsageError(fmt::format("{}: no tensor of it fits this network", base.source.string()),
-                     "use the base's own configuration: --preset ming024 for ming024 checkpoints, or the options in its voice.json");
+    throw UsageError(
+        fmt::format("{}: no tensor of it fits this network", base.source.string()),
+        "use the base's own configuration: --preset ming024 for ming024 checkpoints, or the options in its voice.json");
   }
   return report;
 }

@@ -21,17 +21,22 @@ Inputs inputs_of(const batch::Batch& batch, std::int64_t frames) {
 std::vector<train::Term> loss_terms(const Config& config, const Outputs& out, const batch::Batch& batch) {
   const Tensor& mel_pad_BF = out.mel_pad_BF;
   const Tensor mel_BFM = batch["mel_BFM"].narrow(1, 0, mel_pad_BF.size(1));  // cut_long shortens both
-  const bool pitch_by_frame = config.variance.pitch_level == "frame", energy_by_frame = config.variance.energy_level == "frame";
+  const bool pitch_by_frame = config.variance.pitch_level == "frame",
+             energy_by_frame = config.variance.energy_level == "frame";
   const Tensor log_duration_BP = at::log(batch["durations_BP"].to(at::kFloat) + 1);
   const auto squared = [&](const Tensor& got, const Tensor& want, bool by_frame) {
     return nn::masked_l2_sum(got, want, by_frame ? mel_pad_BF : out.text_pad_BP);
   };
-  std::vector<train::Term> terms = {{"mel", nn::masked_l1_sum(out.mel_BFM, mel_BFM, mel_pad_BF), "mel_values", config.loss.mel}};
+  std::vector<train::Term> terms = {
+      {"mel", nn::masked_l1_sum(out.mel_BFM, mel_BFM, mel_pad_BF), "mel_values", config.loss.mel}};
   if (config.postnet_layers > 0) {
-    terms.push_back({"mel_postnet", nn::masked_l1_sum(out.mel_postnet_BFM, mel_BFM, mel_pad_BF), "mel_values", config.loss.postnet});
+    terms.push_back({"mel_postnet", nn::masked_l1_sum(out.mel_postnet_BFM, mel_BFM, mel_pad_BF), "mel_values",
+                     config.loss.postnet});
   }
-  terms.push_back({"pitch", squared(out.pitch, batch["pitch"], pitch_by_frame), pitch_by_frame ? "frames" : "phones", config.loss.pitch});
-  terms.push_back({"energy", squared(out.energy, batch["energy"], energy_by_frame), energy_by_frame ? "frames" : "phones", config.loss.energy});
+  terms.push_back({"pitch", squared(out.pitch, batch["pitch"], pitch_by_frame), pitch_by_frame ? "frames" : "phones",
+                   config.loss.pitch});
+  terms.push_back({"energy", squared(out.energy, batch["energy"], energy_by_frame),
+                   energy_by_frame ? "frames" : "phones", config.loss.energy});
   terms.push_back({"duration", squared(out.log_duration_BP, log_duration_BP, false), "phones", config.loss.duration});
   return terms;
 }
