@@ -221,7 +221,7 @@ void Loop::plan() {
     }
   log_.event("forecast", progress_.step,
              {{"text", forecast_.text()},
-              {"measured", o_.probe},
+              {"measured", trial.measured},
               {"memory_bytes", forecast_.memory_bytes},
               {"disk_bytes", forecast_.disk_bytes},
               {"checkpoint_bytes", forecast_.checkpoint_bytes},

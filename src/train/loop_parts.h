@@ -47,7 +47,8 @@ struct Trial {
   double update_s = 0;      ///< clipping, summing, update
   double valid_unit_s = 0;  ///< forward alone, per padded unit
   double peak_bytes = 0;
-  double batch_bytes = 0;  ///< of the largest batch met
+  std::vector<std::pair<double, double>> measured;  ///< (padded units, seconds) of each ordinary batch
+  double batch_bytes = 0;                           ///< of the largest batch met
 };
 Trial try_batches(Job& job, Stepper& stepper, const batch::BucketSampler& sampler, const Side& side, bool validates);
 

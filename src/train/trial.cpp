@@ -90,22 +90,29 @@ Trial try_batches(Job& job, Stepper& stepper, const batch::BucketSampler& sample
     seconds(batch);
   }
   trial.peak_bytes = peak_resident_bytes();
-  // Ordinary batches, from short to long, until the clock has something to average over; the first pass of a shape is
-  // slower (kernels are prepared, memory is taken), as it will be in the run.
-  double units = 0, spent = 0;
-  constexpr int kPlaces = 5, kPasses = 4;
-  constexpr double kEnough_s = 5.0;
-  for (int pass = 0; pass < kPasses && (pass == 0 || spent < kEnough_s); ++pass)
-    for (int place = 0; place < kPlaces; ++place) {
-      const auto at = static_cast<std::size_t>((place + 0.5) / kPlaces * static_cast<double>(batches.size()) + pass) %
-                      batches.size();
-      const batch::Batch batch = make(batches[at]);
-      spent += seconds(batch);
-      units += padded_units(side, batches[at]);
-      trial.batch_bytes = std::max(trial.batch_bytes, static_cast<double>(batch.bytes()));
-    }
+  // Five ordinary batches, from short to long, again and again until the clock has enough to go by. The first time pays
+  // for fresh memory and prepared kernels; of the others the middle one counts, which bears with what else runs on the
+  // machine.
+  constexpr std::size_t kPlaces = 5, kMost = 20;
+  constexpr double kEnough_s = 8.0;
+  std::vector<std::vector<double>> taken(kPlaces);
+  double spent = 0, units = 0, cost = 0;
+  for (std::size_t i = 0; i < kMost && (i < kPlaces || spent < kEnough_s); ++i) {
+    const auto& items = batches[(2 * (i % kPlaces) + 1) * batches.size() / (2 * kPlaces)];
+    const batch::Batch batch = make(items);
+    taken[i % kPlaces].push_back(seconds(batch));
+    spent += taken[i % kPlaces].back();
+    trial.measured.emplace_back(padded_units(side, items), taken[i % kPlaces].back());
+    if (i < kPlaces) units += std::max(1.0, padded_units(side, items));
+    trial.batch_bytes = std::max(trial.batch_bytes, static_cast<double>(batch.bytes()));
+  }
+  for (std::vector<double>& times : taken) {
+    if (times.size() > 1) times.erase(times.begin());
+    std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
+    cost += times[times.size() / 2];
+  }
   trial.peak_bytes = std::max(trial.peak_bytes, peak_resident_bytes());
-  trial.step = {0, spent / std::max(units, 1.0)};
+  trial.step = {0, cost / units};
   trial.update_s = update_time(job.recipe.model());
   if (validates) {
     const at::NoGradGuard no_grad;
