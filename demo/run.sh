@@ -19,10 +19,10 @@ if ! apt-cache show asterisk-core-sounds-en >/dev/null 2>&1; then
 fi
 for package in asterisk-core-sounds-en asterisk-core-sounds-en-g722; do
   if ! ls "$work/packages/${package}_"*.deb >/dev/null 2>&1; then
-    (cd "$work/packages" && apt-get download -q "$package" >/dev/null) || { echo "error: cannot download the Debian package $package" >&2; exit 4; }
+    (cd "$work/packages" && apt-get download -q "$package" >download.log 2>&1) || { cat "$work/packages/download.log" >&2; echo "error: cannot download the Debian package $package" >&2; exit 4; }
   fi
 done
-$timbre import asterisk "$work/packages" --out "$work/en" --language en
+$timbre import asterisk "$work/packages/"*.deb --out "$work/en" --language en
 
 say_step "Doctor: what is wrong with this data"
 $timbre check "$work/en" --json > "$work/check.json" || { $timbre check "$work/en" || true; exit 3; }

@@ -23,7 +23,8 @@ std::map<std::string, std::map<std::string, Points>> read_metrics(const std::fil
     const auto values =
         event.value("values", nlohmann::json::object());  // named: a temporary would not outlive items()
     for (const auto& [name, value] : values.items()) {
-      if (value.is_number()) metrics[name][event.value("set", "")].emplace_back(step, value.get<double>());
+      if (value.is_number() && name != "best_loss")
+        metrics[name][event.value("set", "")].emplace_back(step, value.get<double>());
     }
   }
   return metrics;
@@ -31,7 +32,7 @@ std::map<std::string, std::map<std::string, Points>> read_metrics(const std::fil
 
 /// Losses first, the rest in the order of the alphabet.
 int rank_of(const std::string& name) {
-  if (name == "loss" || name == "total") return 0;
+  if (name == "loss") return 0;
   return name.starts_with("lr") || name.find("per_s") != std::string::npos || name.find("norm") != std::string::npos
              ? 2
              : 1;

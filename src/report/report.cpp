@@ -152,9 +152,12 @@ void add_score(Page& page, const json& score, const fs::path& clips, std::int64_
     for (const auto& row : score["rows"]) {
       const auto& clip = row["clips"][i];
       const bool ok = clip["understood"];
+      const auto heard = clip["heard"].get<std::string>();
       cells.push_back(fmt::format("{}<br><span class=\"{}\">{}</span>",
                                   Page::player_html(sounds(clips / clip["file"].get<std::string>())), ok ? "ok" : "bad",
-                                  ok ? "understood" : "heard: " + escape_html(clip["heard"].get<std::string>())));
+                                  ok              ? "understood"
+                                  : heard.empty() ? "nothing was recognised"
+                                                  : "heard: " + escape_html(heard)));
     }
     players.push_back(std::move(cells));
   }

@@ -146,9 +146,17 @@ void keep_freed_memory() {
 #endif
 }
 
+/// A model that asks for no column learns from no corpus; any other needs one.
+void check_corpus(const RunOptions& o, const Registry& registry) {
+  const bool wanted = !const_cast<Registry&>(registry).roles().model(o.model).columns(*o.config).empty();
+  if (wanted && o.corpus.empty()) throw UsageError("no corpus was given", "--corpus FOLDER");
+  if (!wanted && !o.corpus.empty())
+    throw UsageError(fmt::format("{} has data of its own and takes no corpus", o.model), "leave --corpus out");
+}
+
 nlohmann::json provenance_of(const RunOptions& o) {
-  nlohmann::json p{
-      {"corpus", o.corpus}, {"run", fs::absolute(o.out).lexically_normal().filename().string()}, {"preset", o.preset}};
+  nlohmann::json p{{"run", fs::absolute(o.out).lexically_normal().filename().string()}, {"preset", o.preset}};
+  if (!o.corpus.empty()) p["corpus"] = o.corpus;
   if (!o.base.empty()) p["base"] = o.base;
   return p;
 }
@@ -270,10 +278,12 @@ int run_job(RunOptions& o, config::Fields& all_fields, const Registry& registry,
       if (is_run_file(word))
         throw UsageError("both a run file and --continue were given",
                          "leave the run file out: a continued run has its own");
+  // On the command line the run file stood where a model's name may stand; from here on only the name counts.
+  if (is_run_file(o.model)) o.model = config::peek_yaml(read_file(o.model), "model", o.model).value_or("");
   if (continuing) check_continued(o, all_fields);
   if (!o.from.empty() && !continuing)
     throw UsageError("--from goes with --continue", "use --base to start a new run from a checkpoint");
-  if (!continuing && o.corpus.empty()) throw UsageError("no corpus was given", "--corpus FOLDER");
+  if (!continuing) check_corpus(o, registry);
   const std::vector<std::string> problems = o.config->problems();
   if (!problems.empty()) throw UsageError(join(problems, "\n"));
   const at::Device device = open_device(o.device);
