@@ -49,6 +49,14 @@ const std::set<std::string> kMayChange = {"max_steps",
 
 bool is_run_file(const std::string& word) { return word.ends_with(".yaml") || word.ends_with(".yml"); }
 
+/// A continued run has its own run file; another one beside it would be a guess between two acts.
+void refuse_run_file(const std::vector<std::string>& words) {
+  for (const std::string& word : words)
+    if (is_run_file(word))
+      throw UsageError("both a run file and --continue were given",
+                       "leave the run file out: a continued run has its own");
+}
+
 /// One process at a time in a run folder.
 class FolderLock {
  public:
@@ -273,11 +281,7 @@ int run_job(RunOptions& o, config::Fields& all_fields, const Registry& registry,
   if (!o.config)
     throw UsageError("no model was named",
                      fmt::format("timbre train MODEL --corpus FOLDER; models:\n{}", list_models(registry)));
-  if (continuing)
-    for (const std::string& word : words)
-      if (is_run_file(word))
-        throw UsageError("both a run file and --continue were given",
-                         "leave the run file out: a continued run has its own");
+  if (continuing) refuse_run_file(words);
   // On the command line the run file stood where a model's name may stand; from here on only the name counts.
   if (is_run_file(o.model)) o.model = config::peek_yaml(read_file(o.model), "model", o.model).value_or("");
   if (continuing) check_continued(o, all_fields);
