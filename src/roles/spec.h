@@ -64,6 +64,7 @@ struct ModelSpec {
   std::string summary;  ///< one line
   std::function<std::unique_ptr<ModelConfig>()> make_config;
   std::vector<Preset> presets;  ///< the first is the default
+  /// What it trains on. An empty list = on data of its own: it takes no corpus.
   std::function<std::vector<ColumnNeed>(const ModelConfig&)> columns;
   std::vector<Converter> converters;
 

@@ -14,11 +14,12 @@ class DataTable {
   std::optional<std::string_view> find(std::string_view key) const;
   /// True when some key begins with these bytes.
   bool has_prefix(std::string_view bytes) const;
+  /// The entries in the order of their keys; index < size().
+  std::string_view key(std::uint32_t index) const;
+  std::string_view value(std::uint32_t index) const;
 
  private:
   std::uint32_t lower_bound(std::string_view wanted) const;
-  std::string_view key(std::uint32_t index) const;
-  std::string_view value(std::uint32_t index) const;
 
   const unsigned char* data_;
   std::uint32_t count_;
