@@ -229,7 +229,9 @@ void extend_fields(RunOptions& o, config::Fields& all, const std::vector<std::st
     if (about.is_object() && about.contains("model") && about["model"].value("kind", "") == model &&
         about["model"].contains("config")) {
       config::Fields own = o.config->fields();
-      config::from_json(own, about["model"]["config"], base + " (model.config)");
+      auto values = about["model"]["config"];
+      values.erase("split");  // who was held out belongs to the old corpus, not to the model
+      config::from_json(own, values, base + " (model.config)");
       fresh = fields(o);
       fresh.group("", o.config->fields(), "Model");
     }
