@@ -35,7 +35,7 @@ struct Config final : roles::ModelConfig {
   std::unique_ptr<roles::ModelConfig> clone() const override { return std::make_unique<Config>(*this); }
 };
 
-/// 0.6 M parameters: a quarter of an hour on a CPU.
+/// 0.6 M parameters: minutes on a CPU.
 void apply_small(Config& config);
 /// Widths of 32 and 64, for tests.
 void apply_debug(Config& config);
