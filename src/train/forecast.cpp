@@ -35,9 +35,12 @@ double number_in(const char* file) {
 }  // namespace
 
 std::string Forecast::text() const {
-  const std::string room = fmt::format("{} of memory, {} of disk ({} a checkpoint)", human_bytes(memory_bytes),
-                                       human_bytes(disk_bytes), human_bytes(checkpoint_bytes));
-  if (step_s <= 0) return fmt::format("{} steps (not timed), {}", steps, room);
+  const std::string disk =
+      fmt::format("{} of disk ({} a checkpoint)", human_bytes(disk_bytes), human_bytes(checkpoint_bytes));
+  if (step_s <= 0)  // no trial: what a batch needs in between is unknown
+    return fmt::format("{} steps (not tried: time unknown), {} of memory and what a batch needs, {}", steps,
+                       human_bytes(memory_bytes), disk);
+  const std::string room = fmt::format("{} of memory, {}", human_bytes(memory_bytes), disk);
   return fmt::format("about {} for {} steps ({:.2f} s each, {:.1f} s a validation), {}", human_seconds(total_s), steps,
                      step_s, valid_s, room);
 }

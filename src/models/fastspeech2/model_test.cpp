@@ -174,5 +174,24 @@ TEST(CarryOver, KeepsRowsBySymbolAndSaysWhatIsNew) {
   EXPECT_EQ(report.new_values, 64);
 }
 
+// "k" is a Mandarin initial in ming024's table: an English checkpoint has its sound in the row "K", a Mandarin one in
+// "k".
+TEST(CarryOver, IpaPhonesStartFromTheRowsThatWereTrained) {
+  const nn::InitSeed seed(5);
+  const Config config = preset(apply_debug);
+  const Vocabulary theirs{{"_", "k", "K", "AA1"}, {"ann"}}, ours{{"_", "k"}, {"bob"}};
+  const FastSpeech2 old(config, 4, 1, kPitch, kEnergy);
+  const auto from = nn::to_torch(old.state_dict().at("encoder.src_word_emb.weight"));
+  for (const auto& [front_end, row] : {std::pair{"ming024:english", 2}, std::pair{"ming024:mandarin", 1}}) {
+    FastSpeech2 fresh(config, 2, 1, kPitch, kEnergy);
+    carry_over(fresh, ours,
+               {"voices/ann",
+                old.state_dict(),
+                {{"symbols", theirs.symbols}, {"speakers", theirs.speakers}, {"front_end", front_end}}});
+    EXPECT_TRUE(at::allclose(nn::to_torch(fresh.state_dict().at("encoder.src_word_emb.weight"))[1], from[row]))
+        << front_end;
+  }
+}
+
 }  // namespace
 }  // namespace timbre::fastspeech2

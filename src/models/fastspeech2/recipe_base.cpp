@@ -72,6 +72,13 @@ Vocabulary with_ipa_names(const Vocabulary& base, std::map<std::string, std::int
   return named;
 }
 
+/// ming024's fixed table has rows of the same name for Mandarin initials ("k") that an English voice never trained: its
+/// ARPAbet rows ("K") are what IPA phones start from then.
+bool trained_on_arpabet(const train::Base& base, const Vocabulary& theirs) {
+  if (theirs.row("AA1") < 0) return false;
+  return !base.about.is_object() || base.about.value("front_end", "") != "ming024:mandarin";
+}
+
 /// The base's tensors under the model's names: a bare ming024 file has "model." before them.
 weights::TensorMap tensors_of(const train::Base& base) {
   const std::string prefix = base.tensors.contains(std::string("model.") + kSymbolTable) ? "model." : "";
@@ -142,7 +149,9 @@ train::StartReport carry_over(FastSpeech2& model, const Vocabulary& vocabulary, 
       !theirs.symbols.empty()) {
     std::map<std::string, std::int64_t> alias;
     const Vocabulary ipa = with_ipa_names(theirs, alias);
+    const bool by_sound = trained_on_arpabet(base, theirs) && vocabulary.row("AA1") < 0;
     const auto find = [&](const std::string& phone) -> std::pair<std::int64_t, bool> {
+      if (const auto named = alias.find(phone); by_sound && named != alias.end()) return {named->second, false};
       if (const std::int64_t row = theirs.row(phone); row >= 0) return {row, true};
       if (const std::int64_t row = theirs.nearest_row(phone); row >= 0) return {row, false};
       const std::int64_t named = ipa.nearest_row(phone);
