@@ -1,10 +1,5 @@
 #include "corpus/corpus.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -14,7 +9,6 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/hash.h"
-#include "base/log.h"
 
 namespace timbre::corpus {
 
@@ -33,15 +27,6 @@ json read_about(const fs::path& path) {
   if (about.is_discarded() || !about.is_object())
     throw DataError(fmt::format("{}: not a JSON object", path.string()), "import the corpus again");
   return about;
-}
-
-bool is_empty_folder(const fs::path& dir) { return fs::is_directory(dir) && fs::is_empty(dir); }
-
-/// False when the lock's file was removed by its last owner between our opening and locking it.
-bool is_same_file(int file, const fs::path& path) {
-  struct stat opened {
-  }, named{};
-  return ::fstat(file, &opened) == 0 && ::stat(path.c_str(), &named) == 0 && opened.st_ino == named.st_ino;
 }
 
 }  // namespace
@@ -86,55 +71,20 @@ fs::path Corpus::audio_path(const Utterance& utterance) const { return dir_ / fs
 std::string Corpus::name() const { return about_.value("name", dir_.filename().string()); }
 
 struct CorpusWriter::Files {
-  int lock = -1;
   std::ofstream manifest, rejected;
   IdSet ids;
   double seconds = 0;
   std::int64_t rejects = 0;
-  ~Files() {
-    if (lock >= 0) ::close(lock);
-  }
 };
 
-CorpusWriter::CorpusWriter(const fs::path& dir) : dir_(dir), files_(std::make_unique<Files>()) {
-  // A trailing '/' would make the temporary neighbour a child.
-  if (dir_.filename().empty()) dir_ = dir_.parent_path();
-  std::error_code ignored;
-  if (fs::exists(dir_, ignored) && !is_empty_folder(dir_))
-    throw UsageError(
-        fmt::format("{}: exists and is not an empty folder; a corpus is never changed after import", dir_.string()),
-        "give another --out, or remove that folder first");
-  staging_ = dir_;
-  staging_ += ".importing";
-  make_folders(dir_.has_parent_path() ? dir_.parent_path() : fs::path("."));
-  // The lock lies outside the staging folder, which is removed and made anew under it.
-  fs::path lock = staging_;
-  lock += ".lock";
-  files_->lock = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (files_->lock < 0)
-    throw SystemError(fmt::format("{}: cannot be written: {}", lock.string(), std::strerror(errno)));
-  if (::flock(files_->lock, LOCK_EX | LOCK_NB) != 0 || !is_same_file(files_->lock, lock))
-    throw SystemError(fmt::format("{}: another process is importing into it", dir_.string()), "wait until it is done");
-  if (fs::exists(staging_, ignored)) {
-    log::note(fmt::format("{}: what an interrupted import left is removed", staging_.string()));
-    fs::remove_all(staging_);
-  }
-  make_folders(staging_);
-  files_->manifest.open(staging_ / kManifest, std::ios::binary);
+CorpusWriter::CorpusWriter(const fs::path& dir)
+    : folder_(dir, "importing", "a corpus is never changed after import"), files_(std::make_unique<Files>()) {
+  files_->manifest.open(staging() / kManifest, std::ios::binary);
   if (!files_->manifest)
-    throw SystemError(fmt::format("{}: cannot be written: {}", (staging_ / kManifest).string(), std::strerror(errno)));
+    throw SystemError(fmt::format("{}: cannot be written: {}", (staging() / kManifest).string(), std::strerror(errno)));
 }
 
-CorpusWriter::~CorpusWriter() {
-  if (!files_) return;
-  files_->manifest.close();
-  files_->rejected.close();
-  std::error_code ignored;
-  fs::remove_all(staging_, ignored);
-  fs::path lock = staging_;
-  lock += ".lock";
-  fs::remove(lock, ignored);
-}
+CorpusWriter::~CorpusWriter() = default;
 
 bool CorpusWriter::has(std::string_view id) const { return files_->ids.contains(id); }
 
@@ -147,17 +97,17 @@ void CorpusWriter::add(const Utterance& utterance) {
   files_->seconds += utterance.duration_s;
   ++count_;
   if (!files_->manifest)
-    throw SystemError(fmt::format("{}: writing failed: {}", (staging_ / kManifest).string(), std::strerror(errno)),
+    throw SystemError(fmt::format("{}: writing failed: {}", (staging() / kManifest).string(), std::strerror(errno)),
                       "free some space");
 }
 
 void CorpusWriter::reject(const json& line) {
-  if (!files_->rejected.is_open()) files_->rejected.open(staging_ / "rejected.jsonl", std::ios::binary);
+  if (!files_->rejected.is_open()) files_->rejected.open(staging() / "rejected.jsonl", std::ios::binary);
   files_->rejected << line.dump(-1, ' ', false, json::error_handler_t::replace) << '\n';
   ++files_->rejects;
   if (!files_->rejected)
     throw SystemError(
-        fmt::format("{}: writing failed: {}", (staging_ / "rejected.jsonl").string(), std::strerror(errno)),
+        fmt::format("{}: writing failed: {}", (staging() / "rejected.jsonl").string(), std::strerror(errno)),
         "free some space");
 }
 
@@ -165,15 +115,14 @@ void CorpusWriter::finish(json about) {
   files_->manifest.close();
   if (files_->rejected.is_open()) files_->rejected.close();
   if (files_->manifest.fail() || files_->rejected.fail())
-    throw SystemError(fmt::format("{}: writing failed: {}", staging_.string(), std::strerror(errno)),
+    throw SystemError(fmt::format("{}: writing failed: {}", staging().string(), std::strerror(errno)),
                       "free some space");
-  about["manifest_hash"] = hash_file(staging_ / kManifest);
+  about["manifest_hash"] = hash_file(staging() / kManifest);
   about["utterances"] = count_;
   about["duration_s"] = files_->seconds;
   about["rejected"] = files_->rejects;
-  write_file_atomic(staging_ / kAbout, about.dump(2) + "\n");
-  if (is_empty_folder(dir_)) fs::remove(dir_);
-  publish_folder(staging_, dir_);
+  write_file_atomic(staging() / kAbout, about.dump(2) + "\n");
+  folder_.publish();
 }
 
 }  // namespace timbre::corpus

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "corpus/manifest.h"
+#include "corpus/staged_folder.h"
 
 /// A corpus on disk: a folder with manifest.jsonl and corpus.json (name, licence, attribution, source, how it was
 /// imported, the manifest's hash), rejected.jsonl (what the source held and could not be used), audio/ (clips that were
@@ -54,7 +55,7 @@ class CorpusWriter {
   CorpusWriter& operator=(const CorpusWriter&) = delete;
 
   /// Where files of the corpus (audio/…) go before finish().
-  const fs::path& staging() const { return staging_; }
+  const fs::path& staging() const { return folder_.staging(); }
   /// Appends a line. Throws DataError for an unusable or repeated id.
   void add(const Utterance& utterance);
   /// True when an utterance of that id was added.
@@ -67,7 +68,7 @@ class CorpusWriter {
 
  private:
   struct Files;
-  fs::path dir_, staging_;
+  StagedFolder folder_;
   std::unique_ptr<Files> files_;
   std::int64_t count_ = 0;
 };

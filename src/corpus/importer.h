@@ -19,8 +19,9 @@ namespace fs = std::filesystem;
 
 /// What an importer found for one utterance.
 struct Entry {
-  std::string id;  ///< made usable by make_id(); repeated ids are rejected
-  fs::path audio;  ///< the source file
+  std::string id;          ///< made usable by make_id(); repeated ids are rejected
+  fs::path audio;          ///< the source file
+  bool temporary = false;  ///< `audio` lies in scratch() for this entry alone: moved into the corpus or removed
   std::string text;
   std::string speaker, language, split;
   std::optional<double> start_s, end_s;  ///< a piece of a longer recording: always written out, never left in place

@@ -42,6 +42,13 @@ std::string ScratchFolder::stable_name(const fs::path& file) const {
   return holds(file) ? file.string().substr(path_.string().size()) : file.string();
 }
 
+std::string ScratchFolder::without(std::string text) const {
+  const std::string folder = path_.string() + "/";
+  for (std::size_t at = 0; !path_.empty() && (at = text.find(folder, at)) != std::string::npos;)
+    text.erase(at, folder.size());
+  return text;
+}
+
 namespace {
 
 /// Hashes entries and rejects as the importer hands them over, without opening a clip.
@@ -69,7 +76,11 @@ class Listing {
 
 class ListingSink : public EntrySink {
  public:
-  void add(Entry e) override { listing_.add(e); }
+  void add(Entry e) override {
+    listing_.add(e);
+    std::error_code ignored;
+    if (e.temporary) fs::remove(e.audio, ignored);
+  }
   void reject(Reject r) override { listing_.reject(r); }
   void about(const std::string&, json) override {}
   void note(const std::string&) override {}
@@ -89,6 +100,17 @@ struct Outcome {
   bool mixed = false;
 };
 
+/// What a source keeps besides must not be taken for a field of the manifest.
+void step_aside(json& extra) {
+  if (!extra.is_object()) return;
+  for (const char* field :
+       {"id", "audio", "text", "speaker", "language", "duration_s", "rate_hz", "channels", "split", "audio_bytes"})
+    if (auto it = extra.find(field); it != extra.end()) {
+      extra[std::string("source_") + field] = std::move(*it);
+      extra.erase(field);
+    }
+}
+
 /// Formats that later steps read as quickly as WAV and with a known length.
 bool is_quick(const audio::AudioInfo& info) {
   return !info.estimated && (info.format.starts_with("wav") || info.format.starts_with("flac") ||
@@ -106,6 +128,7 @@ class Intake : public EntrySink {
   void add(Entry e) override {
     listing_.add(e);
     e.id = make_id(e.id);
+    step_aside(e.extra);
     e.text = std::string(trim(e.text));
     if (!request_.options.speaker.empty()) e.speaker = request_.options.speaker;
     if (!request_.options.language.empty()) e.language = request_.options.language;
@@ -118,7 +141,10 @@ class Intake : public EntrySink {
       r.reason = "no text", r.detail = e.id;
     else if (!ids_.insert(e.id))
       r.reason = "id came before", r.detail = e.id;
-    if (!r.reason.empty()) return record_reject(r);
+    if (!r.reason.empty()) {
+      forget(e);
+      return record_reject(r);
+    }
     batch_.push_back(std::move(e));
     if (batch_.size() >= kBatch) work();
   }
@@ -153,10 +179,19 @@ class Intake : public EntrySink {
     writer_->reject(line);
   }
 
+  /// Unpacked clips are many times a batch: none stays longer than it is needed.
+  static void forget(const Entry& e) {
+    std::error_code ignored;
+    if (e.temporary) fs::remove(e.audio, ignored);
+  }
+
   void work() {
     std::vector<Outcome> outcomes(batch_.size());
     parallel_for(batch_.size(), [&](std::size_t i) { outcomes[i] = take(batch_[i]); });
-    for (std::size_t i = 0; i < batch_.size(); ++i) record(batch_[i], std::move(outcomes[i]));
+    for (std::size_t i = 0; i < batch_.size(); ++i) {
+      record(batch_[i], std::move(outcomes[i]));
+      forget(batch_[i]);
+    }
     batch_.clear();
     emit_progress(events_, "import", static_cast<double>(result.utterances), 0, "clips");
   }
@@ -190,7 +225,7 @@ class Intake : public EntrySink {
       place(e, audio::probe_audio(e.audio), o);
     } catch (const DataError& error) {
       o.reason = "audio cannot be read";
-      o.detail = short_reason(error.what());
+      o.detail = short_reason(scratch_.without(error.what()));
     }
     if (o.reason.empty() && u.duration_s < request_.options.min_duration_s) {
       o.reason = "audio is too short";
@@ -213,6 +248,8 @@ class Intake : public EntrySink {
       if (writer_) {
         make_folders(writer_->staging() / "audio");
         std::error_code failed;
+        if (e.temporary) fs::rename(e.audio, writer_->staging() / u.audio, failed);
+        if (e.temporary && !failed) return note_size(u);
         fs::copy_file(e.audio, writer_->staging() / u.audio, fs::copy_options::overwrite_existing, failed);
         if (failed)
           throw SystemError(fmt::format("{}: cannot be copied: {}", e.audio.string(), failed.message()),
@@ -222,6 +259,10 @@ class Intake : public EntrySink {
       u.audio = fs::absolute(e.audio).lexically_normal().string();
     }
     u.audio_bytes = static_cast<std::int64_t>(fs::file_size(e.audio));
+  }
+
+  void note_size(Utterance& u) const {
+    u.audio_bytes = static_cast<std::int64_t>(fs::file_size(writer_->staging() / u.audio));
   }
 
   void write_decoded(const Entry& e, Outcome& o) {
@@ -251,7 +292,7 @@ class Intake : public EntrySink {
     make_folders(writer_->staging() / "audio");
     audio::write_audio(writer_->staging() / u.audio, std::span(clip.samples_N).subspan(first, last - first),
                        clip.rate_hz, "wav");
-    u.audio_bytes = static_cast<std::int64_t>(fs::file_size(writer_->staging() / u.audio));
+    note_size(u);
   }
 
   const ImportRequest& request_;

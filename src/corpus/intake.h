@@ -22,6 +22,8 @@ class ScratchFolder {
   bool holds(const fs::path& file) const;
   /// `file` without the folder, where it lies in it: names that are the same in every run.
   std::string stable_name(const fs::path& file) const;
+  /// The same for a message that names files.
+  std::string without(std::string text) const;
 
  private:
   fs::path path_;
