@@ -1,5 +1,7 @@
 # Adding a model, codec, importer, stage or verb = adding files: the lists of calls are generated here.
 #   src/corpus/importers/x.cpp     void timbre::corpus::register_importer_x(Importers&)
+#   src/corpus/exporters/x.cpp     void timbre::corpus::register_exporter_x(Exporters&)
+#   src/prepare/exporters/x.cpp    void timbre::prepare::register_exporter_x(corpus::Exporters&)
 #   src/prepare/stages/x.cpp       void timbre::prepare::register_stage_x(Stages&)
 #   src/cli/x.cpp                  void timbre::cli::register_x(Verbs&)           torch-free verb
 #   src/cli/x_torch.cpp            void timbre::cli::register_x(Verbs&)           verb of timbre-torch; its first line is "// SUMMARY"
@@ -39,6 +41,10 @@ macro(timbre_registry)
     timbre_stems(stems ${importers})
     timbre_register_list(${gen}/importers.cpp "corpus/importer.h" timbre::corpus register_all_importers Importers importer_ ${stems})
     target_sources(timbre_corpus PRIVATE ${importers} ${gen}/importers.cpp)
+    file(GLOB exporters CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/corpus/exporters/*.cpp)
+    timbre_stems(stems ${exporters})
+    timbre_register_list(${gen}/exporters.cpp "corpus/exporter.h" timbre::corpus register_all_exporters Exporters exporter_ ${stems})
+    target_sources(timbre_corpus PRIVATE ${exporters} ${gen}/exporters.cpp)
   endif()
   if(TARGET timbre_prepare)
     file(GLOB stages CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/prepare/stages/*.cpp)
@@ -46,6 +52,10 @@ macro(timbre_registry)
     timbre_stems(stems ${stages})
     timbre_register_list(${gen}/stages.cpp "prepare/stage.h" timbre::prepare register_all_stages Stages stage_ ${stems})
     target_sources(timbre_prepare PRIVATE ${stages} ${gen}/stages.cpp)
+    file(GLOB exporters CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/prepare/exporters/*.cpp)
+    timbre_stems(stems ${exporters})
+    timbre_register_list(${gen}/column_exporters.cpp "prepare/export.h" timbre::prepare register_column_exporters corpus::Exporters exporter_ ${stems})
+    target_sources(timbre_prepare PRIVATE ${exporters} ${gen}/column_exporters.cpp)
   endif()
 
   # Networks: the torch-free spec of each, and its torch half.

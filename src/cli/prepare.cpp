@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "cli/verb.h"
-#include "prepare/export.h"
 #include "prepare/run_file.h"
 #include "roles/registry.h"
 
@@ -18,7 +17,7 @@ namespace timbre::cli {
 namespace {
 
 struct PrepareVerb {
-  std::string corpus, model, preset, base, only, shard = "0/1", textgrids, ming024;
+  std::string corpus, model, preset, base, only, shard = "0/1";
   std::int64_t stage = 0, stop_stage = -1;
   bool redo = false;
   std::unique_ptr<roles::ModelConfig> config;  // of the model named by --for
@@ -37,10 +36,6 @@ config::Fields fields(PrepareVerb& o) {
   f.add("stop_stage", o.stop_stage, "last stage to run, by number; -1 = all").range(-1, 99).metavar("M");
   f.add("shard", o.shard, "worker I of N: makes every N-th utterance").metavar("I/N");
   f.add("redo", o.redo, "make the columns anew even when they are fresh");
-  f.add("textgrids", o.textgrids, "afterwards, write the alignment of each utterance into this folder")
-      .metavar("FOLDER");
-  f.add("ming024", o.ming024, "afterwards, write the columns as a data folder of ming024/FastSpeech2")
-      .metavar("FOLDER");
   return f;
 }
 
@@ -161,9 +156,6 @@ int run(const PrepareVerb& o, Context& context) {
   std::signal(SIGINT, before);
   print_report(report, context);
   if (report.stopped) throw SystemError("stopped; what was made is kept", "call the same command again to go on");
-  if (!o.textgrids.empty())
-    log::note(fmt::format("{}: {} TextGrids", o.textgrids, prepare::export_textgrids(corpus, o.textgrids)));
-  if (!o.ming024.empty()) prepare::write_ming024_folder(prepare::export_ming024(corpus), o.ming024, 1234);
   return 0;
 }
 
@@ -176,8 +168,7 @@ void register_prepare(Verbs& verbs) {
                          .usage = "prepare CORPUS --for MODEL|RUN.yaml [OPTIONS]",
                          .examples = {"timbre prepare corpora/en --for fastspeech2",
                                       "timbre prepare corpora/en --for fastspeech2 --shard 3/64",
-                                      "timbre prepare corpora/en --for my-run.yaml --only pitch --redo",
-                                      "timbre prepare corpora/en --for fastspeech2 --textgrids alignments/"},
+                                      "timbre prepare corpora/en --for my-run.yaml --only pitch --redo"},
                          .writes = true},
                         fields, run, extend);
 }

@@ -1,16 +1,9 @@
 #pragma once
-#include <cstdint>
-#include <filesystem>
-
-#include "corpus/columns.h"
-#include "corpus/corpus.h"
-#include "prepare/ming024_folder.h"
+#include "corpus/exporter.h"
 
 namespace timbre::prepare {
 
-/// Writes the column alignment as <folder>/<speaker>/<id>.TextGrid, tiers words and phones as MFA has them (silence is
-/// sil at the ends and sp inside among phones, "" among words). Words are named by the front end. Returns how many.
-/// Throws DataError when there is no such column.
-std::int64_t export_textgrids(const corpus::Corpus& corpus, const std::filesystem::path& folder);
+/// Generated: calls every register_exporter_<x> of src/prepare/exporters, the layouts that hold columns.
+void register_column_exporters(corpus::Exporters& exporters);
 
 }  // namespace timbre::prepare

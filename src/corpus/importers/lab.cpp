@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <memory>
 
 #include "align/textgrid.h"
@@ -16,7 +17,7 @@ namespace timbre::corpus {
 namespace {
 
 struct Options {
-  std::string text = "auto", textgrids;
+  std::string text = "auto", textgrids, id = "path";
 };
 
 constexpr const char* kLayout =
@@ -46,11 +47,29 @@ class LabReader {
       : root_(std::move(root)), options_(options), sink_(sink) {}
 
   void read() {
+    read_splits();
     visit(root_);
     if (clips_ == 0) throw DataError(fmt::format("{}: no clips in it; expected {}", root_.string(), kLayout));
   }
 
  private:
+  /// splits.tsv: the path of a clip without its ending, and its side.
+  void read_splits() {
+    const fs::path table = root_ / "splits.tsv";
+    std::error_code missing;
+    if (!fs::is_regular_file(table, missing)) return;
+    std::int64_t number = 0;
+    for (const std::string& line : split(read_text(table), '\n')) {
+      ++number;
+      const std::vector<std::string> cells = split(trim(line), '\t');
+      if (cells.size() == 2 && (cells[1] == "train" || cells[1] == "valid" || cells[1] == "test"))
+        split_of_[cells[0]] = cells[1];
+      else if (!trim(line).empty())
+        throw DataError(fmt::format("{}, line {}: expected a clip's path, a tab, and train, valid or test",
+                                    table.string(), number));
+    }
+  }
+
   /// Sorted, one folder at a time, so that the order is the same everywhere and memory stays small.
   void visit(const fs::path& folder) {
     std::vector<fs::path> clips, folders;
@@ -82,7 +101,9 @@ class LabReader {
     fs::path relative = clip.lexically_relative(root_);
     Entry entry;
     entry.audio = clip;
-    entry.id = fs::path(relative).replace_extension().generic_string();
+    const std::string place = fs::path(relative).replace_extension().generic_string();
+    entry.id = options_.id == "name" ? clip.stem().string() : place;
+    if (auto side = split_of_.find(place); side != split_of_.end()) entry.split = side->second;
     if (std::distance(relative.begin(), relative.end()) > 1) entry.speaker = relative.begin()->string();
     entry.file = clip.string();
     fs::path grid = find_grid(relative);
@@ -143,12 +164,15 @@ class LabReader {
   const Options& options_;
   EntrySink& sink_;
   std::int64_t clips_ = 0;
+  std::map<std::string, std::string> split_of_;
 };
 
 config::Fields fields(Options& o) {
   config::Fields f;
   f.add("text", o.text, "what to read beside each clip; auto takes the first there is, in this order")
       .choices({"auto", "lab", "txt", "textgrid"});
+  f.add("id", o.id, "what names an utterance: its path below the folder, or the clip's name alone")
+      .choices({"path", "name"});
   f.add("textgrids", o.textgrids, "folder of <speaker>/<utt>.TextGrid, where they are apart; noted in the manifest")
       .metavar("DIR");
   return f;

@@ -1,4 +1,5 @@
 #include <fstream>
+#include <map>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -33,6 +34,20 @@ bool is_linda(std::string_view id) {
   return true;
 }
 
+/// Sides of ids, where metadata_train.csv, metadata_valid.csv (or _val) and metadata_test.csv repeat lines.
+std::map<std::string, std::string> read_splits(const fs::path& folder) {
+  std::map<std::string, std::string> split_of;
+  std::error_code missing;
+  for (const auto& [name, side] :
+       {std::pair("train", "train"), {"valid", "valid"}, {"val", "valid"}, {"test", "test"}}) {
+    const fs::path table = folder / fmt::format("metadata_{}.csv", name);
+    if (!fs::is_regular_file(table, missing)) continue;
+    for (const std::string& line : split(read_text(table), '\n'))
+      if (!trim(line).empty()) split_of[std::string(trim(line.substr(0, line.find('|'))))] = side;
+  }
+  return split_of;
+}
+
 void read(const fs::path& source, const Options& options, EntrySink& sink) {
   fs::path root = fs::is_directory(source) ? source : source.parent_path();
   fs::path table = fs::is_directory(source) ? source / "metadata.csv" : source;
@@ -40,6 +55,7 @@ void read(const fs::path& source, const Options& options, EntrySink& sink) {
     throw DataError(fmt::format("{}: no metadata.csv in it; expected {}", source.string(), kLayout),
                     "for other tables of file and text: timbre import table");
   std::string text = read_text(table);
+  const std::map<std::string, std::string> split_of = read_splits(table.parent_path());
   std::int64_t number = 0, linda = 0, lines = 0;
   for (const std::string& raw : split(text, '\n')) {
     ++number;
@@ -55,6 +71,7 @@ void read(const fs::path& source, const Options& options, EntrySink& sink) {
     }
     Entry entry;
     entry.id = std::string(trim(cells[0]));
+    if (auto side = split_of.find(entry.id); side != split_of.end()) entry.split = side->second;
     // An id that is a path or carries its ending is common in home-made copies.
     if (ascii_lower(entry.id).ends_with(".wav")) entry.id.resize(entry.id.size() - 4);
     if (entry.id.starts_with("wavs/")) entry.id.erase(0, 5);
