@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "base/files.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "weights/safetensors.h"
@@ -28,8 +29,14 @@ Part read_part(const fs::path& index) {
   Part part;
   part.index = index;
   part.tensors = fs::path(index).replace_extension(".safetensors");
+  const auto discard = [&](const char* why) {
+    // Indexes are written atomically, so this one was damaged later. An empty key makes it stale: remade, never used.
+    log::warn(fmt::format("{}: not an index of a column part ({}); it is not used", index.string(), why));
+    part.ids.clear();
+    part.skipped.clear();
+  };
   try {
-    json text = json::parse(read_file(index));
+    json text = parse_json(read_file(index), index.string());
     if (text.at("format").get<int>() != kFormat) return part;
     part.settings = text.at("settings");
     part.bytes = text.at("bytes").get<std::int64_t>();
@@ -38,11 +45,10 @@ Part read_part(const fs::path& index) {
       part.skipped.push_back({skip.at(0).get<std::string>(), skip.at(1).get<std::string>()});
     part.key = {text.at("column").get<std::string>(), text.at("settings_hash").get<std::string>(),
                 text.at("inputs_hash").get<std::string>()};
+  } catch (const DataError& error) {
+    discard(error.what());
   } catch (const json::exception& error) {
-    // Indexes are written atomically, so this one was damaged later. An empty key makes it stale: remade, never used.
-    log::warn(fmt::format("{}: not an index of a column part ({}); it is not used", index.string(), error.what()));
-    part.ids.clear();
-    part.skipped.clear();
+    discard(error.what());
   }
   return part;
 }

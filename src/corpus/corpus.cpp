@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/hash.h"
+#include "base/json.h"
 
 namespace timbre::corpus {
 
@@ -22,10 +23,13 @@ constexpr const char* kAbout = "corpus.json";
 std::uint64_t id_hash(std::string_view id) { return std::hash<std::string_view>{}(id); }
 
 json read_about(const fs::path& path) {
-  std::string bytes = read_file(path);
-  json about = json::parse(bytes, nullptr, false);
-  if (about.is_discarded() || !about.is_object())
+  json about = parse_json(read_file(path), path.string(), "import the corpus again");
+  if (!about.is_object())
     throw DataError(fmt::format("{}: not a JSON object", path.string()), "import the corpus again");
+  for (const char* key : {"name", "manifest_hash"})
+    if (about.contains(key) && !about[key].is_string())
+      throw DataError(fmt::format("{}: field '{}' is {}; expected a string", path.string(), key, about[key].dump()),
+                      "import the corpus again");
   return about;
 }
 

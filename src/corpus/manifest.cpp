@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/strings.h"
 #include "base/threads.h"
 
@@ -50,8 +51,9 @@ class Line {
   std::int64_t integer(const char* field, std::int64_t absent) {
     auto it = object_.find(field);
     if (it == object_.end()) return absent;
-    if (!it->is_number_integer()) fail(field, fmt::format("is {}", it->dump()), "a whole number");
-    std::int64_t value = it->get<std::int64_t>();
+    // A number above 2^63 is stored unsigned: as i64 it would be negative.
+    std::int64_t value = it->is_number_integer() ? it->get<std::int64_t>() : -1;
+    if (value < 0) fail(field, fmt::format("is {}", it->dump()), "a whole number from 0");
     object_.erase(it);
     return value;
   }
@@ -141,8 +143,15 @@ std::string to_line(const Utterance& u) {
 
 Utterance from_line(std::string_view text, const std::string& file, std::int64_t line_number) {
   json object;
+  if (json_depth(text) > kDeepestJson)
+    throw DataError(fmt::format("{}, line {}: nested more than {} levels deep", file, line_number, kDeepestJson),
+                    "import the corpus again");
   try {
     object = json::parse(text.begin(), text.end());
+  } catch (const json::out_of_range& error) {
+    throw DataError(
+        fmt::format("{}, line {}: {}; expected numbers that a double holds", file, line_number, error.what()),
+        "import the corpus again");
   } catch (const json::parse_error& error) {
     // nlohmann counts bytes from 1 and points one past the last one read.
     std::size_t column = std::max<std::size_t>(error.byte, 1);

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/strings.h"
 #include "weights/describe.h"
 
@@ -16,34 +17,40 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json read_json(const fs::path& file) {
-  try {
-    return Json::parse(read_file(file));
-  } catch (const Json::parse_error& error) {
-    throw DataError(fmt::format("{}: not valid JSON at byte {}", file.string(), error.byte));
-  }
-}
+Json read_json(const fs::path& file) { return parse_json<Json>(read_file(file), file.string()); }
 
-Json json_of(const YAML::Node& node) {
-  if (node.IsSequence()) {
-    Json out = Json::array();
-    for (const auto& item : node) out.push_back(json_of(item));
-    return out;
+/// A YAML document as JSON. Anchors may make it endless or exponentially large: both are refused.
+class YamlTree {
+ public:
+  Json json_of(const YAML::Node& node, int depth = 0) {
+    if (depth > kDeepestJson || ++nodes_ > kMostNodes)
+      throw DataError(fmt::format("nested more than {} levels deep, or more than {} values", kDeepestJson, kMostNodes));
+    if (node.IsSequence()) {
+      Json out = Json::array();
+      for (const auto& item : node) out.push_back(json_of(item, depth + 1));
+      return out;
+    }
+    if (node.IsMap()) {
+      Json out = Json::object();
+      for (const auto& entry : node) out[entry.first.Scalar()] = json_of(entry.second, depth + 1);
+      return out;
+    }
+    return node.IsScalar() ? Json(node.Scalar()) : Json(nullptr);
   }
-  if (node.IsMap()) {
-    Json out = Json::object();
-    for (const auto& entry : node) out[entry.first.Scalar()] = json_of(entry.second);
-    return out;
-  }
-  return node.IsScalar() ? Json(node.Scalar()) : Json(nullptr);
-}
+
+ private:
+  static constexpr std::int64_t kMostNodes = 1'000'000;
+  std::int64_t nodes_ = 0;
+};
 
 Json read_yaml(const fs::path& file) {
   try {
-    return json_of(YAML::Load(read_file(file)));
+    return YamlTree().json_of(YAML::Load(read_file(file)));
   } catch (const YAML::Exception& error) {
     throw DataError(fmt::format("{}: line {}, column {}: {}", file.string(), error.mark.line + 1, error.mark.column + 1,
                                 error.msg));
+  } catch (const DataError& error) {
+    throw DataError(fmt::format("{}: {}", file.string(), error.what()));
   }
 }
 
@@ -90,14 +97,15 @@ Json run_facts(const fs::path& dir, const Json& about) {
 
 Json voice_facts(const Json& about) {
   Json facts;
-  take_facts(about, {"name", "language", "front_end", "licence", "attribution"}, facts);
-  const auto part = [&](const char* group, const char* key) {
-    return about.contains(group) && about[group].is_object() && about[group].contains(key) ? about[group][key]
-                                                                                           : Json(nullptr);
+  take_facts(about, {"name", "purpose", "language", "front_end", "licence", "attribution"}, facts);
+  // Only what applies: a model that makes no sound has no vocoder and no rate.
+  const auto take_part = [&](const char* fact, const char* group, const char* key) {
+    if (about.contains(group) && about[group].is_object() && about[group].contains(key))
+      facts[fact] = about[group][key];
   };
-  facts["model"] = part("model", "kind");
-  facts["vocoder"] = part("vocoder", "kind");
-  facts["rate_hz"] = part("mel", "rate_hz");
+  take_part("model", "model", "kind");
+  take_part("vocoder", "vocoder", "kind");
+  take_part("rate_hz", "mel", "rate_hz");
   for (const char* list : {"symbols", "speakers"}) {
     if (about.contains(list) && about[list].is_array()) facts[list] = about[list].size();
   }

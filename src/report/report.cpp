@@ -10,6 +10,7 @@
 #include "audio/write.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/strings.h"
 #include "corpus/columns.h"
 #include "corpus/corpus.h"
@@ -22,13 +23,7 @@ namespace {
 
 using nlohmann::json;
 
-json read_json(const fs::path& path) {
-  try {
-    return json::parse(read_file(path));
-  } catch (const json::parse_error& error) {
-    throw DataError(fmt::format("{}: not valid JSON at byte {}", path.string(), error.byte));
-  }
-}
+json read_json(const fs::path& path) { return parse_json(read_file(path), path.string()); }
 
 audio::MelOptions mel_options_at(std::int64_t rate_hz) {
   audio::MelOptions options;
@@ -129,7 +124,7 @@ void add_score(Page& page, const json& score, const fs::path& clips, std::int64_
           score.at("rows").at(0).at("prompts").get<std::int64_t>(), score.at("grammar_sentences").get<std::int64_t>()));
   std::vector<std::vector<std::string>> rows;
   for (const auto& row : score.at("rows")) {
-    const auto interval = row.at("share_95");
+    const auto& interval = row.at("share_95");
     rows.push_back({row["name"], fmt::format("{}/{}", row["understood"].get<int>(), row["prompts"].get<int>()),
                     fmt::format("{:.0f}–{:.0f} %", interval[0].get<double>() * 100, interval[1].get<double>() * 100),
                     fmt::format("{:.2f}", row["mcd_db"].get<double>()),

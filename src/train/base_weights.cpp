@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "train/checkpoint.h"
 #include "train/job.h"
 #include "weights/load.h"
@@ -9,11 +10,7 @@ namespace timbre::train {
 namespace {
 
 nlohmann::json read_json(const fs::path& path) {
-  nlohmann::json value = nlohmann::json::parse(read_file(path), nullptr, false);
-  if (value.is_discarded())
-    throw DataError(fmt::format("{} is not valid JSON", path.string()),
-                    "copy the folder again, or choose another base");
-  return value;
+  return parse_json(read_file(path), path.string(), "copy the folder again, or choose another base");
 }
 
 Base from_checkpoint(const fs::path& path) {

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "text/probe.h"
 #include "text/user_lexicon.h"
 
@@ -26,10 +27,31 @@ void check_about(const nlohmann::json& about, const std::string& where) {
   if (!about["symbols"].is_array() || about["symbols"].empty()) {
     throw DataError(fmt::format("{}: 'symbols' must be a list of at least one phone", where));
   }
+  const auto want_text = [&](const nlohmann::json& group, const char* key) {
+    if (group.contains(key) && !group[key].is_string())
+      throw DataError(fmt::format("{}: the field '{}' is {}; expected a string", where, key, group[key].dump()));
+  };
+  for (const char* key : {"name", "front_end", "language", "lexicon", "word_lexicon"}) want_text(about, key);
+  for (const char* key : {"kind", "weights"}) want_text(about["model"], key);
   const auto weights = about["model"]["weights"].get<std::string>();
   if (!is_safe_relative(weights)) {
     throw DataError(fmt::format("{}: model.weights '{}' must be a file inside the voice's folder", where, weights));
   }
+}
+
+/// What was trained may be something else than a voice: it says its purpose, or at least has no sound.
+void refuse_mute(const nlohmann::json& about, const fs::path& file) {
+  if (!about.is_object() || about.contains("format") || about.contains("mel") || !about.contains("model") ||
+      !about["model"].is_object())
+    return;
+  const auto kind = about["model"].find("kind"), purpose = about.find("purpose");
+  if (kind == about["model"].end() || !kind->is_string()) return;
+  const bool says = purpose != about.end() && purpose->is_string();
+  throw UsageError(
+      fmt::format("{} holds a {} model, which {} and makes no sound", file.parent_path().string(),
+                  kind->get<std::string>(), says ? purpose->get<std::string>() : "has no mel spectrogram"),
+      "speak with the voice of a run of another model (timbre train --help); what this one does with words "
+      "it never saw is in its run's samples/ folder");
 }
 
 fs::path find_voice_json(const fs::path& path) {
@@ -52,13 +74,10 @@ Voice Voice::open(const fs::path& path) {
   const fs::path file = find_voice_json(path);
   Voice voice;
   voice.files_.dir = file.has_parent_path() ? file.parent_path() : fs::path(".");
-  try {
-    voice.files_.about = nlohmann::json::parse(read_file(file));
-  } catch (const nlohmann::json::parse_error& error) {
-    throw DataError(fmt::format("{}: not valid JSON at byte {}", file.string(), error.byte));
-  }
+  voice.files_.about = parse_json(read_file(file), file.string());
   const auto& about = voice.files_.about;
-  if (!about.is_object() || about.value("format", "") != kFormat) {
+  refuse_mute(about, file);
+  if (!about.is_object() || !about.contains("format") || about["format"] != kFormat) {
     throw DataError(fmt::format("{}: 'format' is not \"{}\"", file.string(), kFormat),
                     "a voice of a newer timbre needs that timbre; a foreign checkpoint needs `timbre convert`");
   }
@@ -79,20 +98,26 @@ audio::MelOptions Voice::mel() const {
 
 std::unique_ptr<text::FrontEnd> Voice::make_front_end() const {
   text::FrontEndOptions options;
-  if (about().contains("lexicon")) {
-    const auto file = about()["lexicon"].get<std::string>();
+  const auto inside = [&](const char* key) {
+    const auto file = about()[key].get<std::string>();
     if (!is_safe_relative(file))
-      throw DataError(fmt::format("{}: lexicon '{}' must be inside the voice's folder", dir().string(), file));
-    options.user = text::UserLexicon::read(dir() / file);
-  }
-  if (about().contains("word_lexicon")) options.lexicon = dir() / about()["word_lexicon"].get<std::string>();
+      throw DataError(fmt::format("{}: {} '{}' must be inside the voice's folder", dir().string(), key, file));
+    return dir() / file;
+  };
+  if (about().contains("lexicon")) options.user = text::UserLexicon::read(inside("lexicon"));
+  if (about().contains("word_lexicon")) options.lexicon = inside("word_lexicon");
   return text::make_front_end(front_end_name(), std::move(options));
 }
 
 std::vector<std::string> Voice::changed_sentences(text::FrontEnd& front_end) const {
   if (!about().contains("fingerprint")) return {};
-  const text::Fingerprint stored{front_end_name(),
-                                 about()["fingerprint"].at("sentences").get<std::vector<std::string>>()};
+  text::Fingerprint stored{front_end_name(), {}};
+  try {
+    stored.sentences = about()["fingerprint"].at("sentences").get<std::vector<std::string>>();
+  } catch (const nlohmann::json::exception&) {
+    throw DataError(
+        fmt::format("{}: 'fingerprint.sentences' must be a list of texts", (dir() / "voice.json").string()));
+  }
   return text::differing_sentences(stored, text::fingerprint(front_end), language());
 }
 

@@ -72,6 +72,15 @@ TEST_F(VoiceFolder, SaysWhichFieldIsWrong) {
             std::string::npos);
 }
 
+TEST_F(VoiceFolder, AModelThatMakesNoSoundSaysWhatItDoes) {
+  write_file_atomic(dir_ / "voice.json",
+                    R"({"name": "g2p", "purpose": "turns letters into phones", "model": {"kind": "g2p"}})");
+  EXPECT_NE(message_of<UsageError>([&] {
+              Voice::open(dir_);
+            }).find("holds a g2p model, which turns letters into phones and makes no sound"),
+            std::string::npos);
+}
+
 /// Ten frames a phone, divided by the speed.
 class Metronome : public roles::Synthesizer {
  public:

@@ -129,6 +129,7 @@ void Recipe::samples(train::SampleSink& sink, const train::StepInfo&) {
 nlohmann::json Recipe::about() const {
   Config copy = config_;
   return {{"name", "g2p"},
+          {"purpose", "turns the letters of an English word into phones"},
           {"model", {{"kind", "g2p"}, {"config", config::to_json(copy.fields())}, {"weights", "model.safetensors"}}},
           {"language", "en"},
           {"letters", kLetters},
