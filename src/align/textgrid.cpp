@@ -41,7 +41,8 @@ std::string from_utf16(std::string_view bytes, bool big_endian, const std::strin
 }
 
 std::string decode_text(std::string_view bytes, const std::string& where) {
-  const auto byte = [&](std::size_t i) { return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0xFFu; };
+  constexpr unsigned kNone = 0x100;  // beyond the end: equal to no byte
+  const auto byte = [&](std::size_t i) { return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : kNone; };
   if (byte(0) == 0xFF && byte(1) == 0xFE) return from_utf16(bytes.substr(2), false, where);
   if (byte(0) == 0xFE && byte(1) == 0xFF) return from_utf16(bytes.substr(2), true, where);
   if (byte(0) == 0xEF && byte(1) == 0xBB && byte(2) == 0xBF)
@@ -80,7 +81,8 @@ class Values {
   /// A count that the rest of the file can hold at `least` bytes an item.
   std::size_t count(const char* what, std::size_t least) {
     const double value = number(what);
-    if (value < 0 || value != std::floor(value) || value > static_cast<double>((text_.size() - at_) / least + 1))
+    const std::size_t most = (text_.size() - at_) / least + 1;
+    if (value < 0 || value != std::floor(value) || value > static_cast<double>(most))
       fail(fmt::format("{} is {:g}, more than the file holds or not a count", what, value));
     return static_cast<std::size_t>(value);
   }

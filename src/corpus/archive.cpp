@@ -129,6 +129,24 @@ class Reader {
   ::archive_entry* entry_ = nullptr;
 };
 
+/// Why an entry cannot be written where it says, or "": told here, so that it is the archive's fault and not the
+/// disk's.
+std::string name_fault(const fs::path& into, const std::string& path, bool is_folder) {
+  constexpr std::size_t kLongestName = 255, kLongestPath = 4000;
+  std::error_code missing;
+  fs::path at = into;
+  if (path.size() > kLongestPath) return "has too long a path";
+  const fs::path relative = path;
+  for (auto part = relative.begin(); part != relative.end(); ++part) {
+    if (part->native().size() > kLongestName) return "has too long a name";
+    at /= *part;
+    const bool must_be_folder = is_folder || std::next(part) != relative.end();
+    if (fs::exists(at, missing) && fs::is_directory(at, missing) != must_be_folder)
+      return "is a file and a folder at once";
+  }
+  return {};
+}
+
 void unpack_entries(Reader& reader, const std::string& name, const fs::path& into, const UnpackLimits& limits,
                     Unpacked& done) {
   while (reader.next()) {
@@ -139,12 +157,14 @@ void unpack_entries(Reader& reader, const std::string& name, const fs::path& int
     if (!is_safe_relative(path))
       throw DataError(
           fmt::format("{}: entry '{}' would be written outside the folder; nothing more was unpacked", name, path));
-    if (reader.is_folder()) {
-      make_folders(into / path);
+    if (!reader.is_folder() && !reader.is_file()) {
+      ++done.left_out;
       continue;
     }
-    if (!reader.is_file()) {
-      ++done.left_out;
+    if (const std::string fault = name_fault(into, path, reader.is_folder()); !fault.empty())
+      throw DataError(fmt::format("{}: entry '{}' {}; nothing more was unpacked", name, path, fault));
+    if (reader.is_folder()) {
+      make_folders(into / path);
       continue;
     }
     if (++done.files > limits.files) throw DataError(fmt::format("{}: more than {} files", name, limits.files));

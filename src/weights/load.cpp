@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
+#include "base/json.h"
 #include "base/strings.h"
 #include "weights/npy.h"
 #include "weights/torch_file.h"
@@ -83,7 +84,7 @@ bool is_index(const fs::path& path) { return path.string().ends_with(".safetenso
 
 /// A sharded "pytorch_model.bin.index.json": the maps of its files joined.
 Value read_torch_index(const fs::path& path, const LoadOptions& options) {
-  const nlohmann::ordered_json index = nlohmann::ordered_json::parse(read_file(path), nullptr, false);
+  const nlohmann::ordered_json index = parse_json<nlohmann::ordered_json>(read_file(path), path.string());
   if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
     throw DataError(fmt::format("{}: expected a JSON object with a 'weight_map'", path.string()));
   }
@@ -96,6 +97,9 @@ Value read_torch_index(const fs::path& path, const LoadOptions& options) {
           fmt::format("{}: weight_map.{}: expected the name of a file beside the index", path.string(), name));
     }
     const std::string file = shard.get<std::string>();
+    if (!fs::is_regular_file(path.parent_path() / file))
+      throw DataError(fmt::format("{}: weight_map.{}: the file {} is missing", path.string(), name, file),
+                      "fetch the whole folder again");
     auto found = shards.find(file);
     if (found == shards.end())
       found = shards.emplace(file, read_torch(path.parent_path() / file, {options.verify_crc})).first;
@@ -108,7 +112,7 @@ Value read_torch_index(const fs::path& path, const LoadOptions& options) {
 fs::path weights_file_in(const fs::path& folder) {
   for (const char* name :
        {"model.safetensors.index.json", "model.safetensors", "pytorch_model.bin.index.json", "pytorch_model.bin"}) {
-    if (fs::exists(folder / name)) return folder / name;
+    if (fs::is_regular_file(folder / name)) return folder / name;
   }
   std::vector<fs::path> found;
   for (const auto& entry : fs::directory_iterator(folder)) {
@@ -123,6 +127,7 @@ fs::path weights_file_in(const fs::path& folder) {
   if (found.size() == 1) return found[0];
   std::sort(found.begin(), found.end());
   std::vector<std::string> names;
+  names.reserve(found.size());
   for (const auto& path : found) names.push_back(path.filename().string());
   if (names.empty())
     throw DataError(

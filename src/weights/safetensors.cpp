@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/files.h"
+#include "base/json.h"
 #include "weights/bytes.h"
 #include "weights/strided.h"
 
@@ -192,18 +193,23 @@ void check_coverage(const std::vector<HeaderEntry>& entries, std::size_t data_by
 
 TensorMap read_index(const fs::path& path, Metadata* metadata) {
   const std::string file = path.string();
-  const nlohmann::ordered_json index = nlohmann::ordered_json::parse(read_file(path), nullptr, false);
+  const nlohmann::ordered_json index = parse_json<nlohmann::ordered_json>(read_file(path), file);
   if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
     throw DataError(fmt::format("{}: expected a JSON object with a 'weight_map'", file));
   }
   std::map<std::string, TensorMap> shards;
   TensorMap out;
   for (const auto& [name, shard] : index["weight_map"].items()) {
-    if (!shard.is_string() || !is_safe_relative(shard.get<std::string>())) {
+    // An index that names an index could name itself.
+    if (!shard.is_string() || !is_safe_relative(shard.get<std::string>()) ||
+        shard.get<std::string>().ends_with(".json")) {
       throw DataError(fmt::format("{}: weight_map.{}: expected the name of a file beside the index", file, name));
     }
     const fs::path shard_path = path.parent_path() / shard.get<std::string>();
     auto found = shards.find(shard_path.string());
+    if (!fs::is_regular_file(shard_path))
+      throw DataError(fmt::format("{}: weight_map.{}: the file {} is missing", file, name, shard_path.string()),
+                      "fetch the whole folder again");
     if (found == shards.end())
       found = shards.emplace(shard_path.string(), read_safetensors(shard_path, metadata)).first;
     const Tensor* tensor = found->second.find(name);
@@ -262,8 +268,8 @@ void write_safetensors(const fs::path& path, const TensorMap& tensors, const Met
     const auto& [name, tensor] = entry;
     if (name == "__metadata__") throw UsageError("a tensor cannot be called __metadata__ in a safetensors file");
     if (header.size() > 1) header += ',';
-    const auto known =
-        std::find_if(kNames.begin(), kNames.end(), [&](const auto& n) { return n.dtype == tensor.dtype; });
+    const auto known = std::find_if(kNames.begin(), kNames.end(),
+                                    [&wanted = entry.second](const auto& n) { return n.dtype == wanted.dtype; });
     header += fmt::format("{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}", quoted(name), known->name,
                           fmt::join(tensor.shape, ","), begin[&entry], begin[&entry] + tensor.bytes());
   }

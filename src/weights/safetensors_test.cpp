@@ -87,7 +87,10 @@ TEST(Safetensors, ShardsAreJoinedByTheirIndex) {
   EXPECT_THAT(message(R"({"weight_map":{"a":"../1.safetensors"}})"),
               HasSubstr("expected the name of a file beside the index"));
   EXPECT_THAT(message(R"({"weight_map":{"a":3}})"), HasSubstr("weight_map.a"));
-  EXPECT_THAT(message("[[[["), HasSubstr("weight_map"));
+  EXPECT_THAT(message("[[[["), HasSubstr("line 1, column 5: not valid JSON"));
+  EXPECT_THAT(message("[]"), HasSubstr("weight_map"));
+  // Would be read without end.
+  EXPECT_THAT(message(R"({"weight_map":{"a":"model.safetensors.index.json"}})"), HasSubstr("weight_map.a"));
 }
 
 TEST(SafetensorsFaults, AreNamed) {

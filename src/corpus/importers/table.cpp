@@ -131,6 +131,7 @@ class TableReader {
     if (trim(text).empty()) throw DataError(fmt::format("{}: empty; expected {}", table_.string(), kLayout));
     delimiter_ = delimiter_of(options_, text, table_.string());
     std::vector<Record> records = parse_table(text, delimiter_, delimiter_ == '|' ? Quotes::none : Quotes::doubled);
+    if (records.empty()) throw DataError(fmt::format("{}: no row in it; expected {}", table_.string(), kLayout));
     bool header = options_.header == "yes" || (options_.header == "auto" && is_header(records.front()));
     if (!options_.columns.empty())
       roles_ = roles_of(options_.columns, "--table.columns", true);
