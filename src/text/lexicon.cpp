@@ -29,17 +29,19 @@ std::vector<std::string> fields_of(std::string_view line) {
 
 }  // namespace
 
-Lexicon read_lexicon(const std::filesystem::path& file) {
+Lexicon read_lexicon(const std::filesystem::path& file) { return parse_lexicon(read_file(file), file.string()); }
+
+Lexicon parse_lexicon(std::string_view content, const std::string& where) {
   Lexicon lexicon;
   std::size_t number = 0;
-  std::string text = read_file(file);
+  std::string text(content);
   std::replace(text.begin(), text.end(), '\r', '\n');
   for (const std::string& line : split(text, '\n')) {
     ++number;
     if (trim(line).empty()) continue;
     std::vector<std::string> fields = fields_of(line);
     if (fields.size() < 2 || (fields.size() == 2 && fields[1].empty()))
-      throw DataError(fmt::format("{}:{}: the word '{}' has no phones", file.string(), number, fields[0]),
+      throw DataError(fmt::format("{}:{}: the word '{}' has no phones", where, number, fields[0]),
                       "a line is: WORD PH PH …");
     std::string word = to_utf8(python_lower(to_code_points(fields[0])));
     fields.erase(fields.begin());

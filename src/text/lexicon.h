@@ -14,6 +14,8 @@ using Lexicon = std::map<std::string, std::vector<std::string>, std::less<>>;
 /// empty phone more, as ming024's reader does (its front end turns it into a pause). Throws DataError naming file and
 /// line for a word without phones, SystemError when the file cannot be read.
 Lexicon read_lexicon(const std::filesystem::path& file);
+/// The same for a text; `where` names it in errors.
+Lexicon parse_lexicon(std::string_view content, const std::string& where);
 
 /// A single ARPAbet phone, "AA1" or "B".
 bool is_arpabet(std::string_view phone);

@@ -27,10 +27,11 @@ const std::string* UserLexicon::find(std::string_view word) const {
   return it == phones_.end() ? nullptr : &it->second;
 }
 
-UserLexicon UserLexicon::read(const std::filesystem::path& file) {
+UserLexicon UserLexicon::read(const std::filesystem::path& file) { return parse(read_file(file), file.string()); }
+
+UserLexicon UserLexicon::parse(std::string_view text, const std::string& where) {
   UserLexicon lexicon;
-  std::string text = read_file(file);
-  if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   std::size_t number = 0;
   const std::string expected = "write word<TAB>/ipa/ on each line, for example: tomato<TAB>/təˈmeɪtoʊ/";
   for (const std::string& raw : split(text, '\n')) {
@@ -38,11 +39,11 @@ UserLexicon UserLexicon::read(const std::filesystem::path& file) {
     std::string_view line = std::string_view(raw).substr(0, raw.find_last_not_of(" \t\r") + 1);
     if (trim(line).empty() || line.front() == '#') continue;
     auto fail = [&](const std::string& what) {
-      return DataError(fmt::format("{}:{}: {}: '{}'", file.string(), number, what, line), expected);
+      return DataError(fmt::format("{}:{}: {}: '{}'", where, number, what, line), expected);
     };
     auto tab = line.find('\t');
     if (!is_valid_utf8(line))
-      throw DataError(fmt::format("{}:{}: not UTF-8", file.string(), number), "save the lexicon as UTF-8");
+      throw DataError(fmt::format("{}:{}: not UTF-8", where, number), "save the lexicon as UTF-8");
     if (tab == line.npos && raw.find('\t') == raw.npos) throw fail("no tab between word and phones");
     std::string_view word = trim(line.substr(0, tab)),
                      phones = tab == line.npos ? "" : without_slashes(line.substr(tab + 1));

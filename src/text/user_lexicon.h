@@ -14,6 +14,8 @@ class UserLexicon {
   /// Throws DataError with file and line for a line without a tab, an empty word or empty phones, or a word given
   /// twice.
   static UserLexicon read(const std::filesystem::path& file);
+  /// The same for a text; `where` names it in errors.
+  static UserLexicon parse(std::string_view text, const std::string& where);
   void add(std::string_view word, std::string phones);
   /// The phones as written (without slashes); null when absent.
   const std::string* find(std::string_view word) const;
