@@ -15,18 +15,13 @@
 #include "audio/wav.h"
 #include "audio/write.h"
 #include "base/error.h"
+#include "support/plugins.h"
 
 namespace timbre::audio {
 namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
-
-/// Formats behind a library are skipped where this build has none of them (TIMBRE_MEDIA=OFF).
-#define TIMBRE_NEED_PLUGIN(name)                                                                      \
-  if (!fs::exists(fs::read_symlink("/proc/self/exe").parent_path() / "lib" / "timbre_" name ".so")) { \
-    GTEST_SKIP() << "built without " name;                                                            \
-  }
 
 class Decode : public ::testing::Test {
  protected:

@@ -76,6 +76,7 @@ namespace {
 std::vector<Rule> chosen_rules(const CheckOptions& options) {
   std::vector<Rule> rules = all_rules();
   std::vector<std::string> names;
+  names.reserve(rules.size());
   for (const Rule& rule : rules) names.push_back(rule.name);
   for (const std::string& name : options.skip)
     if (std::find(names.begin(), names.end(), name) == names.end())

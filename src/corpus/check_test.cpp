@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "corpus/clips.h"
+#include "support/plugins.h"
 
 // Every rule has a test that plants its fault in a sound corpus and sees that rule find it, and nothing else.
 namespace timbre::corpus {
@@ -68,6 +69,7 @@ TEST_F(Doctor, MissingFile) {
   expect_only("missing-file", "clip3", "", Severity::fatal);
 }
 TEST_F(Doctor, Undecodable) {
+  TIMBRE_NEED_PLUGIN("ffmpeg");
   made.replace(4, std::string(3000, 'x'));
   expect_only("undecodable", "clip4", "", Severity::fatal);
 }

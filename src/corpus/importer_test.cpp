@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "corpus/clips.h"
 #include "corpus/intake.h"
+#include "support/plugins.h"
 
 namespace timbre::corpus {
 namespace {
@@ -155,6 +156,7 @@ TEST_F(Import, StereoIsReportedAndMixedWhenDecoded) {
 }
 
 TEST_F(Import, UnreadableAndShortClipsAreRejected) {
+  TIMBRE_NEED_PLUGIN("ffmpeg");
   clip("wavs/good.wav");
   clip("wavs/short.wav", 0.01);
   text("wavs/bad.wav", "this is no sound at all, but it is long enough to be looked at");

@@ -138,6 +138,7 @@ struct Gathered {
 template <class T>
 std::vector<T> normalised(const std::vector<T>& values, double mean, double deviation) {
   std::vector<T> out;
+  out.reserve(values.size());
   for (const T v : values) out.push_back((v - static_cast<T>(mean)) / static_cast<T>(deviation));
   return out;
 }

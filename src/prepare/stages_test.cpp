@@ -14,6 +14,7 @@
 #include "prepare/run.h"
 #include "prepare/toy_stages.h"
 #include "support/golden.h"
+#include "support/plugins.h"
 
 namespace timbre::prepare {
 namespace {
@@ -87,6 +88,7 @@ TEST(Stages, TextGridsBecomeColumnsThatFit) {
 }
 
 TEST(Stages, TrimmedAtAnotherRate) {
+  TIMBRE_NEED_PLUGIN("soxr");
   TIMBRE_GOLDEN_OR_SKIP(golden, "aligner");
   const Clips clips(golden, true);
   run_plan(clips.open(), wanted({{"rate_hz", 22050}, {"edges", "trim"}}), {}, no_events());

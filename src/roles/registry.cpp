@@ -20,6 +20,7 @@ void add_new(Map& map, const std::string& name, Value value, const char* what) {
 template <class Map>
 std::vector<std::string> names_of(const Map& map) {
   std::vector<std::string> names;
+  names.reserve(map.size());
   for (const auto& [name, value] : map) names.push_back(name);
   return names;
 }

@@ -34,6 +34,7 @@ std::vector<Prompt> choose_heldout(const std::vector<Prompt>& prompts, std::int6
   order.resize(static_cast<std::size_t>(count));
   std::sort(order.begin(), order.end());
   std::vector<Prompt> chosen;
+  chosen.reserve(order.size());
   for (const auto i : order) chosen.push_back(prompts[i]);
   return chosen;
 }

@@ -53,6 +53,7 @@ class Scorer {
         language_(voice.front_end_name()) {
     const auto prompts = closed_grammar(corpus, recognizer_, options.min_words);
     std::vector<std::string> sentences;
+    sentences.reserve(prompts.size());
     for (const auto& p : prompts) sentences.push_back(p.sentence);
     recognizer_.set_sentences(sentences);
     grammar_ = static_cast<std::int64_t>(prompts.size());

@@ -191,6 +191,7 @@ void EspeakFrontEnd::check_script(const ReadyText& ready) const {
   }
   if (strange.empty()) return;
   std::vector<std::string> names;
+  names.reserve(scripts.size());
   for (Script script : scripts) names.emplace_back(script_name(script));
   std::size_t count = strange.size();
   if (count > 20) strange.resize(20);
