@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/hash.h"
 
 namespace timbre::prepare {
@@ -105,7 +106,14 @@ class Planner {
     step.stage = &stage;
     const auto given = given_.find(&stage);
     step.settings = resolve_settings(stage, given == given_.end() ? nlohmann::json::object() : given->second);
-    step.settings_hash = hash_hex(step.settings.dump());
+    step.recorded = step.settings;
+    nlohmann::json identity = step.settings;  // without paths: a file that was moved is still the same
+    for (const std::string& key : stage.files) {
+      const auto file = step.settings.at(key).get<std::string>();
+      if (file.empty()) continue;
+      step.recorded[key + "_hash"] = identity[key] = hash_hex(read_file(file));
+    }
+    step.settings_hash = hash_hex(identity.dump());
     step.needs = stage.needs(step.settings);
     std::string inputs = corpus_.hash();
     for (const auto& column : step.needs) {
@@ -118,7 +126,7 @@ class Planner {
     step.state = corpus::ColumnState::Kind::complete;
     for (const auto& column : stage.makes) {
       keys_[column] = step.key(column);
-      auto state = corpus::column_state(corpus_.dir(), step.key(column), stage.all ? 0 : step.total, step.settings);
+      auto state = corpus::column_state(corpus_.dir(), step.key(column), stage.all ? 0 : step.total, step.recorded);
       if (stage.all)
         state.kind = state.kind == corpus::ColumnState::Kind::stale ? state.kind
                      : state.made > 0                               ? corpus::ColumnState::Kind::complete

@@ -22,6 +22,7 @@ struct ColumnRequest {
 struct Step {
   const Stage* stage = nullptr;
   nlohmann::json settings;
+  nlohmann::json recorded;  ///< settings, and a hash of each file they name: what the columns keep
   std::string settings_hash, inputs_hash;
   std::vector<std::string> needs;
   corpus::ColumnState::Kind state = corpus::ColumnState::Kind::missing;  ///< the worst of its columns

@@ -91,6 +91,25 @@ TEST(Plan, MissingColumnsAreNamedWithTheCommand) {
   EXPECT_THAT(error_of<DataError>([&] { ask(2); }), HasSubstr("missing: length, twice"));
 }
 
+TEST(Plan, ALexiconCountsByWhatItHoldsNotByItsPath) {
+  const ToyCorpus toy(3);
+  const auto corpus = toy.open();
+  const fs::path first = toy.dir() / "a.dict", second = toy.dir() / "b.dict";
+  const auto wanted = [](const fs::path& lexicon) {
+    return std::vector<ColumnRequest>{{"phonemes", {{"front_end", "arpabet:en"}, {"lexicon", lexicon.string()}}}};
+  };
+  write_file_atomic(first, "X  EH1 K S\n");
+  run_plan(corpus, wanted(first), {}, no_events());
+  EXPECT_TRUE(make_plan(corpus, wanted(first)).complete());
+  fs::rename(first, second);
+  EXPECT_TRUE(make_plan(corpus, wanted(second)).complete());
+  write_file_atomic(second, "X  AA1\n");
+  const Plan changed = make_plan(corpus, wanted(second));
+  EXPECT_EQ(changed.steps.at(0).state, corpus::ColumnState::Kind::stale);
+  EXPECT_THAT(changed.steps.at(0).why, HasSubstr("lexicon_hash"));
+  EXPECT_THAT(error_of<SystemError>([&] { make_plan(corpus, wanted(first)); }), HasSubstr("a.dict"));
+}
+
 TEST(Plan, TheBuiltInStagesServeFastSpeech2) {
   const ToyCorpus toy(3);
   const std::vector<ColumnRequest> wanted = {{"aligned_phonemes", {{"front_end", "espeak:it"}}},

@@ -72,7 +72,7 @@ class StepRun {
              options.stop} {
     for (const auto& column : step.stage->makes)
       writers_.emplace(
-          column, std::make_unique<corpus::ColumnWriter>(corpus.dir(), step.key(column), options.shard, step.settings));
+          column, std::make_unique<corpus::ColumnWriter>(corpus.dir(), step.key(column), options.shard, step.recorded));
   }
 
   StageReport run() {

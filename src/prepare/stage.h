@@ -62,6 +62,8 @@ struct Stage {
   std::vector<std::string> makes;
   /// The settings with their defaults, bound to an object that lives as long as the result.
   std::function<std::pair<std::shared_ptr<void>, config::Fields>()> settings;
+  /// The settings that name a file: what it holds makes a column stale, not where it lies.
+  std::vector<std::string> files;
   /// The columns needed with these settings.
   std::function<std::vector<std::string>(const nlohmann::json& settings)> needs;
   /// One utterance at a time: parallel, resumable, shardable. Making the MakeRow may look at the whole corpus

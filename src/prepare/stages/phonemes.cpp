@@ -51,6 +51,7 @@ void register_stage_phonemes(Stages& stages) {
               .summary = "text → phones, by the front end that the voice will use",
               .makes = {"phonemes", "phoneme_words", "words"},
               .settings = [] { return settings_of_struct<PhonemeSettings>(fields); },
+              .files = {"lexicon"},
               .needs = [](const nlohmann::json&) { return std::vector<std::string>{}; },
               .rows = rows,
               .all = {}});
