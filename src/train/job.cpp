@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <functional>
 #include <limits>
 #include <set>
 
@@ -31,6 +32,7 @@ namespace {
 /// another run.
 const std::set<std::string> kMayChange = {"max_steps",
                                           "max_epochs",
+                                          "max_minutes",
                                           "patience",
                                           "keep",
                                           "log_every_steps",
@@ -46,6 +48,32 @@ const std::set<std::string> kMayChange = {"max_steps",
                                           "model",
                                           "out",
                                           "base"};
+
+/// The options that say when a run ends.
+struct End {
+  const char* name;
+  void (*forget)(TrainOptions&);
+};
+constexpr End kEnds[] = {{"max_steps", [](TrainOptions& o) { o.max_steps = 0; }},
+                         {"max_epochs", [](TrainOptions& o) { o.max_epochs = 0; }},
+                         {"max_minutes", [](TrainOptions& o) { o.max_minutes = 0; }}};
+
+/// Where any end is given, those from further out (run file, preset) no longer count: `--max-steps 5000` means 5,000
+/// steps, also where the preset ends after 60 epochs. Several ends from one place: whichever comes first.
+bool keep_given_ends(TrainOptions& o, const std::function<bool(const char*)>& given) {
+  if (std::none_of(std::begin(kEnds), std::end(kEnds), [&](const End& end) { return given(end.name); })) return false;
+  for (const End& end : kEnds)
+    if (!given(end.name)) end.forget(o);
+  return true;
+}
+
+/// A run that was prolonged and then stopped goes on to the end it was given last, not to that of its run file.
+void keep_last_ends(const nlohmann::json& state, config::Fields& fields) {
+  const auto options = state.find("options");
+  if (options == state.end()) return;
+  for (const End& end : kEnds)
+    if (options->contains(end.name)) fields.find(end.name)->assign(options->at(end.name).dump(), "state.json");
+}
 
 bool is_run_file(const std::string& word) { return word.ends_with(".yaml") || word.ends_with(".yml"); }
 
@@ -101,6 +129,11 @@ std::string agreed(const Ranks& ranks, const std::string& text) {
 
 void check_continued(const RunOptions& o, const config::Fields& fields) {
   const nlohmann::json was = nlohmann::json::parse(o.continued_values);
+  // Minutes became a number of steps when the run began; the same minutes again change nothing.
+  if (o.loop.max_minutes > 0 && (o.loop.max_minutes != was.at("max_minutes") ||
+                                 o.loop.max_steps != was.at("max_steps") || o.loop.max_epochs != was.at("max_epochs")))
+    throw UsageError("--max-minutes counts from the start of a run and cannot be given when it is continued",
+                     "say where it shall end with --max-steps or --max-epochs");
   const nlohmann::json flat_was = was.flatten(), flat_now = config::to_json(fields).flatten();
   for (const auto& [key, value] : flat_now.items()) {
     std::string name = key.substr(1);
@@ -236,9 +269,14 @@ void extend_fields(RunOptions& o, config::Fields& all, const std::vector<std::st
       fresh.group("", o.config->fields(), "Model");
     }
   }
-  if (!text.empty()) config::read_yaml(fresh, text, file);
+  if (!text.empty()) {
+    config::read_yaml(fresh, text, file);
+    if (continued.empty()) keep_given_ends(o.loop, [&](const char* name) { return fresh.find(name)->given(); });
+  }
   if (config::Field* field = fresh.find("preset")) field->assign(preset, "--preset");
   if (!continued.empty()) o.continued_values = config::to_json(fresh).dump();
+  o.end_given =
+      keep_given_ends(o.loop, [&](const char* name) { return config::peek_flag(fresh, words, name).has_value(); });
   all = std::move(fresh);
 }
 
@@ -309,6 +347,7 @@ int run_job(RunOptions& o, config::Fields& all_fields, const Registry& registry,
         fmt::format("go on with it: timbre train --continue {}; or choose another folder with --out", run.string()));
   if (ranks.first() && !dry_run) lock.emplace(run);
   if (continuing) resume = find_checkpoint(o);
+  if (resume && !o.end_given) keep_last_ends(resume->state, all_fields);
   keep_freed_memory();
   at::set_num_threads(thread_count());
   if (resume && resume->state.value("threads", thread_count()) != thread_count()) {

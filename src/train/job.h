@@ -20,6 +20,7 @@ struct RunOptions {
   TrainOptions loop;
   std::shared_ptr<roles::ModelConfig> config;
   std::string continued_values;  ///< JSON of all options as the continued run has them
+  bool end_given = false;        ///< an end was typed: it counts, not the one the continued run was last given
 };
 config::Fields fields(RunOptions& o);
 

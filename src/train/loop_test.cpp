@@ -5,6 +5,8 @@
 
 #include <cmath>
 #include <csignal>
+#include <mutex>
+#include <set>
 
 #include "base/files.h"
 #include "train/tiny_for_test.h"
@@ -248,6 +250,73 @@ TEST(Loop, PatienceEndsTheRun) {
   const Outcome outcome = run(recipe, o, folder / "run");
   EXPECT_EQ(outcome.ended_by, "patience");
   EXPECT_LT(outcome.step, 40);
+}
+
+/// Remembers what was collated.
+struct WatchedRecipe : TinyRecipe {
+  using TinyRecipe::TinyRecipe;
+  batch::Batch collate(Split split, std::span<const std::size_t> which) const override {
+    const std::scoped_lock lock(guard);  // the loader collates on threads of its own
+    for (const std::size_t item : which) used.emplace(split, item);
+    return TinyRecipe::collate(split, which);
+  }
+  mutable std::mutex guard;
+  mutable std::set<std::pair<Split, std::size_t>> used;
+};
+
+/// The validation losses of a run, in order.
+std::vector<double> valid_losses(const fs::path& folder) {
+  std::vector<double> losses;
+  for (const auto& event : events_of(folder, "metric"))
+    if (event.at("set") == "valid") losses.push_back(event.at("values").at("loss"));
+  return losses;
+}
+
+TEST(Loop, OverfitSeesTheFirstUtterancesOnlyAndLearnsThemByHeart) {
+  const Scratch folder;
+  WatchedRecipe recipe(TinyOptions{.dropout = 0.0});
+  TrainOptions o = tiny_options();
+  o.overfit = 3;
+  o.accumulate = 1;
+  o.ema = 0;
+  o.optim.lr = 3e-2;
+  o.max_steps = 300;
+  o.valid_at_epoch_end = false;
+  o.valid_every_steps = 100;
+  run(recipe, o, folder / "run");
+  using Used = std::set<std::pair<Split, std::size_t>>;
+  EXPECT_EQ(recipe.used, (Used{{Split::train, 0}, {Split::train, 1}, {Split::train, 2}}));  // validation too
+  const auto losses = valid_losses(folder / "run");
+  ASSERT_EQ(losses.size(), 3u);
+  WatchedRecipe untrained(TinyOptions{.dropout = 0.0});
+  o.max_steps = 1;
+  o.optim.lr = 0;
+  o.valid_every_steps = 1;
+  run(untrained, o, folder / "untrained");
+  EXPECT_LT(losses.back(), 0.2 * valid_losses(folder / "untrained").at(0));
+}
+
+TEST(Loop, Bf16FollowsFp32) {
+  const Scratch folder;
+  const auto losses_of = [&](const std::string& precision) {
+    TinyRecipe recipe({.dropout = 0.0});
+    TrainOptions o = tiny_options();
+    o.precision = precision;
+    o.accumulate = 1;
+    o.max_steps = 40;
+    o.valid_at_epoch_end = false;
+    o.valid_every_steps = 10;
+    run(recipe, o, folder / precision);
+    for (const nn::Named& named : recipe.model().named_parameters())
+      EXPECT_EQ(named.tensor.scalar_type(), at::kFloat) << named.name;  // the weights themselves stay whole
+    return valid_losses(folder / precision);
+  };
+  const auto fp32 = losses_of("fp32"), bf16 = losses_of("bf16");
+  ASSERT_EQ(fp32.size(), 4u);
+  ASSERT_EQ(bf16.size(), 4u);
+  EXPECT_NE(fp32, bf16);  // else nothing was computed in bf16
+  // 8 bits of mantissa: each product is off by up to 2^-9; a few per cent after forty steps.
+  for (std::size_t i = 0; i < fp32.size(); ++i) EXPECT_NEAR(bf16[i], fp32[i], 0.03 * fp32[i]) << i;
 }
 
 TEST(Loop, RunWithoutEndIsRefused) {

@@ -38,7 +38,11 @@ config::Fields fields(TrainOptions& o) {
   f.group("batch", batch::fields(o.batch), "Batches");
   config::Fields loop;
   loop.add("accumulate", o.accumulate, "batches whose gradients make one step").range(1, 1 << 16);
-  loop.add("max_steps", o.max_steps, "stop after so many steps; 0 = by max_epochs or max_minutes").range(0, 1e12);
+  loop.add("max_steps", o.max_steps,
+           "stop after so many steps; 0 = by max_epochs or max_minutes. An end given here takes the place of those of "
+           "the "
+           "run file and the preset")
+      .range(0, 1e12);
   loop.add("max_epochs", o.max_epochs, "stop after so many passes over the data; 0 = none").range(0, 1e9);
   loop.add("max_minutes", o.max_minutes,
            "as many steps as the trial before step 1 says fit into so many minutes; fixed at the start")
