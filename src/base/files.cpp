@@ -65,7 +65,7 @@ std::string read_file(const fs::path& path) {
   const Descriptor file(path, O_RDONLY, "open");
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) fail("read", path, errno);
-  if (S_ISDIR(info.st_mode)) throw SystemError(fmt::format("cannot read {}: it is a folder", path.string()));
+  if (S_ISDIR(info.st_mode)) throw DataError(fmt::format("{}: a folder; expected a file", path.string()));
   std::string bytes;
   bytes.reserve(static_cast<std::size_t>(info.st_size));
   char block[1 << 16];
@@ -159,7 +159,7 @@ MappedFile::MappedFile(const fs::path& path) : path_(path) {
   const Descriptor file(path, O_RDONLY, "open");
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) fail("read", path, errno);
-  if (S_ISDIR(info.st_mode)) throw SystemError(fmt::format("cannot read {}: it is a folder", path.string()));
+  if (S_ISDIR(info.st_mode)) throw DataError(fmt::format("{}: a folder; expected a file", path.string()));
   size_ = static_cast<std::size_t>(info.st_size);
   if (size_ == 0) return;
   void* at = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.get(), 0);

@@ -13,7 +13,7 @@ namespace timbre {
 
 namespace fs = std::filesystem;
 
-/// The whole file as bytes. Throws SystemError naming the path.
+/// The whole file as bytes. Throws SystemError naming the path, DataError where it is a folder.
 std::string read_file(const fs::path& path);
 
 /// Writes to a temporary neighbour, fsyncs, renames over `path`, fsyncs the folder.
@@ -55,7 +55,7 @@ void publish_folder(const fs::path& from, const fs::path& to);
 /// Free bytes of the file system that holds `path` (or its nearest existing parent).
 std::uint64_t free_disk_bytes(const fs::path& path);
 
-/// Read-only memory map of a file; the bytes live as long as the object.
+/// Read-only memory map of a file; the bytes live as long as the object. Throws as read_file.
 class MappedFile {
  public:
   explicit MappedFile(const fs::path& path);

@@ -25,6 +25,8 @@ using nlohmann::json;
 
 json read_json(const fs::path& path) { return parse_json(read_file(path), path.string()); }
 
+constexpr double kPitchMax_hz = 500;  // upper edge of the pitch line in spectrograms
+
 audio::MelOptions mel_options_at(std::int64_t rate_hz) {
   audio::MelOptions options;
   options.rate_hz = rate_hz;
@@ -46,7 +48,7 @@ plot::Png picture_of(const fs::path& wav, const std::string& title, const std::v
                          .title = title,
                          .segments = segments,
                          .pitch_F = pitch_F,
-                         .pitch_max_hz = 500,
+                         .pitch_max_hz = kPitchMax_hz,
                          .size = {1040, 320}});
 }
 
@@ -111,7 +113,11 @@ void add_said(Page& page, const fs::path& folder, SmallSounds& sounds) {
         text += (text.empty() ? "" : " ") + piece["text"].get<std::string>();
     }
     page.player(sounds(wav), text);
-    page.picture(picture_of(wav, "", segments), fmt::format("{:.2f} s", info.duration_s));
+    page.picture(
+        picture_of(wav, "", segments),
+        fmt::format("{:.2f} s of speech: mel bins over time in seconds, louder is brighter; the line is the pitch "
+                    "from 0 to {:.0f} Hz{}",
+                    info.duration_s, kPitchMax_hz, segments.empty() ? "" : "; below, each phone"));
   }
 }
 
@@ -166,6 +172,16 @@ void add_score(Page& page, const json& score, const fs::path& clips, std::int64_
   if (!missed.empty()) page.details("Prompts that were not understood from the voice", missed);
 }
 
+/// What the values of a metric are, for the vertical axis.
+std::string axis_of(const std::string& name) {
+  if (name == "lr" || name.starts_with("lr.")) return "learning rate";
+  if (name.ends_with("_per_s")) return name.substr(0, name.size() - 6) + " per second";
+  if (name.ends_with("_norm")) return "norm of all gradients";
+  if (name.ends_with("_share")) return "share of the time";
+  if (name.ends_with("_rate")) return "share that is wrong";
+  return "loss";
+}
+
 void add_training(Page& page, const fs::path& run) {
   const auto curves = read_curves(run / "events.jsonl");
   if (!curves.empty()) {
@@ -174,10 +190,11 @@ void add_training(Page& page, const fs::path& run) {
       page.picture(plot::draw_curves({.lines = curve.lines,
                                       .title = curve.title,
                                       .x_label = "step",
-                                      .y_label = "",
+                                      .y_label = axis_of(curve.title),
                                       .log_y = curve.log_y,
                                       .size = {1040, 300}}),
-                   curve.title);
+                   fmt::format("{}: {} over optimiser steps{}", curve.title, axis_of(curve.title),
+                               curve.lines.size() > 1 ? "; one line for training, one for validation" : ""));
     }
   }
   page.details("The fully resolved run file", read_file(run / "run.yaml"));
@@ -206,7 +223,9 @@ void add_alignment(Page& page, const corpus::Corpus& corpus) {
     at += frames_P[p];
   }
   page.picture(picture_of(corpus.audio_path(*best), "", segments),
-               fmt::format("A recording and the phones the built-in aligner found in it: {}", best->text));
+               fmt::format("A recording (mel bins over time in seconds, pitch as a line) and the phones the built-in "
+                           "aligner found in it: {}",
+                           best->text));
 }
 
 void add_data(Page& page, const corpus::Corpus& corpus, const fs::path& check) {
@@ -221,13 +240,15 @@ void add_data(Page& page, const corpus::Corpus& corpus, const fs::path& check) {
                fmt::format("{}: {} clips, {}.", corpus.name(), corpus.utterances().size(), human_seconds(total_s)));
   page.picture(plot::draw_histogram(
                    {.values = durations, .bars = 0, .title = "Clip length", .x_label = "seconds", .size = {1040, 240}}),
-               "How long the clips are");
-  page.picture(plot::draw_histogram({.values = rates,
-                                     .bars = 0,
-                                     .title = "Speaking rate",
-                                     .x_label = "characters per second",
-                                     .size = {1040, 240}}),
-               "How fast they are spoken; lonely bars at the edges are worth a listen");
+               "How long the clips are: number of clips over their length in seconds");
+  page.picture(
+      plot::draw_histogram({.values = rates,
+                            .bars = 0,
+                            .title = "Speaking rate",
+                            .x_label = "characters per second",
+                            .size = {1040, 240}}),
+      "How fast they are spoken: number of clips over characters per second; lonely bars at the edges are worth "
+      "a listen");
   add_alignment(page, corpus);
   if (!check.empty()) {
     std::vector<std::vector<std::string>> rows;

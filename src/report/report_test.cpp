@@ -67,6 +67,9 @@ TEST_F(RunFolder, ReportShowsWhatItWasGivenAndNamesWhatIsBroken) {
   EXPECT_NE(html.find("data:audio/"), std::string::npos);
   EXPECT_NE(html.find("data:image/png"), std::string::npos);
   EXPECT_NE(html.find("model: fastspeech2"), std::string::npos);
+  // Captions say what the axes are.
+  EXPECT_NE(html.find("<figcaption>loss: loss over optimiser steps; one line for training"), std::string::npos);
+  EXPECT_NE(html.find("<figcaption>1.00 s of speech: mel bins over time in seconds"), std::string::npos);
   write_file_atomic(dir_ / "score.json", "{");
   EXPECT_THROW(make_report({.run = dir_, .score = dir_ / "score.json"}), DataError);
 }
