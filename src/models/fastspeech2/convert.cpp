@@ -42,7 +42,12 @@ fs::path companion(const roles::ConvertRequest& request, const fs::path& checkpo
   for (const fs::path& candidate : {folder / name, folder / "config" / name, folder / ".." / "config" / name}) {
     if (fs::exists(candidate)) return candidate;
   }
-  return {};
+  // config/<dataset>/, as ming024's own tree has it and as we write it: when there is only one.
+  std::vector<fs::path> found;
+  std::error_code missing;
+  for (const auto& dataset : fs::directory_iterator(folder / "config", missing))
+    if (fs::exists(dataset.path() / name)) found.push_back(dataset.path() / name);
+  return found.size() == 1 ? found[0] : fs::path();
 }
 
 json read_json(const fs::path& path) {
@@ -175,12 +180,10 @@ void voice_to_ming024(const roles::ConvertRequest& request) {
   Config config;
   config::Fields fields = config.fields();
   config::from_json(fields, about.at("model").at("config"), (voice.dir() / "voice.json").string());
-  if (config.block != "conv" || config.variance.embedding != "bins" || config.postnet_layers == 0 || config.phase) {
-    throw UsageError(
-        fmt::format("{}: this network (block={}, variance.embedding={}) is not one that ming024's code can run",
-                    voice.dir().string(), config.block, config.variance.embedding),
-        "only voices trained with --preset ming024 or imported from ming024 go back");
-  }
+  if (const std::string obstacle = ming024_obstacle(config); !obstacle.empty())
+    throw UsageError(fmt::format("{}: {}", voice.dir().string(), obstacle),
+                     "only voices trained with --preset ming024 or imported from ming024 go back");
+  for (const std::string& change : ming024_changes(config)) note(request, change);
   Ming024Checkpoint checkpoint;
   checkpoint.model = weights::read_safetensors(voice.dir() / about["model"].value("weights", "model.safetensors"));
   if (fs::exists(voice.dir() / "optimizer.safetensors"))
@@ -194,13 +197,18 @@ void voice_to_ming024(const roles::ConvertRequest& request) {
   if (fs::exists(request.out))
     throw UsageError(fmt::format("{} exists already", request.out.string()), "choose another folder");
   make_folders(request.out);
-  const std::int64_t steps = about.value("provenance", json::object()).value("steps", std::int64_t{0});
+  const json provenance = about.value("provenance", json::object());
+  // Of a voice that was imported, else of one that was trained here.
+  const std::int64_t steps = provenance.value("steps", provenance.value("step", std::int64_t{0}));
   write_ming024_checkpoint(request.out / fmt::format("{}.pth.tar", steps), checkpoint);
   json speakers = json::object();
   for (std::size_t i = 0; i < about.at("speakers").size(); ++i) speakers[about["speakers"][i].get<std::string>()] = i;
   write_file_atomic(request.out / "speakers.json", speakers.dump());
   write_file_atomic(request.out / "stats.json", about.at("stats").dump());
   write_file_atomic(request.out / "symbols.json", about.at("symbols").dump());
+  const std::string name = voice.name();
+  write_ming024_yaml(request.out, is_safe_relative(name) && name.find('/') == name.npos ? name : "voice", config,
+                     checkpoint.optimizer);
 }
 
 }  // namespace timbre::fastspeech2

@@ -42,6 +42,15 @@ struct Ming024Settings {
 /// values where there is none. Throws DataError naming file and key, or the missing tensor.
 Config ming024_config(const weights::TensorMap& model, const Ming024Settings& settings);
 
+/// Why ming024's code cannot run such a network, or "".
+std::string ming024_obstacle(const Config& config);
+/// What must be changed in ming024's code for it, in words.
+std::vector<std::string> ming024_changes(const Config& config);
+/// OUT/config/DATASET/{preprocess,model,train}.yaml as ming024's programs take them with -p, -m and -t. Their paths
+/// name OUT, where the checkpoint, stats.json and speakers.json lie. Throws SystemError.
+void write_ming024_yaml(const std::filesystem::path& out, const std::string& dataset, const Config& config,
+                        const std::optional<AdamState>& adam);
+
 /// {"pitch": [min, max, mean, std], "energy": […]}.
 struct VarianceStatistics {
   Statistics pitch, energy;

@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 #include <unistd.h>
+#include <yaml-cpp/yaml.h>
 
 #include <set>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/strings.h"
 #include "support/golden.h"
 #include "weights/torch_file.h"
 
@@ -108,6 +110,59 @@ TEST_F(Ming024Files, VoiceAndBackKeepsEveryByte) {
   expect_same(after.optimizer->exp_avg_sq, before.optimizer->exp_avg_sq);
   EXPECT_EQ(nlohmann::json::parse(read_file(dir_ / "back/speakers.json")),
             nlohmann::json::parse(read_file(set / "model_a/speakers.json")));
+}
+
+/// Every value of ours that theirs has too is theirs; `apart` may differ.
+void expect_same_yaml(const YAML::Node& ours, const YAML::Node& theirs, const std::set<std::string>& apart,
+                      const std::string& at = {}) {
+  for (const auto& entry : ours) {
+    const std::string key = at + entry.first.Scalar();
+    if (apart.contains(key)) continue;
+    const YAML::Node other = theirs[entry.first.Scalar()];
+    ASSERT_TRUE(other) << key;
+    if (entry.second.IsMap()) {
+      expect_same_yaml(entry.second, other, apart, key + ".");
+    } else if (entry.second.IsSequence()) {
+      EXPECT_EQ(entry.second.as<std::vector<std::string>>(), other.as<std::vector<std::string>>()) << key;
+    } else if (entry.second.Scalar() == "True" || entry.second.Scalar() == "False") {
+      EXPECT_EQ(entry.second.as<bool>(), other.as<bool>()) << key;
+    } else if (const auto value = parse_double(entry.second.Scalar())) {
+      EXPECT_DOUBLE_EQ(*value, other.as<double>()) << key;
+    } else {
+      EXPECT_EQ(entry.second.Scalar(), other.Scalar()) << key;
+    }
+  }
+  for (const auto& entry : theirs) EXPECT_TRUE(ours[entry.first.Scalar()]) << at << entry.first.Scalar();
+}
+
+TEST_F(Ming024Files, TheYamlFilesAreTheOnesItCameFrom) {
+  TIMBRE_GOLDEN_OR_SKIP(set, "fastspeech2_ming024");
+  fs::create_directories(dir_ / "in");
+  fs::copy(set / "model_b", dir_ / "in");
+  for (const char* name : {"model", "preprocess"})
+    fs::copy(set / "config" / fmt::format("{}_frame_level.yaml", name), dir_ / "in" / fmt::format("{}.yaml", name));
+  for (const auto& [source, suffix] :
+       std::vector<std::pair<fs::path, std::string>>{{set / "model_a", ""}, {dir_ / "in", "_frame_level"}}) {
+    const fs::path voice = dir_ / ("LJSpeech" + suffix), back = dir_ / ("back" + suffix);
+    ming024_to_voice({.source = source, .out = voice});
+    voice_to_ming024({.source = voice, .out = back});
+    const fs::path config = back / "config" / ("LJSpeech" + suffix);
+    expect_same_yaml(YAML::LoadFile(config / "model.yaml"),
+                     YAML::LoadFile(set / "config" / ("model" + suffix + ".yaml")), {"vocoder.speaker"});
+    expect_same_yaml(YAML::LoadFile(config / "preprocess.yaml"),
+                     YAML::LoadFile(set / "config" / ("preprocess" + suffix + ".yaml")),
+                     {"dataset", "path", "preprocessing.val_size"});
+    expect_same_yaml(YAML::LoadFile(config / "train.yaml"), YAML::LoadFile(set / "config/train.yaml"),
+                     {"path", "optimizer.batch_size", "optimizer.warm_up_step", "optimizer.anneal_steps"});
+    EXPECT_EQ(YAML::LoadFile(config / "train.yaml")["path"]["ckpt_path"].as<std::string>(), back.string());
+    // PyYAML takes a float with an exponent only with a point in it.
+    EXPECT_NE(read_file(config / "train.yaml").find("eps: 1.0e-09"), std::string::npos);
+    // The exported folder is read again with its own files, found beside it.
+    const fs::path again = dir_ / ("again" + suffix);
+    ming024_to_voice({.source = back, .out = again});
+    const auto about = [](const fs::path& dir) { return nlohmann::json::parse(read_file(dir / "voice.json")); };
+    EXPECT_EQ(about(again)["model"]["config"], about(voice)["model"]["config"]);
+  }
 }
 
 TEST_F(Ming024Files, OtherFilesAreRefusedByName) {
