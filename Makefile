@@ -1,6 +1,6 @@
 # Every target does the set-up it needs; a second call does nothing twice.
 .DEFAULT_GOAL := help
-.PHONY: help setup build test demo bench lint asan-test kill-test tsan-test format clean
+.PHONY: help setup build test demo bench lint fuzz asan-test kill-test tsan-test format clean
 MAKEFLAGS += --no-print-directory
 
 help:
@@ -10,6 +10,7 @@ help:
 	@echo "make bench      how fast, beside what you would use instead"
 	@echo "make lint       formatting, clang-tidy, layers, lengths, documents"
 	@echo "make format     clang-format over what git tracks"
+	@echo "make fuzz       every parser of foreign bytes under libFuzzer, FUZZ_S=60 seconds each"
 	@echo "make asan-test  the torch-free half under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make tsan-test  the torch-free half under ThreadSanitizer"
 	@echo "make kill-test  200 kills of training runs, each continued to the bit (long)"
@@ -37,6 +38,10 @@ lint:
 format:
 	@tools/setup.sh --lint
 	@git ls-files '*.cpp' '*.h' | xargs clang-format -i
+
+fuzz:
+	@tools/setup.sh --fuzz
+	@tools/fuzz.sh $(or $(FUZZ_S),60)
 
 asan-test: setup
 	@tools/test.sh asan

@@ -25,11 +25,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
   }
   fuzz::guarded([&] { (void)text::text_to_sequence(text, {"english_cleaners"}); });
+  // Under the sanitizers the network takes a tenth of a second a word: short texts only.
+  constexpr std::size_t kShort = 16;
+  if (size > kShort) return 0;
   static const std::unique_ptr<text::FrontEnd> kFrontEnds[] = {text::make_front_end("arpabet:en"),
                                                                text::make_front_end("ming024:english")};
   for (const auto& front_end : kFrontEnds) {
     fuzz::guarded([&] {
-      const text::Marked marked = text::parse_markup(text.substr(0, 50));  // the network takes 5 ms a word here
+      const text::Marked marked = text::parse_markup(text);
       const text::Phonemized said = front_end->phonemize(marked.plain, marked.spoken);
       fuzz::must(said.phones.size() == said.word_of_phone.size());
       for (const auto word : said.word_of_phone)

@@ -3,13 +3,14 @@
 # that LibTorch is taken from. A second call finds all in place and does nothing.
 #
 #   tools/setup.sh          exit code 0: all there; 4: something is missing and cannot be installed from here
-#   tools/setup.sh --lint   also what `make lint` needs
+#   tools/setup.sh --lint   also what `make lint` needs; --fuzz: what `make fuzz` needs
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 torch_version=2.13.0
 lists=(tools/apt-packages.txt)
 [ "${1:-}" = --lint ] && lists+=(tools/apt-packages-lint.txt)
+[ "${1:-}" = --fuzz ] && lists+=(tools/apt-packages-fuzz.txt)
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { printf 'error: %s\n' "$1" >&2; printf 'next: %s\n' "$2" >&2; exit 4; }
