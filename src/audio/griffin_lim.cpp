@@ -143,7 +143,7 @@ struct GriffinLim::Tables {
   Tables(const MelOptions& m, const GriffinLimOptions& o)
       : mel(m),
         options(o),
-        stft(m.fft_samples, m.window_samples, m.hop_samples, m.padding == "same" ? Padding::same : Padding::center),
+        stft(m.fft_samples, m.window_samples, m.hop_samples, padding_named(m.padding)),
         inverse(m) {}
 };
 
@@ -188,6 +188,7 @@ GriffinLim::Result GriffinLim::run(std::span<const float> mel_FM, std::int64_t f
   result.convergence_db = wanted > 0 ? 10 * std::log10(std::max(miss, 1e-30) / wanted) : -300;
   const auto first = w.signal.begin() + t.stft.pad();
   result.wave_N.assign(first, first + t.stft.samples(frames));
+  if (t.mel.preemphasis != 0) de_emphasise(result.wave_N, t.mel.preemphasis);
   return result;
 }
 

@@ -63,8 +63,6 @@ TIMBRE_FOR_EACH_CPU(void, filter,
                      float floor, bool ln, float* mel_ML),
                     (magnitude_BL, filters, mels, weights, floor, ln, mel_ML))
 
-Padding padding_of(const MelOptions& o) { return o.padding == "same" ? Padding::same : Padding::center; }
-
 const MelOptions& checked(const MelOptions& options) {
   const auto problems = validate(options);
   if (!problems.empty()) throw UsageError("mel settings cannot be used: " + join(problems, "; "));
@@ -82,10 +80,15 @@ config::Fields fields(MelOptions& o) {
   f.add("mels", o.mels, "mel bins").range(1, 4096);
   f.add("f_min_hz", o.f_min_hz, "lower edge of the lowest filter").range(0, 384000);
   f.add("f_max_hz", o.f_max_hz, "upper edge of the highest filter; 0 = half the rate").range(0, 384000);
+  f.add("preemphasis", o.preemphasis, "x[n] - preemphasis x[n-1] before the spectrum; 0 = none").range(0, 1);
   f.add("log", o.log, "logarithm of the mel").choices({"ln", "log10", "none"});
+  f.add("gain", o.gain, "factor on the logarithm (20 with log10: decibels)").range(1e-6, 1e6);
   f.add("floor", o.floor, "smallest value before the logarithm").range(1e-30, 1);
-  f.add("padding", o.padding, "ends: center (1 + N/hop frames) or same (N/hop frames)").choices({"center", "same"});
-  f.add("convention", o.convention, "details of magnitude and scale").choices({"tacotron", "hifigan", "vocos"});
+  f.add("padding", o.padding, "ends: center (1 + N/hop frames), center_zero (with zeros), same (N/hop frames)")
+      .choices({"center", "center_zero", "same"});
+  f.add("convention", o.convention, "details of magnitude and scale")
+      .choices({"tacotron", "coqui", "hifigan", "vocos"});
+  f.group("range", fields(o.range));
   return f;
 }
 
@@ -109,9 +112,14 @@ std::vector<std::string> validate(const MelOptions& o) {
   need(o.log == "ln" || o.log == "log10" || o.log == "none",
        fmt::format("log is '{}', must be ln, log10 or none", o.log));
   need(o.floor > 1e-37, fmt::format("floor is {}, must be positive", o.floor));
-  need(o.padding == "center" || o.padding == "same", fmt::format("padding is '{}', must be center or same", o.padding));
-  need(o.convention == "tacotron" || o.convention == "hifigan" || o.convention == "vocos",
-       fmt::format("convention is '{}', must be tacotron, hifigan or vocos", o.convention));
+  need(o.padding == "center" || o.padding == "center_zero" || o.padding == "same",
+       fmt::format("padding is '{}', must be center, center_zero or same", o.padding));
+  need(o.convention == "tacotron" || o.convention == "coqui" || o.convention == "hifigan" || o.convention == "vocos",
+       fmt::format("convention is '{}', must be tacotron, coqui, hifigan or vocos", o.convention));
+  need(o.gain > 0, fmt::format("gain is {}, must be positive", o.gain));
+  need(!o.range.enabled || (o.range.min_level_db < 0 && o.range.max_norm > 0),
+       fmt::format("range from {} dB to {}: the first must be negative, the second positive", o.range.min_level_db,
+                   o.range.max_norm));
   return problems;
 }
 
@@ -124,7 +132,7 @@ struct MelMaker::Tables {
 
   explicit Tables(const MelOptions& o)
       : options(checked(o)),
-        stft(o.fft_samples, o.window_samples, o.hop_samples, padding_of(o)),
+        stft(o.fft_samples, o.window_samples, o.hop_samples, padding_named(o.padding)),
         under_root(o.convention == "hifigan" ? 1e-9 : 0.0) {
     const bool htk = o.convention == "vocos";
     const auto matrix = mel_filters(o.rate_hz, o.fft_samples, o.mels, o.f_min_hz, o.f_max_hz,
@@ -149,6 +157,12 @@ Mel MelMaker::operator()(std::span<const float> wave_N) const {
   const Tables& t = *tables_;
   for (std::size_t i = 0; i < wave_N.size(); ++i) {
     if (!std::isfinite(wave_N[i])) throw DataError(fmt::format("sample {} of the recording is not a finite number", i));
+  }
+  std::vector<float> emphasised_N;
+  if (t.options.preemphasis != 0) {
+    emphasised_N.assign(wave_N.begin(), wave_N.end());
+    pre_emphasise(emphasised_N, t.options.preemphasis);
+    wave_N = emphasised_N;
   }
   std::vector<double> padded = t.stft.padded(wave_N);
   // TacotronSTFT's callers clip first; resampled audio can overshoot.
@@ -180,11 +194,17 @@ Mel MelMaker::operator()(std::span<const float> wave_N) const {
       mel.energy_F[static_cast<std::size_t>(first + l)] = energy[static_cast<std::size_t>(l)];
     }
   }
+  if (t.options.gain != 1 && t.options.log != "none") {
+    const auto gain = static_cast<float>(t.options.gain);
+    for (float& v : mel.values_FM) v *= gain;
+  }
+  if (t.options.range.enabled) to_range(mel.values_FM, t.options.range);
   return mel;
 }
 
 std::int64_t mel_frames(std::int64_t samples, const MelOptions& o) {
-  return Stft<double>(checked(o).fft_samples, o.window_samples, o.hop_samples, padding_of(o)).frames(samples);
+  return Stft<double>(checked(o).fft_samples, o.window_samples, o.hop_samples, padding_named(o.padding))
+      .frames(samples);
 }
 
 Mel mel_spectrogram(std::span<const float> wave_N, const MelOptions& options) { return MelMaker(options)(wave_N); }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "audio/mel_scaling.h"
 #include "config/fields.h"
 
 /// Mel spectrograms as the text-to-speech systems make them.
@@ -22,19 +23,23 @@ struct MelOptions {
   std::int64_t mels = 80;
   double f_min_hz = 0;
   double f_max_hz = 8000;  ///< 0 = half the rate
+  double preemphasis = 0;  ///< x[n] − preemphasis · x[n − 1] before the spectrum; 0 = none
   std::string log = "ln";  ///< ln, log10, none
+  double gain = 1;         ///< factor on the logarithm: 20 with log10 gives decibels
   double floor = 1e-5;     ///< values below become this, before the logarithm
-  std::string padding =
-      "center";  ///< center: reflect fft/2, 1 + N/hop frames; same: reflect (fft − hop)/2, N/hop frames
-  std::string convention = "tacotron";  ///< tacotron, hifigan, vocos (see below)
+  /// center: reflect fft/2, 1 + N/hop frames; center_zero: the same with zeros; same: reflect (fft − hop)/2, N/hop
+  /// frames
+  std::string padding = "center";
+  std::string convention = "tacotron";  ///< tacotron, coqui, hifigan, vocos (see below)
+  MelRange range;                       ///< what happens to the logarithm last
   bool operator==(const MelOptions&) const = default;
 };
 
 /// The conventions:
-///   tacotron  magnitude √(re² + im²), Slaney mel scale with area norm     (ming024, torphix, Glow-TTS; Coqui with
-///   floor 1e-8) hifigan   magnitude √(re² + im² + 1e-9), Slaney scale with area norm  (jik876/hifi-gan; goes with
-///   padding "same") vocos     magnitude √(re² + im²), HTK scale without norm              (torchaudio's default; floor
-///   1e-7)
+///   tacotron  samples clipped to ±1, magnitude √(re² + im²), Slaney mel scale with area norm (ming024, torphix,
+///   Glow-TTS) coqui     the same without clipping; goes with floor 1e-8 hifigan   magnitude √(re² + im² + 1e-9),
+///   Slaney scale with area norm (jik876/hifi-gan; goes with padding "same") vocos     magnitude √(re² + im²), HTK
+///   scale without norm (torchaudio's default; goes with floor 1e-7)
 config::Fields fields(MelOptions& options);
 
 /// All problems of the settings, in words; empty when they can be used.

@@ -76,7 +76,12 @@ TIMBRE_FOR_EACH_CPU(void, solve, (const Problem& p), (p))
 }  // namespace
 
 MelInverse::MelInverse(const MelOptions& o, std::int64_t iterations)
-    : mels_(o.mels), bins_(o.fft_samples / 2 + 1), iterations_(iterations), log_(o.log) {
+    : mels_(o.mels),
+      bins_(o.fft_samples / 2 + 1),
+      iterations_(iterations),
+      log_(o.log),
+      gain_(o.gain),
+      range_(o.range) {
   const bool htk = o.convention == "vocos";
   const auto filters = mel_filters(o.rate_hz, o.fft_samples, o.mels, o.f_min_hz, o.f_max_hz,
                                    htk ? MelScale::htk : MelScale::slaney, htk ? MelNorm::none : MelNorm::slaney_area);
@@ -99,9 +104,12 @@ MelInverse::MelInverse(const MelOptions& o, std::int64_t iterations)
 void MelInverse::block(const float* mel_FM, std::int64_t count, float* magnitude_BL) const {
   Aligned<float> mel(static_cast<std::size_t>(mels_ * kL)), model(mel.size()),
       target(static_cast<std::size_t>(bins_ * kL)), back(target.size());
+  std::vector<float> level_FM(mel_FM, mel_FM + count * mels_);
+  if (range_.enabled) from_range(level_FM, range_);
   for (std::int64_t l = 0; l < count; ++l) {
     for (std::int64_t m = 0; m < mels_; ++m) {
-      const float v = mel_FM[l * mels_ + m];
+      float v = level_FM[static_cast<std::size_t>(l * mels_ + m)];
+      if (log_ != "none") v /= static_cast<float>(gain_);
       mel[static_cast<std::size_t>(m * kL + l)] = log_ == "ln"      ? std::exp(v)
                                                   : log_ == "log10" ? std::pow(10.0f, v)
                                                                     : std::max(v, 0.0f);

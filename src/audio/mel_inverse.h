@@ -29,6 +29,8 @@ class MelInverse {
  private:
   std::int64_t mels_, bins_, iterations_;
   std::string log_;
+  double gain_;
+  MelRange range_;
   std::vector<FilterStrip> rows_, columns_;  ///< the filters by mel and, transposed, by bin
   std::vector<float> row_weights_, column_weights_;
 };

@@ -90,6 +90,7 @@ TEST(Mel, HifiganEqualsGolden) {
 TEST(Mel, CoquiGlowLikeAndVocosEqualGolden) {
   MelOptions coqui;
   coqui.floor = 1e-8;
+  coqui.convention = "coqui";
   for_each_clip(".coqui.glow_like.mel", "22k",
                 [&](const GoldenTensors& golden, const std::string& name, const Clip& clip) {
                   expect_mel(golden, name, mel_spectrogram(clip.samples_N, coqui), 1e-5);
@@ -102,6 +103,53 @@ TEST(Mel, CoquiGlowLikeAndVocosEqualGolden) {
                     expect_mel(golden, name, mel_spectrogram(clip.samples_N, vocos), 1e-4);
                   });
   }
+}
+
+// Coqui's older settings: trimmed, pre-emphasised, in decibels, moved into a range.
+TEST(Mel, CoquiNormalisedEqualsGolden) {
+  TIMBRE_NEED_GOLDEN(folder, "speech_features");
+  const auto cases = nlohmann::json::parse(slurp(folder / "cases.json"));
+  MelOptions symmetric{.preemphasis = 0.98, .log = "log10", .gain = 20, .floor = 1e-8, .convention = "coqui"};
+  symmetric.range.enabled = true;
+  MelOptions asymmetric = symmetric;
+  asymmetric.fft_samples = 2048;
+  asymmetric.window_samples = 1200;
+  asymmetric.hop_samples = 300;
+  asymmetric.mels = 64;
+  asymmetric.f_min_hz = 50;
+  asymmetric.f_max_hz = 7600;
+  asymmetric.preemphasis = 0.97;
+  asymmetric.padding = "center_zero";
+  asymmetric.range.symmetric = false;
+  asymmetric.range.max_norm = 1;
+  for (const auto& [config, options] : {std::pair{"tacotron_like", symmetric}, {"asymmetric", asymmetric}}) {
+    for_each_clip(std::string(".coqui.") + config + ".mel", "22k",
+                  [&](const GoldenTensors& golden, const std::string& name, const Clip& clip) {
+                    std::string id = name.substr(0, name.find(".coqui"));
+                    id[id.find('.')] = '_';
+                    for (const auto& about : cases.at("clips")) {
+                      if (about.at("id") != id) continue;
+                      const auto& trim = about.at(std::string("coqui_") + config + "_trim");
+                      const auto part = std::span(clip.samples_N).subspan(trim[0], trim[1]);
+                      expect_mel(golden, name, mel_spectrogram(part, options), 1e-3);
+                    }
+                  });
+  }
+}
+
+TEST(Mel, RangeAndEmphasisCanBeUndone) {
+  MelRange range;
+  range.symmetric = false;
+  std::vector<float> db{-70, -20, 0, 15}, back = db;
+  to_range(back, range);
+  EXPECT_NEAR(back[1], 4 * 0.6, 1e-6);
+  from_range(back, range);
+  for (std::size_t i = 0; i < db.size(); ++i) EXPECT_NEAR(back[i], db[i], 1e-4);
+  std::vector<float> x{0.1f, -0.4f, 0.3f}, y = x;
+  pre_emphasise(y, 0.97);
+  EXPECT_NEAR(y[1], -0.4 - 0.097, 1e-6);
+  de_emphasise(y, 0.97);
+  for (std::size_t i = 0; i < x.size(); ++i) EXPECT_NEAR(y[i], x[i], 1e-6);
 }
 
 TEST(Mel, FiltersAndWindowsEqualGolden) {

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "world/dio.h"
+#include "world/harvest.h"
 #include "world/stonemask.h"
 
 namespace timbre::audio {
@@ -14,10 +15,14 @@ struct Track {
   std::vector<double> times_F, f0_F;
 };
 
-Track dio(std::span<const double> wave_N, std::int64_t rate_hz, std::int64_t hop_samples, const PitchOptions& options) {
+void check(std::span<const double> wave_N, std::int64_t rate_hz, std::int64_t hop_samples) {
   if (wave_N.empty()) throw DataError("pitch of an empty recording");
   if (rate_hz < 1 || hop_samples < 1)
     throw UsageError(fmt::format("pitch at {} Hz with a hop of {} samples", rate_hz, hop_samples));
+}
+
+Track dio(std::span<const double> wave_N, std::int64_t rate_hz, std::int64_t hop_samples, const PitchOptions& options) {
+  check(wave_N, rate_hz, hop_samples);
   DioOption dio_options;
   InitializeDioOption(&dio_options);
   dio_options.f0_floor = options.floor_hz;
@@ -51,6 +56,21 @@ std::vector<double> pitch_dio_stonemask(std::span<const float> wave_N, std::int6
                                         const PitchOptions& options) {
   const std::vector<double> wide(wave_N.begin(), wave_N.end());
   return pitch_dio_stonemask(std::span<const double>(wide), rate_hz, hop_samples, options);
+}
+
+std::vector<double> pitch_harvest(std::span<const double> wave_N, std::int64_t rate_hz, std::int64_t hop_samples,
+                                  const PitchOptions& options) {
+  check(wave_N, rate_hz, hop_samples);
+  HarvestOption harvest;
+  InitializeHarvestOption(&harvest);
+  harvest.f0_floor = options.floor_hz;
+  harvest.f0_ceil = options.ceil_hz;
+  harvest.frame_period = static_cast<double>(hop_samples) / static_cast<double>(rate_hz) * 1000.0;
+  const int samples = static_cast<int>(wave_N.size()), rate = static_cast<int>(rate_hz);
+  std::vector<double> f0_F(static_cast<std::size_t>(GetSamplesForHarvest(rate, samples, harvest.frame_period)));
+  std::vector<double> times_F(f0_F.size());
+  Harvest(wave_N.data(), samples, rate, &harvest, times_F.data(), f0_F.data());
+  return f0_F;
 }
 
 std::vector<double> interpolate_unvoiced(std::span<const double> pitch_F) {

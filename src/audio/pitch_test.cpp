@@ -41,6 +41,8 @@ TEST(Pitch, EqualsWorld) {
                                  golden.values(c.id + ".world.dio_stonemask")),
               1e-6)
         << c.id;
+    EXPECT_LE(largest_difference(pitch_harvest(wave_N, 22050, 256), golden.values(c.id + ".world.harvest")), 1e-6)
+        << c.id;
   }
 }
 

@@ -4,9 +4,8 @@
 #include <cmath>
 #include <limits>
 
-#include "audio/cpu_levels.h"
 #include "audio/fft.h"
-#include "audio/lanes.h"
+#include "audio/pitch_path.h"
 #include "base/error.h"
 
 namespace timbre::audio {
@@ -213,116 +212,11 @@ class Observer {
   std::vector<std::size_t> troughs_, below_;
 };
 
-/// best_S[j] = max over |d| ≤ half of from_S[j − d] + log_triangle[d + half], and the d that gave it. `from_S` has
-/// `half` times −∞ (and room for a vector) on both sides.
-TIMBRE_INLINE void spread_body(const double* from_S, std::int64_t states, const double* log_triangle, std::int64_t half,
-                               double* best_S, double* offset_S) {
-  for (std::int64_t j = 0; j < states; j += 4) {
-    D4 best, offset;
-    load_any<double>(best, from_S + j + half + half);  // d = −half
-    best += log_triangle[0];
-    offset = D4{} - static_cast<double>(half);
-    for (std::int64_t d = 1 - half; d <= half; ++d) {
-      D4 value;
-      load_any<double>(value, from_S + j + half - d);
-      value += log_triangle[d + half];
-      const auto better = value > best;
-      best = better ? value : best;
-      offset = better ? D4{} + static_cast<double>(d) : offset;
-    }
-    std::memcpy(best_S + j, &best, sizeof best);
-    std::memcpy(offset_S + j, &offset, sizeof offset);
-  }
+/// Semitones that the pitch may move from one frame to the next.
+std::int64_t widest_move(const PyinOptions& o, std::int64_t rate_hz) {
+  return static_cast<std::int64_t>(std::nearbyint(o.max_transition_octaves_s * 12 * static_cast<double>(o.hop_samples) /
+                                                  static_cast<double>(rate_hz)));
 }
-
-TIMBRE_FOR_EACH_CPU(void, spread,
-                    (const double* from_S, std::int64_t states, const double* log_triangle, std::int64_t half,
-                     double* best_S, double* offset_S),
-                    (from_S, states, log_triangle, half, best_S, offset_S))
-
-/// The likeliest path through `bins` voiced and `bins` unvoiced states. Moves are a triangle of pitch bins (rows
-/// normalised at the edges) times a switch of voicing; any other move has the smallest probability there is.
-class Decoder {
- public:
-  Decoder(const PyinOptions& o, std::int64_t rate_hz, std::int64_t bins)
-      : bins_(bins), stay_(std::log(1 - o.switch_probability)), change_(std::log(o.switch_probability)) {
-    const double semitones = std::nearbyint(o.max_transition_octaves_s * 12 * static_cast<double>(o.hop_samples) /
-                                            static_cast<double>(rate_hz));
-    const auto width = static_cast<std::int64_t>(semitones * std::ceil(1.0 / o.resolution_semitones)) + 1;
-    half_ = width / 2;
-    std::vector<double> triangle;
-    for (std::int64_t d = -half_; d <= half_; ++d) triangle.push_back(static_cast<double>(half_ + 1 - std::abs(d)));
-    for (const double w : triangle) log_triangle_.push_back(std::log(w));
-    for (std::int64_t k = 0; k < bins; ++k) {
-      double sum = 0;
-      for (std::int64_t d = -half_; d <= half_; ++d)
-        if (k + d >= 0 && k + d < bins) sum += triangle[static_cast<std::size_t>(d + half_)];
-      log_norm_.push_back(std::log(sum));
-    }
-    const auto room = static_cast<std::size_t>(bins + 2 * half_ + 8);
-    from_.assign(room, -std::numeric_limits<double>::infinity());
-    best_.resize(static_cast<std::size_t>(bins + 4));
-    offset_.resize(best_.size());
-    value_.resize(static_cast<std::size_t>(2 * bins));
-    next_.resize(value_.size());
-  }
-
-  /// One frame: probabilities of the voiced states, and of each unvoiced one.
-  void push(std::span<const double> voiced_S, double unvoiced) {
-    const double log_unvoiced = std::log(unvoiced + kTiny);
-    const auto n = static_cast<std::size_t>(bins_);
-    if (pointers_.empty()) {
-      for (std::size_t j = 0; j < n; ++j) {
-        value_[j] = std::log(voiced_S[j] + kTiny) + std::log(kTiny);
-        value_[n + j] = log_unvoiced + std::log(1.0 / static_cast<double>(bins_) + kTiny);
-      }
-      pointers_.emplace_back(2 * n, 0);
-      return;
-    }
-    std::vector<std::int32_t>& pointers = pointers_.emplace_back(2 * n);
-    const auto top = std::max_element(value_.begin(), value_.end());
-    const double jump = *top + std::log(kTiny);
-    for (const bool to_voiced : {true, false}) {
-      const double from_voiced = to_voiced ? stay_ : change_, from_unvoiced = to_voiced ? change_ : stay_;
-      for (std::size_t k = 0; k < n; ++k)
-        from_[static_cast<std::size_t>(half_) + k] =
-            std::max(value_[k] + from_voiced, value_[n + k] + from_unvoiced) - log_norm_[k];
-      spread(from_.data(), bins_, log_triangle_.data(), half_, best_.data(), offset_.data());
-      const std::size_t base = to_voiced ? 0 : n;
-      for (std::size_t j = 0; j < n; ++j) {
-        double best = best_[j];
-        auto from = static_cast<std::int32_t>(static_cast<std::int64_t>(j) - static_cast<std::int64_t>(offset_[j]));
-        if (value_[static_cast<std::size_t>(from)] + from_voiced <
-            value_[n + static_cast<std::size_t>(from)] + from_unvoiced)
-          from += static_cast<std::int32_t>(bins_);
-        if (jump > best) {
-          best = jump;
-          from = static_cast<std::int32_t>(top - value_.begin());
-        }
-        pointers[base + j] = from;
-        next_[base + j] = best + (to_voiced ? std::log(voiced_S[j] + kTiny) : log_unvoiced);
-      }
-    }
-    value_.swap(next_);
-  }
-
-  /// States of all frames; the first `bins` are voiced.
-  std::vector<std::int32_t> path() const {
-    std::vector<std::int32_t> states(pointers_.size());
-    auto state = static_cast<std::int32_t>(std::max_element(value_.begin(), value_.end()) - value_.begin());
-    for (std::size_t f = states.size(); f-- > 0;) {
-      states[f] = state;
-      state = pointers_[f][static_cast<std::size_t>(state)];
-    }
-    return states;
-  }
-
- private:
-  std::int64_t bins_, half_ = 0;
-  double stay_, change_;
-  std::vector<double> log_triangle_, log_norm_, from_, best_, offset_, value_, next_;
-  std::vector<std::vector<std::int32_t>> pointers_;
-};
 
 }  // namespace
 
@@ -336,7 +230,9 @@ PyinTrack pitch_pyin(std::span<const float> wave_N, std::int64_t rate_hz, const 
       static_cast<std::int64_t>(std::floor(bins_per_octave * std::log2(options.f_max_hz / options.f_min_hz))) + 1;
   Yin yin(options, rate_hz);
   Observer observe(options, rate_hz, yin.min_period(), bins);
-  Decoder decoder(options, rate_hz, bins);
+  PitchPath path(
+      bins, options.switch_probability,
+      1 + widest_move(options, rate_hz) * static_cast<std::int64_t>(std::ceil(1.0 / options.resolution_semitones)));
   std::vector<double> yin_LP(static_cast<std::size_t>(kLanes * yin.lags())), observed_S(static_cast<std::size_t>(bins));
   PyinTrack track;
   for (std::int64_t f = 0; f < frames; ++f) {
@@ -344,10 +240,10 @@ PyinTrack pitch_pyin(std::span<const float> wave_N, std::int64_t rate_hz, const 
     if (lane == 0) yin(padded_N, f, options.hop_samples, frames, yin_LP);
     const double voiced =
         observe({yin_LP.data() + lane * yin.lags(), static_cast<std::size_t>(yin.lags())}, observed_S);
-    decoder.push(observed_S, (1 - voiced) / static_cast<double>(bins));
+    path.push(observed_S, (1 - voiced) / static_cast<double>(bins));
     track.probability_F.push_back(voiced);
   }
-  for (const std::int32_t state : decoder.path()) {
+  for (const std::int32_t state : path.states()) {
     track.voiced_F.push_back(state < bins);
     track.f0_F.push_back(state < bins ? options.f_min_hz * std::exp2(state / bins_per_octave) : 0);
   }

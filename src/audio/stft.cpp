@@ -98,6 +98,13 @@ std::int64_t hop_columns(std::int64_t size, std::int64_t hop) {
 
 }  // namespace
 
+Padding padding_named(std::string_view name) {
+  if (name == "center") return Padding::center;
+  if (name == "center_zero") return Padding::center_zero;
+  if (name == "same") return Padding::same;
+  throw UsageError(fmt::format("padding '{}': center, center_zero or same", name));
+}
+
 template <class T>
 Stft<T>::Stft(std::int64_t fft_samples, std::int64_t window_samples, std::int64_t hop_samples, Padding padding)
     : fft_(fft_samples), hop_(hop_samples), padding_(padding) {
@@ -106,7 +113,7 @@ Stft<T>::Stft(std::int64_t fft_samples, std::int64_t window_samples, std::int64_
                                  hop_samples, fft_samples),
                      "1 ≤ window ≤ fft and 1 ≤ hop ≤ fft");
   }
-  pad_ = padding == Padding::center ? fft_samples / 2 : (fft_samples - hop_samples) / 2;
+  pad_ = padding == Padding::same ? (fft_samples - hop_samples) / 2 : fft_samples / 2;
   const std::vector<double> hann = hann_window(window_samples, fft_samples);
   window_.assign(hann.begin(), hann.end());
   window_first_ = (fft_samples - window_samples) / 2;
@@ -115,6 +122,7 @@ Stft<T>::Stft(std::int64_t fft_samples, std::int64_t window_samples, std::int64_
 
 template <class T>
 std::int64_t Stft<T>::frames(std::int64_t samples) const {
+  if (padding_ == Padding::center_zero) return samples < 1 ? 0 : 1 + samples / hop_;
   if (samples <= pad_) return 0;
   const std::int64_t all = samples + 2 * pad_;
   return all < fft_.size() ? 0 : 1 + (all - fft_.size()) / hop_;
@@ -134,6 +142,7 @@ std::vector<T> Stft<T>::padded(std::span<const float> wave_N) const {
   }
   std::vector<T> out(static_cast<std::size_t>(n + 2 * pad_));
   std::copy(wave_N.begin(), wave_N.end(), out.begin() + pad_);
+  if (padding_ == Padding::center_zero) return out;
   for (std::int64_t i = 0; i < pad_; ++i) {
     out[static_cast<std::size_t>(pad_ - 1 - i)] = wave_N[static_cast<std::size_t>(i + 1)];
     out[static_cast<std::size_t>(pad_ + n + i)] = wave_N[static_cast<std::size_t>(n - 2 - i)];

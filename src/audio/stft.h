@@ -3,15 +3,18 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "audio/fft.h"
 
 namespace timbre::audio {
 
-/// How the ends are filled. center: reflect fft/2 on both sides, 1 + N/hop frames; same: reflect (fft − hop)/2, N/hop
-/// frames.
-enum class Padding { center, same };
+/// How the ends are filled. center: reflect fft/2 on both sides, 1 + N/hop frames; center_zero: the same with zeros;
+/// same: reflect (fft − hop)/2, N/hop frames.
+enum class Padding { center, center_zero, same };
+/// By its name. Throws UsageError for another.
+Padding padding_named(std::string_view name);
 
 /// Short-time Fourier transform of a real signal, several frames at a time, and its least-squares inverse. In double
 /// for features, whose quiet bins beside loud ones would otherwise carry float's rounding (1e-4 in the logarithm); in
