@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/strings.h"
 #include "corpus/clip_finder.h"
 #include "corpus/importer.h"
@@ -95,7 +96,7 @@ class Reader {
     LineReader lines(file);
     for (std::string text; lines.next(text);) {
       if (trim(text).empty()) continue;
-      json line = json::parse(text, nullptr, false);
+      json line = parse_json_line(text);
       if (line.is_object())
         each(line, lines.number());
       else
@@ -186,7 +187,7 @@ class Reader {
   static void each_line_quietly(const fs::path& file, const Each& each) {
     LineReader lines(file);
     for (std::string text; lines.next(text);)
-      if (json line = json::parse(text, nullptr, false); line.is_object()) each(line, lines.number());
+      if (json line = parse_json_line(text); line.is_object()) each(line, lines.number());
   }
 
   void read_cuts(const fs::path& file) {
