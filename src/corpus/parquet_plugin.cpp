@@ -43,7 +43,7 @@ int guarded(char* error, uint64_t error_bytes, const Body& body) {
 }
 
 // Few rows at a time and pages rather than whole column chunks: a row group of clips may be gigabytes.
-constexpr int64_t kBatchRows = 16;
+constexpr int64_t kBatchRows = 4;
 constexpr int64_t kPageBuffer = 1 << 20;
 
 std::unique_ptr<parquet::arrow::FileReader> open_reader(const char* path) {
