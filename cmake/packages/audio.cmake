@@ -1,4 +1,4 @@
-# What the audio plugins link. They are loaded on first use (src/audio/plugin.h), so the programs themselves start
+# What the audio plugins link. They are loaded on first use (src/base/plugin.h), so the programs themselves start
 # without libsndfile's eight codec libraries, soxr's OpenMP runtime and FFmpeg's hundred.
 if(TIMBRE_MEDIA)
   pkg_check_modules(SNDFILE REQUIRED IMPORTED_TARGET sndfile)

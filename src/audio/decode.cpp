@@ -5,12 +5,12 @@
 #include <fstream>
 #include <functional>
 
-#include "audio/plugin.h"
 #include "audio/resample.h"
 #include "audio/sound_plugin_abi.h"
 #include "audio/wav.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "base/plugin.h"
 #include "base/strings.h"
 
 namespace timbre::audio {

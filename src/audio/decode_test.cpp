@@ -10,11 +10,11 @@
 #include <numbers>
 
 #include "audio/golden_for_test.h"
-#include "audio/plugin.h"
 #include "audio/resample.h"
 #include "audio/wav.h"
 #include "audio/write.h"
 #include "base/error.h"
+#include "base/plugin.h"
 #include "support/plugins.h"
 
 namespace timbre::audio {

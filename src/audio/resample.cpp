@@ -4,9 +4,9 @@
 #include <array>
 #include <cmath>
 
-#include "audio/plugin.h"
 #include "audio/sound_plugin_abi.h"
 #include "base/error.h"
+#include "base/plugin.h"
 
 namespace timbre::audio {
 

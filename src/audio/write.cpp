@@ -12,11 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "audio/plugin.h"
 #include "audio/sound_plugin_abi.h"
 #include "audio/wav.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "base/plugin.h"
 #include "base/strings.h"
 
 namespace timbre::audio {

@@ -1,11 +1,11 @@
-#include "audio/plugin.h"
+#include "base/plugin.h"
 
 #include <dlfcn.h>
 
 #include "base/error.h"
 #include "base/files.h"
 
-namespace timbre::audio {
+namespace timbre {
 
 Plugin::Plugin(const std::string& name, const std::string& library, const std::string& package) : name_(name) {
   const fs::path path = program_folder() / "lib" / ("timbre_" + name + ".so");
@@ -29,4 +29,4 @@ void* Plugin::address(const char* symbol) const {
   return found;
 }
 
-}  // namespace timbre::audio
+}  // namespace timbre
