@@ -64,6 +64,7 @@ constexpr Probe kProbes[] = {
      "libavcodec59 libavformat59 libswresample4"},
     {"espeak-ng", "phonemes", "libespeak-ng.so.1", "espeak_Info", "libespeak-ng1 espeak-ng-data"},
     {"libarchive", "importing from archives", "libarchive.so.13", "archive_version_string", "libarchive13"},
+    {"libcurl", "fetching public corpora", "libcurl.so.4", "curl_version", "libcurl4 ca-certificates"},
     {"PocketSphinx", "intelligibility in score", "libpocketsphinx.so.3", nullptr,
      "libpocketsphinx3 pocketsphinx-en-us"},
 };

@@ -148,7 +148,7 @@ std::string name_fault(const fs::path& into, const std::string& path, bool is_fo
 }
 
 void unpack_entries(Reader& reader, const std::string& name, const fs::path& into, const UnpackLimits& limits,
-                    Unpacked& done) {
+                    const std::function<void(const Unpacked&)>& after_each, Unpacked& done) {
   while (reader.next()) {
     std::string path = reader.path();
     while (path.starts_with("./")) path.erase(0, 2);
@@ -182,6 +182,7 @@ void unpack_entries(Reader& reader, const std::string& name, const fs::path& int
     if (!out)
       throw SystemError(fmt::format("{}: cannot be written: {}", target.string(), std::strerror(errno)),
                         "free some space");
+    if (after_each) after_each(done);
   }
 }
 
@@ -189,19 +190,20 @@ void unpack_entries(Reader& reader, const std::string& name, const fs::path& int
 
 bool is_archive(const fs::path& path) {
   std::string name = ascii_lower(path.filename().string());
-  for (const char* ending : {".deb", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar.zst", ".zip"})
+  for (const char* ending : {".deb", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar.zst", ".zip", ".rar"})
     if (name.ends_with(ending)) return true;
   return false;
 }
 
-Unpacked unpack(const fs::path& archive, const fs::path& into, const UnpackLimits& limits) {
+Unpacked unpack(const fs::path& archive, const fs::path& into, const UnpackLimits& limits,
+                const std::function<void(const Unpacked&)>& after_each) {
   Unpacked done;
   make_folders(into);
   std::string name = archive.string();
   Reader outer(name);
   outer.open_file(archive);
   if (ascii_lower(archive.extension().string()) != ".deb") {
-    unpack_entries(outer, name, into, limits, done);
+    unpack_entries(outer, name, into, limits, after_each, done);
     return done;
   }
   // A Debian package is an ar archive whose member data.tar.* holds the files.
@@ -212,7 +214,7 @@ Unpacked unpack(const fs::path& archive, const fs::path& into, const UnpackLimit
     outer.each_block([&](std::string_view block) { packed.append(block); });
     Reader inner(name + ":" + member);
     inner.open_bytes(packed);
-    unpack_entries(inner, name, into, limits, done);
+    unpack_entries(inner, name, into, limits, after_each, done);
     return done;
   }
   throw DataError(fmt::format("{}: no data.tar in it; expected a Debian package", name), "fetch the package again");
