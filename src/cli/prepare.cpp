@@ -19,7 +19,7 @@ namespace {
 struct PrepareVerb {
   std::string corpus, model, preset, base, only, shard = "0/1";
   std::int64_t stage = 0, stop_stage = -1;
-  bool redo = false;
+  bool redo = false, compact = false;
   std::unique_ptr<roles::ModelConfig> config;  // of the model named by --for
   const roles::ModelSpec* spec = nullptr;
   roles::Registry registry;
@@ -36,6 +36,7 @@ config::Fields fields(PrepareVerb& o) {
   f.add("stop_stage", o.stop_stage, "last stage to run, by number; -1 = all").range(-1, 99).metavar("M");
   f.add("shard", o.shard, "worker I of N: makes every N-th utterance").metavar("I/N");
   f.add("redo", o.redo, "make the columns anew even when they are fresh");
+  f.add("compact", o.compact, "afterwards, merge what many shards and interruptions left into few files");
   return f;
 }
 
@@ -135,6 +136,15 @@ void print_report(const prepare::Report& report, Context& context) {
   }
 }
 
+void compact(const corpus::Corpus& corpus, const std::vector<prepare::ColumnRequest>& requests) {
+  const auto plan = prepare::make_plan(corpus, requests);
+  if (!plan.complete())
+    throw UsageError(fmt::format("--compact merges finished columns; missing: {}", join(plan.missing(), ", ")),
+                     "call it again when every shard is done");
+  for (const auto& step : plan.steps)
+    for (const auto& [column, state] : step.columns) corpus::compact_column(corpus.dir(), step.key(column));
+}
+
 int run(const PrepareVerb& o, Context& context) {
   const auto problems = o.config->problems();
   if (!problems.empty()) throw UsageError(join(problems, "\n"));
@@ -156,6 +166,7 @@ int run(const PrepareVerb& o, Context& context) {
   std::signal(SIGINT, before);
   print_report(report, context);
   if (report.stopped) throw SystemError("stopped; what was made is kept", "call the same command again to go on");
+  if (o.compact) compact(corpus, requests);
   return 0;
 }
 
