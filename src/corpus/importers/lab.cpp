@@ -127,6 +127,9 @@ class LabReader {
     std::error_code missing;
     for (const char* ending : {".TextGrid", ".textgrid"})
       if (fs::path grid = fs::path(base).replace_extension(ending); fs::is_regular_file(grid, missing)) return grid;
+    // torphix/fastspeech2-TTS keeps a speaker's TextGrids in a folder of their own beside the clips.
+    const fs::path apart = (base.parent_path() / "TextGrid" / base.filename()).replace_extension(".TextGrid");
+    if (fs::is_regular_file(apart, missing)) return apart;
     return {};
   }
 
