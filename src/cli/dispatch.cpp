@@ -148,7 +148,8 @@ int run_verb(const Verbs::Entry& entry, const Call& call) {
   config::Fields all = common_fields;
   all.group("", verb.fields);
   if (call.help) {
-    std::fputs(verb_help(verb, entry.summary, common_fields).c_str(), stdout);
+    const std::string paragraphs = verb.explain ? verb.explain(verb, call.words) : "";
+    std::fputs(verb_help(verb, entry.summary, common_fields, paragraphs).c_str(), stdout);
     return kOk;
   }
   config::parse_flags(all, call.words);

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/strings.h"
 #include "cli/usage.h"
@@ -18,9 +20,43 @@ struct ImportVerb {
   std::map<std::string, corpus::Importer> importers;
 };
 
-std::string usage_of_formats(const corpus::Importers& importers) {
-  std::vector<std::string> names = importers.names();
-  return join(names, ", ");
+constexpr std::size_t kColumns = 100;
+
+/// "  head  words …" with the further lines below the first word.
+std::string paragraph(const std::string& head, const std::string& text, std::size_t indent) {
+  std::string out = fmt::format("  {:<{}}", head, indent - 2), line;
+  for (const std::string& word : split_whitespace(text)) {
+    if (!line.empty() && indent + line.size() + 1 + word.size() > kColumns) {
+      out += line + "\n" + std::string(indent, ' ');
+      line.clear();
+    }
+    line += (line.empty() ? "" : " ") + word;
+  }
+  return out + line + "\n";
+}
+
+/// `timbre import --help`: the formats. `timbre import FORMAT --help`: what it expects and keeps, and its own options
+/// alone.
+std::string explain(const ImportVerb& verb, Verb& shown, const std::vector<std::string>& words) {
+  auto chosen = verb.importers.end();
+  for (const std::string& word : words)
+    if (chosen == verb.importers.end()) chosen = verb.importers.find(word);
+  auto is_of_format = [&](const config::Field& field) {
+    return field.name().find('.') != std::string::npos &&
+           (chosen == verb.importers.end() || !field.name().starts_with(corpus::option_prefix(chosen->first) + "."));
+  };
+  std::erase_if(shown.fields.list(), is_of_format);
+  if (chosen != verb.importers.end()) {
+    const corpus::Importer& importer = chosen->second;
+    if (!importer.examples.empty()) shown.examples = importer.examples;
+    return fmt::format("{}: {}\n", importer.name, importer.summary) + paragraph("expects", importer.layout, 11) +
+           (importer.keeps.empty() ? "" : paragraph("keeps", importer.keeps, 11));
+  }
+  std::size_t widest = 0;
+  for (const auto& [name, importer] : verb.importers) widest = std::max(widest, name.size());
+  std::string out = "Formats (timbre import FORMAT --help says more of one):\n";
+  for (const auto& [name, importer] : verb.importers) out += paragraph(name, importer.summary, widest + 4);
+  return out;
 }
 
 void print(const corpus::ImportResult& result, const ImportVerb& verb, const Context& context) {
@@ -57,7 +93,8 @@ int run(const ImportVerb& verb, Context& context) {
   all.make(verb.format);  // throws for an unknown format, with those there are
   for (const auto& [name, importer] : verb.importers)
     if (name != verb.format && config::to_json(importer.fields) != config::to_json(all.make(name).fields))
-      throw UsageError(fmt::format("options --{}.… belong to the format '{}', not to '{}'", name, name, verb.format));
+      throw UsageError(fmt::format("options --{}.… belong to the format '{}', not to '{}'", name, name, verb.format),
+                       fmt::format("timbre import {} --help", verb.format));
   corpus::ImportRequest request;
   request.sources.assign(verb.sources.begin(), verb.sources.end());
   request.out = verb.out;
@@ -85,12 +122,10 @@ void register_import(Verbs& verbs) {
     head.summary = "Data: any common dataset layout → a corpus folder";
     head.usage = "import FORMAT SOURCE… --out CORPUS";
     head.examples = {"timbre import ljspeech LJSpeech-1.1 --out corpora/lj",
-                     "timbre import asterisk asterisk-core-sounds-en-g722_1.6.1-1_all.deb "
-                     "asterisk-core-sounds-en_1.6.1-1_all.deb --out corpora/en",
                      "timbre import table recordings.csv --out corpora/mine --speaker Ada --language en",
-                     "timbre import lab speakers/ --out corpora/many --audio wav16"};
+                     "timbre import kaldi data/train --out corpora/train", "timbre import gpt-sovits --help"};
     head.writes = true;
-    head.fields.add("format", verb->format, fmt::format("layout of the source: {}", usage_of_formats(importers)))
+    head.fields.add("format", verb->format, "layout of the source, one of the formats above")
         .positional()
         .required()
         .metavar("FORMAT");
@@ -101,7 +136,8 @@ void register_import(Verbs& verbs) {
     head.fields.add("out", verb->out, "the corpus folder to make").letter('o').required().metavar("CORPUS");
     head.fields.group("", corpus::fields(verb->options));
     for (auto& [name, importer] : verb->importers)
-      head.fields.group(name, importer.fields, name + ": " + importer.summary);
+      head.fields.group(corpus::option_prefix(name), importer.fields, name);
+    head.explain = [verb](Verb& shown, const std::vector<std::string>& words) { return explain(*verb, shown, words); };
     head.run = [verb](Context& context) { return run(*verb, context); };
     return head;
   });

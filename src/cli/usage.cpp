@@ -52,8 +52,10 @@ std::string program_help(const Verbs& verbs) {
   return out;
 }
 
-std::string verb_help(const Verb& verb, const std::string& summary, const config::Fields& common) {
+std::string verb_help(const Verb& verb, const std::string& summary, const config::Fields& common,
+                      const std::string& paragraphs) {
   std::string out = fmt::format("timbre {}: {}\n\nUsage: timbre {}\n", verb.name, summary, usage_of(verb));
+  if (!paragraphs.empty()) out += "\n" + paragraphs;
   const std::string own = config::help_text(verb.fields);
   if (!own.empty()) out += "\n" + own;
   out += "\nEvery verb:\n" + config::help_text(common);

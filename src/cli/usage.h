@@ -25,8 +25,9 @@ config::Fields fields(CommonOptions& o, bool writes);
 
 /// `timbre --help`: what there is, grouped.
 std::string program_help(const Verbs& verbs);
-/// `timbre VERB --help`: usage, options, examples.
-std::string verb_help(const Verb& verb, const std::string& summary, const config::Fields& common);
+/// `timbre VERB --help`: usage, `paragraphs` (Verb::explain), options, examples.
+std::string verb_help(const Verb& verb, const std::string& summary, const config::Fields& common,
+                      const std::string& paragraphs = {});
 /// "timbre 0.1.0".
 std::string version_text();
 

@@ -36,6 +36,9 @@ struct Verb {
   /// a model's; find it with config::peek_flag) or reads a run file whose values the flags then override. May be empty;
   /// must bear that the word is not there (--help).
   std::function<void(config::Fields& fields, const std::vector<std::string>& words)> extend;
+  /// Only for --help: paragraphs that depend on the verb's words, shown above the options; may narrow the verb's fields
+  /// and examples to what these words can use. May be empty.
+  std::function<std::string(Verb& verb, const std::vector<std::string>& words)> explain;
 };
 
 /// The headings of `timbre --help`, in order. A summary says its own: "Data: what is wrong with a corpus".

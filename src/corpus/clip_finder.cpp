@@ -63,9 +63,32 @@ std::optional<fs::path> ClipFinder::find(std::string_view written) {
     rest = slash == std::string::npos ? "" : rest.substr(slash + 1);
   }
   if (!tree_read_) read_tree();
+  return find_by_name(path);
+}
+
+/// Of the clips of that name in any folder, the only one that shares most of the written path's end.
+std::optional<fs::path> ClipFinder::find_by_name(const std::string& path) const {
   auto [first, last] = tree_.equal_range(fold(fs::path(path).filename().string()));
-  if (first != last && std::next(first) == last) return first->second;
-  return std::nullopt;
+  if (first == last) return std::nullopt;
+  std::size_t most = 0, fitting = 0;
+  std::optional<fs::path> best;
+  for (auto it = first; it != last; ++it) {
+    fs::path written = fs::path(path).parent_path(), there = it->second.parent_path();
+    std::size_t same = 0;
+    while (written.has_filename() && there.has_filename() &&
+           fold(written.filename().string()) == fold(there.filename().string())) {
+      ++same;
+      written = written.parent_path(), there = there.parent_path();
+    }
+    if (!best || same > most) best = it->second, most = same, fitting = 0;
+    fitting += same == most;
+  }
+  // "ada/001.wav" is not bob/001.wav, even where that is the only clip of the name.
+  std::string folder = fs::path(path).parent_path().filename().string();
+  bool says_folder = !folder.empty() && folder != "." && folder != ".." &&
+                     std::find(kFolders.begin(), kFolders.end(), ascii_lower(folder)) == kFolders.end();
+  if (most == 0 && says_folder && best->parent_path() != root_) return std::nullopt;
+  return fitting == 1 ? best : std::nullopt;
 }
 
 void ClipFinder::read_tree() {

@@ -17,13 +17,14 @@ class ClipFinder {
  public:
   explicit ClipFinder(fs::path root) : root_(std::move(root)) {}
   /// The file, or nothing. Looks at the places meant first; the names of the whole tree are read once, when that fails,
-  /// and used only when exactly one file fits.
+  /// and used only when one file fits best: of several of that name, the one with most of the folders written.
   std::optional<fs::path> find(std::string_view written);
   /// An id for a found clip: its path below the root without ending and without a leading wavs/, audio/ …
   std::string id_of(const fs::path& clip) const;
 
  private:
   std::optional<fs::path> try_endings(const fs::path& path) const;
+  std::optional<fs::path> find_by_name(const std::string& path) const;
   void read_tree();
   fs::path root_;
   bool tree_read_ = false;

@@ -1,5 +1,7 @@
 #include "corpus/importer.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/strings.h"
@@ -19,6 +21,10 @@ config::Fields fields(ImportOptions& o) {
   f.add("name", o.name, "name of the corpus");
   f.add("licence", o.licence, "licence of the recordings").alias("license");
   f.add("attribution", o.attribution, "whom to name");
+  f.add("encoding", o.encoding,
+        "encoding of lists and texts: auto takes UTF-8, and UTF-16 and UTF-32 by their marks; else a name such as gbk, "
+        "big5, shift_jis, latin1")
+      .metavar("NAME");
   f.add("min_duration_s", o.min_duration_s, "shorter clips are rejected").range(0, 60);
   return f;
 }
@@ -38,6 +44,28 @@ std::vector<std::string> Importers::names() const {
   std::vector<std::string> names;
   for (const auto& [name, make] : makers_) names.push_back(name);
   return names;
+}
+
+std::string option_prefix(const std::string& format) {
+  std::string prefix = format;
+  std::replace(prefix.begin(), prefix.end(), '-', '_');
+  return prefix;
+}
+
+std::vector<Guess> guess_formats(const Importers& importers, const fs::path& source) {
+  std::vector<Guess> guesses;
+  for (const std::string& name : importers.names()) {
+    Importer importer = importers.make(name);
+    if (!importer.looks) continue;
+    try {
+      if (Likeness like = importer.looks(source); like.certainty > 0) guesses.push_back({name, std::move(like)});
+    } catch (const std::exception&) {
+      continue;  // what cannot be looked at is not like anything; the import itself will say why
+    }
+  }
+  std::stable_sort(guesses.begin(), guesses.end(),
+                   [](const Guess& a, const Guess& b) { return a.likeness.certainty > b.likeness.certainty; });
+  return guesses;
 }
 
 std::string make_id(std::string_view text) {

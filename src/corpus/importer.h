@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -28,6 +29,7 @@ struct Entry {
   nlohmann::json extra;                  ///< null or object
   std::string file;                      ///< where the entry was read, for rejected.jsonl
   std::int64_t line = 0;                 ///< 0 = the whole file
+  std::string textgrid;                  ///< bytes of a TextGrid of this piece, kept as textgrids/<id>.TextGrid
 };
 
 /// An entry that cannot be used. `reason` is one of few words ("no audio file"), so that reasons can be counted;
@@ -56,9 +58,16 @@ class EntrySink {
 struct ImportOptions {
   std::string audio = "auto";
   std::string speaker, language, name, licence, attribution;  ///< "" = what the source says
+  std::string encoding = "auto";                              ///< of lists and texts, see encoding.h
   double min_duration_s = 0.02;
 };
 config::Fields fields(ImportOptions& options);
+
+/// How much a source looks like a layout.
+struct Likeness {
+  int certainty = 0;  ///< 0 not at all, 1 may be, 2 probably, 3 by a file that nothing else has
+  std::string found;  ///< what says so ("wav.scp", "lines of path|speaker|language|text")
+};
 
 /// One layout. Options live in a struct that `read` captures; `fields` lists them.
 struct Importer {
@@ -67,7 +76,22 @@ struct Importer {
   std::string layout;   ///< what the source must look like, for help and errors
   config::Fields fields;
   std::function<void(const std::vector<fs::path>& sources, const ImportOptions& options, EntrySink& sink)> read;
+  std::string keeps = {};                  ///< what of the source goes into the corpus besides clip and text, for help
+  std::vector<std::string> examples = {};  ///< complete command lines
+  std::function<Likeness(const fs::path& source)> looks = {};  ///< quick: looks at few files
 };
+
+/// An importer whose options are a struct and which reads its sources one by one. `head` has the texts.
+template <class Options>
+Importer make_importer(Importer head, config::Fields (*fields)(Options&),
+                       void (*read)(const fs::path&, const Options&, const ImportOptions&, EntrySink&)) {
+  auto options = std::make_shared<Options>();
+  head.fields = fields(*options);
+  head.read = [options, read](const std::vector<fs::path>& sources, const ImportOptions& common, EntrySink& sink) {
+    for (const fs::path& source : sources) read(source, *options, common, sink);
+  };
+  return head;
+}
 
 /// All importers; each src/corpus/importers/<x>.cpp has register_importer_<x>(Importers&).
 class Importers {
@@ -80,6 +104,16 @@ class Importers {
  private:
   std::map<std::string, std::function<Importer()>> makers_;
 };
+
+/// The prefix of a format's own options: "gpt-sovits" → "gpt_sovits".
+std::string option_prefix(const std::string& format);
+
+/// The layouts that `source` looks like, the surest first; never throws for what it finds there.
+struct Guess {
+  std::string format;
+  Likeness likeness;
+};
+std::vector<Guess> guess_formats(const Importers& importers, const fs::path& source);
 
 /// Generated: calls every register_importer_<x>.
 void register_all_importers(Importers& importers);

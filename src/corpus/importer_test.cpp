@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "corpus/clips.h"
+#include "corpus/import_test.h"
 #include "corpus/intake.h"
 #include "support/plugins.h"
 
@@ -22,45 +23,7 @@ using testing_support::TempFolder;
 using testing_support::write_bytes;
 using testing_support::write_clip;
 
-class Import : public testing::Test {
- protected:
-  /// `flags` are given as on the command line.
-  ImportResult run(const std::string& format, const fs::path& source, const std::vector<std::string>& flags = {},
-                   bool dry_run = false) {
-    Importers all;
-    register_all_importers(all);
-    Importer importer = all.make(format);
-    ImportRequest request;
-    request.sources = {source};
-    request.out = dir / "out";
-    request.dry_run = dry_run;
-    config::Fields options;
-    options.group("", fields(request.options));
-    options.group(format, importer.fields);
-    config::parse_flags(options, flags);
-    return import_corpus(importer, request, no_events());
-  }
-  template <class E>
-  std::string error(const std::string& format, const fs::path& source, const std::vector<std::string>& flags = {}) {
-    try {
-      run(format, source, flags);
-    } catch (const E& e) {
-      return std::string(e.what()) + " | " + e.next();
-    }
-    return "no such error";
-  }
-  std::vector<Utterance> imported() { return Corpus::open(dir / "out").utterances(); }
-  std::map<std::string, std::string> texts() {
-    std::map<std::string, std::string> by_id;
-    for (const Utterance& u : imported()) by_id[u.id] = u.text;
-    return by_id;
-  }
-  void clip(const fs::path& name, double seconds = 0.5) {
-    write_clip(dir / "src" / name, babble(seconds, 16000, std::hash<std::string>{}(name.string())), 16000);
-  }
-  void text(const fs::path& name, const std::string& bytes) { write_bytes(dir / "src" / name, bytes); }
-  TempFolder dir;
-};
+using Import = testing_support::ImportTest;
 
 TEST_F(Import, LjspeechTakesTheThirdColumnOrTheSecond) {
   for (const char* id : {"a1", "a2", "a3"}) clip(fs::path("wavs") / (std::string(id) + ".wav"));

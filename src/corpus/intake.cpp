@@ -1,9 +1,11 @@
 #include "corpus/intake.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <system_error>
 
 #include "audio/decode.h"
@@ -14,6 +16,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "base/threads.h"
+#include "corpus/encoding.h"
 
 namespace timbre::corpus {
 
@@ -60,7 +63,8 @@ class Listing {
     auto size = fs::file_size(e.audio, missing);
     take(fmt::format("+{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", e.id, scratch_.stable_name(e.audio),
                      missing ? -1 : std::int64_t(size), e.text, e.speaker, e.language, e.split, e.start_s.value_or(-1),
-                     e.end_s.value_or(-1), e.extra.dump(-1, ' ', false, json::error_handler_t::replace)));
+                     e.end_s.value_or(-1), e.extra.dump(-1, ' ', false, json::error_handler_t::replace)) +
+         e.textgrid);
   }
   void reject(const Reject& r) { take(fmt::format("-{}\n{}\n{}\n{}", r.line, r.reason, r.detail, r.text)); }
   std::string hash() const { return hash_hex(waiting_); }
@@ -109,6 +113,57 @@ void step_aside(json& extra) {
       extra[std::string("source_") + field] = std::move(*it);
       extra.erase(field);
     }
+}
+
+/// Two times of a list are the same within this: lists round to milliseconds or hundredths.
+constexpr double kRounding_s = 0.005;
+/// So far may a piece reach beyond its recording: lists made from other copies of it differ by that much.
+constexpr double kOvershoot_s = 0.5;
+
+/// In the staging folder, which is flushed to disk as a whole at the end: one fsync a clip would be the second.
+void write_wav(const fs::path& path, std::span<const float> samples_N, std::int64_t rate_hz) {
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  std::unique_ptr<std::FILE, Close> file(std::fopen(path.c_str(), "wb"));
+  if (!file) throw SystemError(fmt::format("{}: cannot be written: {}", path.string(), std::strerror(errno)));
+  try {
+    audio::write_audio(file.get(), samples_N, rate_hz, "wav");
+  } catch (const SystemError& error) {
+    std::string_view what = error.what(), stream = "audio output: ";  // what a writer without a path calls itself
+    if (what.starts_with(stream)) what.remove_prefix(stream.size());
+    throw SystemError(fmt::format("{}: {}", path.string(), what), error.next());
+  }
+}
+
+/// One recording decoded at most once for all its pieces in a batch.
+class DecodedOnce {
+ public:
+  const audio::Clip& get(const fs::path& path) {
+    if (!clip_ || path_ != path) clip_ = audio::decode_audio(path), path_ = path;
+    return *clip_;
+  }
+
+ private:
+  fs::path path_;
+  std::optional<audio::Clip> clip_;
+};
+
+/// True when start and end say no more than "all of it".
+bool is_whole(const Entry& e, double duration_s) {
+  return e.start_s.value_or(0) <= kRounding_s && e.end_s.value_or(duration_s) >= duration_s - kRounding_s;
+}
+
+std::string piece_fault(const Entry& e, double duration_s) {
+  double start_s = e.start_s.value_or(0), end_s = e.end_s.value_or(duration_s);
+  if (end_s <= start_s && start_s < duration_s) return "piece ends before it starts";
+  if (start_s < 0 || start_s >= duration_s || end_s > duration_s + kOvershoot_s)
+    return "piece lies outside its recording";
+  return {};
+}
+
+std::string piece_text(const Entry& e, double duration_s) {
+  return fmt::format("{:.3f} to {:.3f} s of {:.3f} s", e.start_s.value_or(0), e.end_s.value_or(duration_s), duration_s);
 }
 
 /// Formats that later steps read as quickly as WAV and with a known length.
@@ -187,7 +242,19 @@ class Intake : public EntrySink {
 
   void work() {
     std::vector<Outcome> outcomes(batch_.size());
-    parallel_for(batch_.size(), [&](std::size_t i) { outcomes[i] = take(batch_[i]); });
+    // The pieces of one recording go to one thread, which decodes it once.
+    std::map<std::string, std::size_t> job_of;
+    std::vector<std::vector<std::size_t>> jobs;
+    for (std::size_t i = 0; i < batch_.size(); ++i) {
+      bool piece = batch_[i].start_s || batch_[i].end_s;
+      auto [it, is_new] = piece ? job_of.emplace(batch_[i].audio.string(), jobs.size()) : std::pair(job_of.end(), true);
+      if (is_new) jobs.emplace_back();
+      jobs[piece ? it->second : jobs.size() - 1].push_back(i);
+    }
+    parallel_for(jobs.size(), [&](std::size_t j) {
+      DecodedOnce decoded;
+      for (std::size_t i : jobs[j]) outcomes[i] = take(batch_[i], decoded);
+    });
     for (std::size_t i = 0; i < batch_.size(); ++i) {
       record(batch_[i], std::move(outcomes[i]));
       forget(batch_[i]);
@@ -211,7 +278,7 @@ class Intake : public EntrySink {
   }
 
   /// One clip; runs on many threads.
-  Outcome take(const Entry& e) {
+  Outcome take(const Entry& e, DecodedOnce& decoded) {
     Outcome o;
     Utterance& u = o.utterance;
     u.id = e.id, u.text = e.text, u.speaker = e.speaker, u.language = e.language, u.split = e.split, u.extra = e.extra;
@@ -222,7 +289,7 @@ class Intake : public EntrySink {
       return o;
     }
     try {
-      place(e, audio::probe_audio(e.audio), o);
+      place(e, audio::probe_audio(e.audio), decoded, o);
     } catch (const DataError& error) {
       o.reason = "audio cannot be read";
       o.detail = short_reason(scratch_.without(error.what()));
@@ -232,16 +299,34 @@ class Intake : public EntrySink {
       o.detail = fmt::format("{:.3f} s", u.duration_s);
       if (u.audio.front() != '/' && writer_) fs::remove(writer_->staging() / u.audio, missing);
     }
+    if (o.reason.empty() && !e.textgrid.empty()) keep_textgrid(e, u);
     return o;
   }
 
-  void place(const Entry& e, const audio::AudioInfo& info, Outcome& o) {
+  void keep_textgrid(const Entry& e, Utterance& u) const {
+    if (!u.extra.is_object()) u.extra = json::object();
+    u.extra["textgrid"] = "textgrids/" + u.id + ".TextGrid";
+    if (!writer_) return;
+    make_folders(writer_->staging() / "textgrids");
+    fs::path path = writer_->staging() / "textgrids" / (u.id + ".TextGrid");
+    std::ofstream out(path, std::ios::binary);
+    if (!(out << e.textgrid).flush())
+      throw SystemError(fmt::format("{}: cannot be written", path.string()), "free some space");
+  }
+
+  void place(const Entry& e, const audio::AudioInfo& info, DecodedOnce& decoded, Outcome& o) {
     const std::string& mode = request_.options.audio;
     Utterance& u = o.utterance;
     bool packed = scratch_.holds(e.audio), piece = e.start_s || e.end_s;
+    if (piece && !info.estimated) {
+      o.reason = piece_fault(e, info.duration_s);
+      if (!o.reason.empty()) o.detail = piece_text(e, info.duration_s);
+      if (!o.reason.empty()) return;
+      piece = !is_whole(e, info.duration_s);
+    }
     bool decode = piece || mode == "wav16" || (mode == "auto" && !is_quick(info));
     u.rate_hz = info.rate_hz, u.channels = info.channels, u.duration_s = info.duration_s;
-    if (decode) return write_decoded(e, o);
+    if (decode) return write_decoded(e, info, piece, decoded, o);
     if (mode == "copy" || packed) {
       o.way = Outcome::Way::copied;
       u.audio = "audio/" + u.id + e.audio.extension().string();
@@ -265,21 +350,26 @@ class Intake : public EntrySink {
     u.audio_bytes = static_cast<std::int64_t>(fs::file_size(writer_->staging() / u.audio));
   }
 
-  void write_decoded(const Entry& e, Outcome& o) {
+  void write_decoded(const Entry& e, const audio::AudioInfo& info, bool piece, DecodedOnce& decoded, Outcome& o) {
     Utterance& u = o.utterance;
     o.way = Outcome::Way::decoded;
     u.audio = "audio/" + u.id + ".wav";
-    if (!writer_ && !e.start_s && !e.end_s) {  // dry run: the probe has told enough
+    if (!writer_ && (!piece || !info.estimated)) {  // dry run: the probe has told enough
+      if (piece) u.duration_s = std::min(u.duration_s, e.end_s.value_or(u.duration_s)) - e.start_s.value_or(0);
       o.mixed = u.channels > 1;
       u.channels = 1;
       return;
     }
-    audio::Clip clip = audio::decode_audio(e.audio);
+    const audio::Clip& clip = decoded.get(e.audio);
     std::size_t first = 0, last = clip.samples_N.size();
     double rate = static_cast<double>(clip.rate_hz);
-    if (e.start_s) first = std::min(last, static_cast<std::size_t>(std::llround(std::max(0.0, *e.start_s) * rate)));
-    if (e.end_s) last = std::min(last, static_cast<std::size_t>(std::llround(std::max(0.0, *e.end_s) * rate)));
-    if (last < first) last = first;
+    if (piece) {
+      o.reason = piece_fault(e, clip.duration_s());
+      if (!o.reason.empty()) o.detail = piece_text(e, clip.duration_s());
+      if (!o.reason.empty()) return;
+      if (e.start_s) first = std::min(last, static_cast<std::size_t>(std::llround(*e.start_s * rate)));
+      if (e.end_s) last = std::clamp(static_cast<std::size_t>(std::llround(*e.end_s * rate)), first, last);
+    }
     u.rate_hz = clip.rate_hz;
     u.channels = 1;
     u.duration_s = static_cast<double>(last - first) / rate;
@@ -290,8 +380,7 @@ class Intake : public EntrySink {
     }
     if (!writer_ || last == first) return;
     make_folders(writer_->staging() / "audio");
-    audio::write_audio(writer_->staging() / u.audio, std::span(clip.samples_N).subspan(first, last - first),
-                       clip.rate_hz, "wav");
+    write_wav(writer_->staging() / u.audio, std::span(clip.samples_N).subspan(first, last - first), clip.rate_hz);
     note_size(u);
   }
 
@@ -337,6 +426,17 @@ std::optional<ImportResult> finished_before(const Importer& importer, const Impo
   return result;
 }
 
+/// "it looks like vctk (txt/ and wav48/): timbre import vctk …"; "" when `source` looks like nothing or like `importer`
+/// itself.
+std::string other_format(const Importer& importer, const fs::path& source) {
+  Importers all;
+  register_all_importers(all);
+  std::vector<Guess> guesses = guess_formats(all, source);
+  if (guesses.empty() || guesses[0].format == importer.name) return {};
+  return fmt::format("it looks like {} ({}): timbre import {} {} --out CORPUS", guesses[0].format,
+                     guesses[0].likeness.found, guesses[0].format, source.string());
+}
+
 }  // namespace
 
 std::string listing_hash(const Importer& importer, const ImportRequest& request) {
@@ -352,6 +452,7 @@ ImportResult import_corpus(const Importer& importer, const ImportRequest& reques
     if (!fs::exists(source))
       throw DataError(fmt::format("{}: no such file or folder; expected {}", source.string(), importer.layout),
                       "check the path, or quote it when it holds spaces");
+  check_encoding(request.options.encoding);
   json import = request_json(importer, request);
   if (!request.dry_run)
     if (auto before = finished_before(importer, request, import)) return *before;
@@ -359,17 +460,26 @@ ImportResult import_corpus(const Importer& importer, const ImportRequest& reques
   std::unique_ptr<CorpusWriter> writer;
   if (!request.dry_run) writer = std::make_unique<CorpusWriter>(request.out);
   Intake intake(request, writer.get(), events);
-  importer.read(request.sources, request.options, intake);
+  try {
+    importer.read(request.sources, request.options, intake);
+  } catch (const DataError& error) {
+    std::string other = other_format(importer, request.sources[0]);
+    if (other.empty()) throw;
+    throw DataError(error.what(), other);
+  }
   intake.finish();
   ImportResult result = std::move(intake.result);
   if (result.utterances == 0) {
-    std::string why;
+    std::string why, other = other_format(importer, request.sources[0]);
     for (const auto& [reason, count] : result.reasons)
       why += fmt::format("{}{} ({})", why.empty() ? "" : ", ", reason, count);
     throw DataError(fmt::format("{}: nothing usable in it{}; expected {}", request.sources[0].string(),
                                 why.empty() ? "" : ": " + why, importer.layout),
-                    fmt::format("timbre import {} --help", importer.name));
+                    other.empty() ? fmt::format("timbre import {} --help", importer.name) : other);
   }
+  if (result.rejected > result.utterances)
+    if (std::string other = other_format(importer, request.sources[0]); !other.empty())
+      result.notes.push_back("more was rejected than taken, and " + other);
   json about = {{"name", fs::absolute(request.sources[0]).lexically_normal().stem().string()},
                 {"licence", ""},
                 {"attribution", ""},

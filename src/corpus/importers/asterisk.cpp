@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "corpus/archive.h"
+#include "corpus/clip_tree.h"
 #include "corpus/importer.h"
 #include "corpus/prompts.h"
 
@@ -202,6 +203,14 @@ void read(const std::vector<fs::path>& sources, const Options& options, const Im
   read_prompts(found.texts.at(language), found.voices.at(voice), pattern, options, sink);
 }
 
+Likeness looks(const fs::path& source) {
+  auto is_texts = [](const fs::path& p) { return !language_of_texts(p.filename().string()).empty(); };
+  std::string name = source.filename().string();
+  if (name.starts_with("asterisk-core-sounds") && name.ends_with(".deb")) return {3, "a package of Asterisk's prompts"};
+  if (!fs::is_directory(source) || peek(source, is_texts).empty()) return {};
+  return {3, "core-sounds-XX.txt"};
+}
+
 config::Fields fields(Options& o) {
   config::Fields f;
   f.add("texts", o.texts, "the list of texts, where it is not among the sources").metavar("FILE");
@@ -221,7 +230,11 @@ void register_importer_asterisk(Importers& importers) {
                     .layout = kLayout,
                     .fields = fields(*options),
                     .read = [options](const std::vector<fs::path>& sources, const ImportOptions& common,
-                                      EntrySink& sink) { read(sources, *options, common, sink); }};
+                                      EntrySink& sink) { read(sources, *options, common, sink); },
+                    .keeps = "speaker, language, licence and attribution from the package; raw_text in extra",
+                    .examples = {"timbre import asterisk asterisk-core-sounds-en-g722_1.6.1-1_all.deb "
+                                 "asterisk-core-sounds-en_1.6.1-1_all.deb --out corpora/en"},
+                    .looks = looks};
   });
 }
 

@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "corpus/archive.h"
 #include "corpus/clip_finder.h"
+#include "corpus/clip_tree.h"
 #include "corpus/importer.h"
 #include "corpus/parquet.h"
 
@@ -378,6 +379,12 @@ class Reader {
   std::unique_ptr<ClipFinder> finder_;
 };
 
+Likeness looks(const fs::path& source) {
+  auto is_parquet = [](const fs::path& p) { return p.extension() == ".parquet"; };
+  bool found = fs::is_directory(source) ? !peek(source, is_parquet).empty() : is_parquet(source);
+  return found ? Likeness{3, ".parquet"} : Likeness{};
+}
+
 config::Fields fields(Options& o) {
   config::Fields f;
   f.add("config", o.config, "which configuration, where a folder holds several").metavar("NAME");
@@ -399,9 +406,11 @@ void register_importer_hf(Importers& importers) {
                     .summary = "Hugging Face data sets: Parquet with the audio in it",
                     .layout = kLayout,
                     .fields = fields(*options),
-                    .read = [options](const std::vector<fs::path>& sources, const ImportOptions&, EntrySink& sink) {
-                      Reader(*options, sink).read(sources);
-                    }};
+                    .read = [options](const std::vector<fs::path>& sources, const ImportOptions&,
+                                      EntrySink& sink) { Reader(*options, sink).read(sources); },
+                    .keeps = "speaker, language and split; other columns in extra",
+                    .examples = {"timbre import hf data/ --out corpora/mine"},
+                    .looks = looks};
   });
 }
 

@@ -5,10 +5,10 @@
 #include "align/textgrid.h"
 #include "base/error.h"
 #include "base/strings.h"
-#include "corpus/archive.h"
 #include "corpus/clip_finder.h"
+#include "corpus/clip_tree.h"
+#include "corpus/encoding.h"
 #include "corpus/importer.h"
-#include "corpus/table_text.h"
 
 /// One folder a speaker, a text beside each clip: <speaker>/<utt>.wav with <utt>.lab, .txt or .TextGrid (Montreal
 /// Forced Aligner, ming024's raw_path, fish-speech).
@@ -43,12 +43,17 @@ std::string words_of(const align::Tier& tier) {
 
 class LabReader {
  public:
-  LabReader(fs::path root, const Options& options, EntrySink& sink)
-      : root_(std::move(root)), options_(options), sink_(sink) {}
+  LabReader(fs::path root, const Options& options, const ImportOptions& common, EntrySink& sink)
+      : root_(std::move(root)), options_(options), common_(common), sink_(sink) {}
 
   void read() {
     read_splits();
-    visit(root_);
+    each_clip(
+        root_, [this](const fs::path& clip) { take(clip); },
+        [this](const fs::path& file) {
+          if (file.extension() == ".lab" && !has_clip_beside(file, ".lab"))
+            sink_.reject({file.string(), 0, "no audio file", {}, {}});
+        });
     if (clips_ == 0) throw DataError(fmt::format("{}: no clips in it; expected {}", root_.string(), kLayout));
   }
 
@@ -58,42 +63,15 @@ class LabReader {
     const fs::path table = root_ / "splits.tsv";
     std::error_code missing;
     if (!fs::is_regular_file(table, missing)) return;
-    std::int64_t number = 0;
-    for (const std::string& line : split(read_text(table), '\n')) {
-      ++number;
-      const std::vector<std::string> cells = split(trim(line), '\t');
+    const std::string text = read_list(table, common_.encoding);
+    each_line(text, [&](const Line& line) {
+      const std::vector<std::string> cells = split(trim(line.text), '\t');
       if (cells.size() == 2 && (cells[1] == "train" || cells[1] == "valid" || cells[1] == "test"))
         split_of_[cells[0]] = cells[1];
-      else if (!trim(line).empty())
+      else
         throw DataError(fmt::format("{}, line {}: expected a clip's path, a tab, and train, valid or test",
-                                    table.string(), number));
-    }
-  }
-
-  /// Sorted, one folder at a time, so that the order is the same everywhere and memory stays small.
-  void visit(const fs::path& folder) {
-    std::vector<fs::path> clips, folders;
-    for (const auto& entry : fs::directory_iterator(folder)) {
-      if (entry.is_directory())
-        folders.push_back(entry.path());
-      else if (entry.is_regular_file() && is_clip(entry.path()))
-        clips.push_back(entry.path());
-      else if (entry.is_regular_file() && entry.path().extension() == ".lab")
-        check_clip(entry.path());
-    }
-    std::sort(clips.begin(), clips.end());
-    std::sort(folders.begin(), folders.end());
-    for (const fs::path& clip : clips) take(clip);
-    for (const fs::path& below : folders) visit(below);
-  }
-
-  void check_clip(const fs::path& text) {
-    std::error_code missing;
-    for (const std::string& ending : clip_endings()) {
-      fs::path clip = fs::path(text).replace_extension(ending);
-      if (fs::exists(clip, missing)) return;
-    }
-    sink_.reject({text.string(), 0, "no audio file", {}, {}});
+                                    table.string(), line.number));
+    });
   }
 
   void take(const fs::path& clip) {
@@ -116,7 +94,7 @@ class LabReader {
       if (!fs::is_regular_file(text, missing)) continue;
       entry.file = text.string();
       if (kind == "textgrid") return take_grid(text, std::move(entry));
-      entry.text = join(split_whitespace(from_utf16(read_text(text, 1 << 20))), " ");
+      entry.text = as_one_line(read_list(text, common_.encoding, 1 << 20));
       return sink_.add(std::move(entry));
     }
     sink_.reject({clip.string(), 0, "no text", "no .lab, .txt or .TextGrid beside it", {}});
@@ -165,10 +143,17 @@ class LabReader {
 
   fs::path root_;
   const Options& options_;
+  const ImportOptions& common_;
   EntrySink& sink_;
   std::int64_t clips_ = 0;
   std::map<std::string, std::string> split_of_;
 };
+
+void read(const fs::path& source, const Options& options, const ImportOptions& common, EntrySink& sink) {
+  if (!fs::is_directory(source))
+    throw DataError(fmt::format("{}: not a folder; expected {}", source.string(), kLayout));
+  LabReader(source, options, common, sink).read();
+}
 
 config::Fields fields(Options& o) {
   config::Fields f;
@@ -181,22 +166,28 @@ config::Fields fields(Options& o) {
   return f;
 }
 
+Likeness looks(const fs::path& source) {
+  if (!fs::is_directory(source)) return {};
+  if (peek(source, [](const fs::path& p) { return p.extension() == ".lab" && has_clip_beside(p, ".lab"); }).empty())
+    return {};
+  return {2, ".lab files beside clips"};
+}
+
 }  // namespace
 
 void register_importer_lab(Importers& importers) {
   importers.add("lab", [] {
-    auto options = std::make_shared<Options>();
-    return Importer{.name = "lab",
-                    .summary = "a folder a speaker with a .lab, .txt or TextGrid beside each clip (MFA)",
-                    .layout = kLayout,
-                    .fields = fields(*options),
-                    .read = [options](const std::vector<fs::path>& sources, const ImportOptions&, EntrySink& sink) {
-                      for (const fs::path& source : sources) {
-                        if (!fs::is_directory(source))
-                          throw DataError(fmt::format("{}: not a folder; expected {}", source.string(), kLayout));
-                        LabReader(source, *options, sink).read();
-                      }
-                    }};
+    return make_importer<Options>(
+        {.name = "lab",
+         .summary = "a folder a speaker with a .lab, .txt or TextGrid beside each clip (MFA, fish-speech, ming024)",
+         .layout = kLayout,
+         .fields = {},
+         .read = {},
+         .keeps = "speaker; pieces, where a TextGrid holds utterances; extra.textgrid, which timbre prepare then takes "
+                  "instead of aligning",
+         .examples = {"timbre import lab speakers/ --out corpora/many --audio wav16"},
+         .looks = looks},
+        fields, read);
   });
 }
 

@@ -4,9 +4,9 @@
 #include <unordered_map>
 
 #include "base/error.h"
-#include "base/json.h"
 #include "base/strings.h"
 #include "corpus/clip_finder.h"
+#include "corpus/clip_tree.h"
 #include "corpus/importer.h"
 #include "corpus/lhotse_manifest.h"
 #include "corpus/lines.h"
@@ -96,7 +96,7 @@ class Reader {
     LineReader lines(file);
     for (std::string text; lines.next(text);) {
       if (trim(text).empty()) continue;
-      json line = parse_json_line(text);
+      json line = json::parse(text, nullptr, false);
       if (line.is_object())
         each(line, lines.number());
       else
@@ -187,7 +187,7 @@ class Reader {
   static void each_line_quietly(const fs::path& file, const Each& each) {
     LineReader lines(file);
     for (std::string text; lines.next(text);)
-      if (json line = parse_json_line(text); line.is_object()) each(line, lines.number());
+      if (json line = json::parse(text, nullptr, false); line.is_object()) each(line, lines.number());
   }
 
   void read_cuts(const fs::path& file) {
@@ -315,6 +315,17 @@ class Reader {
   std::int64_t resampled_ = 0;
 };
 
+Likeness looks(const fs::path& source) {
+  auto is_manifest = [](const fs::path& p) {
+    std::string name = p.filename().string();
+    bool packed = name.ends_with(".jsonl") || name.ends_with(".jsonl.gz");
+    bool named = name.find("recordings") != std::string::npos || name.find("cuts") != std::string::npos;
+    return packed && named;
+  };
+  bool found = fs::is_directory(source) ? !peek(source, is_manifest).empty() : is_manifest(source);
+  return found ? Likeness{3, "…_recordings or …_cuts manifests"} : Likeness{};
+}
+
 config::Fields fields(Options& o) {
   config::Fields f;
   f.add("take", o.take, "where there are both: the cuts, or the recordings with their supervisions")
@@ -335,9 +346,11 @@ void register_importer_lhotse(Importers& importers) {
                     .summary = "lhotse manifests: recordings and supervisions, or cuts",
                     .layout = kLayout,
                     .fields = fields(*options),
-                    .read = [options](const std::vector<fs::path>& sources, const ImportOptions&, EntrySink& sink) {
-                      Reader(*options, sink).read(sources);
-                    }};
+                    .read = [options](const std::vector<fs::path>& sources, const ImportOptions&,
+                                      EntrySink& sink) { Reader(*options, sink).read(sources); },
+                    .keeps = "speaker, language, pieces, and what a supervision has under custom",
+                    .examples = {"timbre import lhotse data/manifests --out corpora/mine"},
+                    .looks = looks};
   });
 }
 

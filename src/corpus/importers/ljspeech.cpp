@@ -1,10 +1,10 @@
-#include <fstream>
 #include <map>
 
 #include "base/error.h"
 #include "base/strings.h"
-#include "corpus/archive.h"
+#include "corpus/encoding.h"
 #include "corpus/importer.h"
+#include "corpus/rows.h"
 
 /// LJSpeech: metadata.csv of `id|text|normalised text` without header or quoting, clips in wavs/.
 namespace timbre::corpus {
@@ -35,39 +35,40 @@ bool is_linda(std::string_view id) {
 }
 
 /// Sides of ids, where metadata_train.csv, metadata_valid.csv (or _val) and metadata_test.csv repeat lines.
-std::map<std::string, std::string> read_splits(const fs::path& folder) {
+std::map<std::string, std::string> read_splits(const fs::path& folder, const ImportOptions& common) {
   std::map<std::string, std::string> split_of;
   std::error_code missing;
   for (const auto& [name, side] :
        {std::pair("train", "train"), {"valid", "valid"}, {"val", "valid"}, {"test", "test"}}) {
     const fs::path table = folder / fmt::format("metadata_{}.csv", name);
     if (!fs::is_regular_file(table, missing)) continue;
-    for (const std::string& line : split(read_text(table), '\n'))
-      if (!trim(line).empty()) split_of[std::string(trim(line.substr(0, line.find('|'))))] = side;
+    const std::string text = read_list(table, common.encoding);
+    const std::string of_list = side;
+    each_line(text, [&](const Line& line) {
+      split_of[std::string(trim(line.text.substr(0, line.text.find('|'))))] = of_list;
+    });
   }
   return split_of;
 }
 
-void read(const fs::path& source, const Options& options, EntrySink& sink) {
+void read(const fs::path& source, const Options& options, const ImportOptions& common, EntrySink& sink) {
   fs::path root = fs::is_directory(source) ? source : source.parent_path();
   fs::path table = fs::is_directory(source) ? source / "metadata.csv" : source;
   if (!fs::is_regular_file(table))
     throw DataError(fmt::format("{}: no metadata.csv in it; expected {}", source.string(), kLayout),
                     "for other tables of file and text: timbre import table");
-  std::string text = read_text(table);
-  const std::map<std::string, std::string> split_of = read_splits(table.parent_path());
-  std::int64_t number = 0, linda = 0, lines = 0;
-  for (const std::string& raw : split(text, '\n')) {
-    ++number;
-    std::string_view line = trim(raw);
-    if (line.empty()) continue;
+  std::string text = read_list(table, common.encoding);
+  const std::map<std::string, std::string> split_of = read_splits(table.parent_path(), common);
+  std::int64_t linda = 0, lines = 0;
+  each_line(text, [&](const Line& of_list) {
+    std::string_view line = trim(of_list.text);
     ++lines;
     std::vector<std::string> cells = split(line, '|');
     std::string file = table.string();
     if (cells.size() < 2 || cells.size() > 3) {
-      sink.reject({file, number, "not 2 or 3 columns",
+      sink.reject({file, of_list.number, "not 2 or 3 columns",
                    fmt::format("{} columns; expected id|text|normalised text", cells.size()), std::string(line)});
-      continue;
+      return;
     }
     Entry entry;
     entry.id = std::string(trim(cells[0]));
@@ -81,10 +82,10 @@ void read(const fs::path& source, const Options& options, EntrySink& sink) {
     entry.text = options.text == "normalized" && !normalized.empty() ? normalized : written;
     if (entry.text != written) entry.extra = {{"raw_text", written}};
     entry.file = file;
-    entry.line = number;
+    entry.line = of_list.number;
     if (is_linda(entry.id)) entry.speaker = "LJSpeech", entry.language = "en";
     sink.add(std::move(entry));
-  }
+  });
   if (linda > 0 && linda * 10 > lines * 9) {
     sink.about("name", "LJSpeech");
     sink.about("licence", "public domain");
@@ -99,18 +100,32 @@ config::Fields fields(Options& o) {
   return f;
 }
 
+Likeness looks(const fs::path& source) {
+  if (!fs::is_directory(source) || !fs::is_regular_file(source / "metadata.csv")) return {};
+  std::vector<std::string> lines = first_lines(source / "metadata.csv", 50);
+  std::size_t texts = 0;  // of three columns, the second is no speaker's name
+  for (const std::string& line : lines) {
+    std::vector<std::string> cells = split(line, '|');
+    if (cells.size() < 2 || cells.size() > 3) return {};
+    texts += cells.size() == 3 && cells[1].find(' ') != std::string::npos;
+  }
+  return texts * 2 > lines.size() ? Likeness{2, "metadata.csv of id|text|normalised text"} : Likeness{};
+}
+
 }  // namespace
 
 void register_importer_ljspeech(Importers& importers) {
   importers.add("ljspeech", [] {
-    auto options = std::make_shared<Options>();
-    return Importer{.name = "ljspeech",
-                    .summary = "LJSpeech and data sets laid out like it: metadata.csv and wavs/",
-                    .layout = kLayout,
-                    .fields = fields(*options),
-                    .read = [options](const std::vector<fs::path>& sources, const ImportOptions&, EntrySink& sink) {
-                      for (const fs::path& source : sources) read(source, *options, sink);
-                    }};
+    return make_importer<Options>(
+        {.name = "ljspeech",
+         .summary = "LJSpeech and data sets laid out like it: metadata.csv and wavs/",
+         .layout = kLayout,
+         .fields = {},
+         .read = {},
+         .keeps = "raw_text in extra, where the normalised text is taken; licence of LJSpeech itself",
+         .examples = {"timbre import ljspeech LJSpeech-1.1 --out corpora/lj"},
+         .looks = looks},
+        fields, read);
   });
 }
 

@@ -5,9 +5,10 @@
 
 #include "base/error.h"
 #include "base/strings.h"
-#include "corpus/archive.h"
 #include "corpus/clip_finder.h"
+#include "corpus/encoding.h"
 #include "corpus/importer.h"
+#include "corpus/rows.h"
 #include "corpus/table_text.h"
 
 /// Tables: `file|text`, `id|speaker|text`, CSV or TSV with a header. Delimiter and header are found out; what is not
@@ -120,14 +121,15 @@ char delimiter_of(const Options& options, const std::string& text, const std::st
 /// Rows → entries.
 class TableReader {
  public:
-  TableReader(const fs::path& table, const Options& options, EntrySink& sink)
+  TableReader(const fs::path& table, const Options& options, const ImportOptions& common, EntrySink& sink)
       : table_(table),
         options_(options),
+        common_(common),
         sink_(sink),
         finder_(options.audio_dir.empty() ? table.parent_path() : fs::path(options.audio_dir)) {}
 
   void read() {
-    std::string text = from_utf16(read_text(table_));
+    std::string text = read_list(table_, common_.encoding);
     if (trim(text).empty()) throw DataError(fmt::format("{}: empty; expected {}", table_.string(), kLayout));
     delimiter_ = delimiter_of(options_, text, table_.string());
     std::vector<Record> records = parse_table(text, delimiter_, delimiter_ == '|' ? Quotes::none : Quotes::doubled);
@@ -181,15 +183,8 @@ class TableReader {
   }
 
   static bool take_split(const std::string& word, Entry& entry) {
-    static const std::vector<std::pair<std::string, std::string>> kWords = {
-        {"", ""},         {"train", "train"}, {"valid", "valid"}, {"validation", "valid"},
-        {"val", "valid"}, {"dev", "valid"},   {"test", "test"},   {"eval", "test"}};
-    for (const auto& [from, to] : kWords)
-      if (ascii_lower(word) == from) {
-        entry.split = to;
-        return true;
-      }
-    return false;
+    entry.split = split_of_word(word);
+    return word.empty() || !entry.split.empty();
   }
 
   static bool take_time(const std::string& word, std::optional<double>& time) {
@@ -200,13 +195,14 @@ class TableReader {
 
   fs::path table_;
   const Options& options_;
+  const ImportOptions& common_;
   EntrySink& sink_;
   ClipFinder finder_;
   char delimiter_ = '|';
   std::vector<Role> roles_;
 };
 
-void read(const fs::path& source, const Options& options, EntrySink& sink) {
+void read(const fs::path& source, const Options& options, const ImportOptions& common, EntrySink& sink) {
   fs::path table = source;
   if (fs::is_directory(source)) {
     std::vector<fs::path> tables;
@@ -219,7 +215,7 @@ void read(const fs::path& source, const Options& options, EntrySink& sink) {
           "give the table itself as the source");
     table = tables[0];
   }
-  TableReader(table, options, sink).read();
+  TableReader(table, options, common, sink).read();
 }
 
 config::Fields fields(Options& o) {
@@ -234,18 +230,28 @@ config::Fields fields(Options& o) {
   return f;
 }
 
+Likeness looks(const fs::path& source) {
+  std::vector<fs::path> lists = lists_in(source, {".csv", ".tsv"}, kLayout);
+  if (lists.size() != 1) return {};
+  std::string head = join(first_lines(lists[0], 50), "\n");
+  char delimiter = detect_delimiter(head);
+  return delimiter ? Likeness{1, fmt::format("a table with '{}' between columns", delimiter)} : Likeness{};
+}
+
 }  // namespace
 
 void register_importer_table(Importers& importers) {
   importers.add("table", [] {
-    auto options = std::make_shared<Options>();
-    return Importer{.name = "table",
-                    .summary = "a table of clips and texts: file|text, id|speaker|text, CSV with header",
-                    .layout = kLayout,
-                    .fields = fields(*options),
-                    .read = [options](const std::vector<fs::path>& sources, const ImportOptions&, EntrySink& sink) {
-                      for (const fs::path& source : sources) read(source, *options, sink);
-                    }};
+    return make_importer<Options>(
+        {.name = "table",
+         .summary = "a table of clips and texts: file|text, id|speaker|text, CSV with header",
+         .layout = kLayout,
+         .fields = {},
+         .read = {},
+         .keeps = "speaker, language, split and pieces (start, end), where there are such columns; raw_text in extra",
+         .examples = {"timbre import table recordings.csv --out corpora/mine --speaker Ada --language en"},
+         .looks = looks},
+        fields, read);
   });
 }
 
