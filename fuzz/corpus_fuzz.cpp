@@ -5,7 +5,6 @@
 #include "corpus/split.h"
 #include "corpus/stats.h"
 #include "fuzz/folder_input.h"
-#include "report/curves.h"
 #include "report/folder.h"
 
 #include <nlohmann/json.hpp>
@@ -32,7 +31,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::guarded([&] {
     if (const auto about = report::describe_folder(folder.dir())) (void)report::folder_text(*about);
   });
-  if (const auto events = folder.dir() / "events.jsonl"; std::filesystem::is_regular_file(events))
-    fuzz::guarded([&] { (void)report::read_curves(events); });
   return 0;
 }

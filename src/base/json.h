@@ -34,10 +34,4 @@ Json parse_json(std::string_view text, const std::string& where, const std::stri
   }
 }
 
-/// The same for one line of many that may be broken: discarded (is_discarded()) for whatever parse_json refuses.
-inline nlohmann::json parse_json_line(std::string_view line) {
-  if (json_depth(line) > kDeepestJson) return nlohmann::json::value_t::discarded;
-  return nlohmann::json::parse(line.begin(), line.end(), nullptr, false);
-}
-
 }  // namespace timbre

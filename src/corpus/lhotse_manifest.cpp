@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/json.h"
 #include "base/strings.h"
 #include "corpus/lines.h"
 
@@ -106,7 +105,7 @@ Kind kind_of(const json& line) {
 Kind kind_of_file(const fs::path& path) {
   LineReader lines(path);
   for (std::string line; lines.next(line);)
-    if (!trim(line).empty()) return kind_of(parse_json_line(line));
+    if (!trim(line).empty()) return kind_of(json::parse(line, nullptr, false));
   return Kind::other;
 }
 

@@ -5,18 +5,11 @@
 #include <sstream>
 
 #include "base/files.h"
-#include "base/json.h"
 
 namespace timbre::report {
 namespace {
 
 using Points = std::vector<std::pair<double, double>>;
-
-/// A field that is a text, else "".
-std::string text_of(const nlohmann::json& event, const char* key) {
-  const auto found = event.find(key);
-  return found != event.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 
 /// Values of "metric" events: name → set ("train", "valid") → points.
 std::map<std::string, std::map<std::string, Points>> read_metrics(const std::filesystem::path& events) {
@@ -24,13 +17,14 @@ std::map<std::string, std::map<std::string, Points>> read_metrics(const std::fil
   std::istringstream lines(read_file(events));
   std::string line;
   while (std::getline(lines, line)) {
-    const auto event = parse_json_line(line);
-    if (!event.is_object() || text_of(event, "kind") != "metric") continue;
-    const auto step = event.find("step"), values = event.find("values");
-    if (step == event.end() || !step->is_number() || values == event.end()) continue;
-    for (const auto& [name, value] : values->items()) {
+    const auto event = nlohmann::json::parse(line, nullptr, false);
+    if (event.is_discarded() || event.value("kind", "") != "metric") continue;
+    const double step = event.value("step", 0.0);
+    const auto values =
+        event.value("values", nlohmann::json::object());  // named: a temporary would not outlive items()
+    for (const auto& [name, value] : values.items()) {
       if (value.is_number() && name != "best_loss")
-        metrics[name][text_of(event, "set")].emplace_back(step->get<double>(), value.get<double>());
+        metrics[name][event.value("set", "")].emplace_back(step, value.get<double>());
     }
   }
   return metrics;

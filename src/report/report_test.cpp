@@ -41,7 +41,6 @@ class RunFolder : public ::testing::Test {
                       "{\"kind\":\"metric\",\"step\":10,\"set\":\"train\",\"values\":{\"loss\":2.5}}\n"
                       "{\"kind\":\"note\",\"step\":10,\"text\":\"hello\"}\n"
                       "{\"kind\":\"metric\",\"step\":20,\"set\":\"valid\",\"values\":{\"loss\":1.5,\"mel\":1}}\n"
-                      "[1]\n{\"kind\":5}\n{\"kind\":\"metric\",\"step\":\"x\",\"values\":3}\n"
                       "{\"kind\":\"metric\",\"st");
   }
   void TearDown() override { fs::remove_all(dir_); }

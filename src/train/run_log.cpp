@@ -5,7 +5,6 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "base/json.h"
 #include "base/log.h"
 
 namespace timbre::train {
@@ -19,8 +18,8 @@ void trim_events(const fs::path& file, std::int64_t from_step) {
   std::istringstream lines(read_file(file));
   std::string kept, line;
   while (std::getline(lines, line)) {
-    const auto event = parse_json_line(line);
-    if (!event.is_object() || event.value("step", std::int64_t{0}) > from_step) continue;
+    const auto event = nlohmann::json::parse(line, nullptr, false);
+    if (event.is_discarded() || event.value("step", std::int64_t{0}) > from_step) continue;
     kept += line + "\n";
   }
   write_file_atomic(file, kept);

@@ -102,10 +102,6 @@ std::unique_ptr<text::FrontEnd> Voice::make_front_end() const {
     const auto file = about()[key].get<std::string>();
     if (!is_safe_relative(file))
       throw DataError(fmt::format("{}: {} '{}' must be inside the voice's folder", dir().string(), key, file));
-    if (!fs::is_regular_file(dir() / file))
-      throw DataError(
-          fmt::format("{}: the file {} that voice.json names as '{}' is missing", dir().string(), file, key),
-          "copy the whole voice folder again");
     return dir() / file;
   };
   if (about().contains("lexicon")) options.user = text::UserLexicon::read(inside("lexicon"));

@@ -81,18 +81,6 @@ TEST_F(VoiceFolder, AModelThatMakesNoSoundSaysWhatItDoes) {
             std::string::npos);
 }
 
-TEST_F(VoiceFolder, ALexiconThatIsNotThereIsTheVoicesFault) {
-  auto with = about();
-  with["front_end"] = "arpabet:en";
-  with["word_lexicon"] = "gone.dict";
-  write_voice(dir_, with);
-  EXPECT_NE(message_of<DataError>([&] { (void)Voice::open(dir_).make_front_end(); }).find("gone.dict"),
-            std::string::npos);
-  with["word_lexicon"] = "/etc/passwd";
-  write_voice(dir_, with);
-  EXPECT_NE(message_of<DataError>([&] { (void)Voice::open(dir_).make_front_end(); }).find("inside"), std::string::npos);
-}
-
 /// Ten frames a phone, divided by the speed.
 class Metronome : public roles::Synthesizer {
  public:
