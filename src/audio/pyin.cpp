@@ -25,7 +25,8 @@ void check(const PyinOptions& o, std::int64_t rate_hz, std::size_t samples) {
     throw UsageError(fmt::format("pitch between {} and {} Hz: expected 0 < f_min < f_max ≤ half the rate ({} Hz)",
                                  o.f_min_hz, o.f_max_hz, rate_hz / 2));
   const double shortest = std::floor(static_cast<double>(rate_hz) / o.f_max_hz);
-  if (o.frame_samples % 2 != 0 || static_cast<double>(o.frame_samples / 2 - 1) <= shortest)
+  const std::int64_t longest = o.frame_samples / 2 - 1;
+  if (o.frame_samples % 2 != 0 || static_cast<double>(longest) <= shortest)
     throw UsageError(fmt::format("a pitch frame of {} samples: it must be even and its half longer than {} samples",
                                  o.frame_samples, shortest + 1));
   if (o.padding != "zero" && o.padding != "reflect")
