@@ -62,11 +62,17 @@ class Planner {
     reached_.push_back(&stage);
   }
 
-  void give(const ColumnRequest& request) {
-    const Stage& own = maker(request.column);
-    for (const auto& [key, value] : request.settings.items()) {
+  void give(const ColumnRequest& request) { give(maker(request.column), request.settings, "", request.column); }
+
+  // Nested settings go by their dotted names.
+  void give(const Stage& own, const nlohmann::json& settings, const std::string& prefix, const std::string& column) {
+    for (const auto& [name, value] : settings.items()) {
+      const std::string key = prefix + name;
       std::set<const Stage*> seen;
-      if (!offer(own, key, value, request.column, seen)) refuse(own, key, request.column);
+      if (value.is_object())
+        give(own, value, key + ".", column);
+      else if (!offer(own, key, value, column, seen))
+        refuse(own, key, column);
     }
   }
 

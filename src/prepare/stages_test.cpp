@@ -87,6 +87,23 @@ TEST(Stages, TextGridsBecomeColumnsThatFit) {
   EXPECT_LT(pitch[2], 260);
 }
 
+// Three ways to the same voice: the corpus' mean pitch agrees within 5 %.
+TEST(Stages, PitchMethodsAgree) {
+  TIMBRE_GOLDEN_OR_SKIP(golden, "aligner");
+  const Clips clips(golden, true);
+  std::vector<double> means;
+  for (const char* method : {"dio", "harvest", "pyin"}) {
+    auto columns = wanted({{"rate_hz", 16000}});
+    columns[3].settings = {{"method", method}};
+    run_plan(clips.open(), columns, {}, no_events());
+    means.push_back(corpus::Column::open(clips.dir(), "statistics").get("pitch").to_f64()[2]);
+  }
+  EXPECT_NE(means[0], means[1]);
+  EXPECT_NE(means[0], means[2]);
+  EXPECT_NEAR(means[1], means[0], 0.05 * means[0]);
+  EXPECT_NEAR(means[2], means[0], 0.05 * means[0]);
+}
+
 TEST(Stages, TrimmedAtAnotherRate) {
   TIMBRE_NEED_PLUGIN("soxr");
   TIMBRE_GOLDEN_OR_SKIP(golden, "aligner");

@@ -26,6 +26,8 @@ config::Fields fields_of(VarianceOptions& o) {
   f.add("filter", o.filter, "channels of the duration, pitch and energy predictors").range(1, 8192);
   f.add("kernel", o.kernel, "taps of the predictors' first convolution").range(1, 99);
   f.add("dropout", o.dropout, "dropout probability of the predictors").range(0, 0.95);
+  f.add("pitch_method", o.pitch_method, "dio: fast; harvest: few gaps, slow; pyin: probabilistic YIN")
+      .choices({"dio", "harvest", "pyin"});
   f.add("pitch_level", o.pitch_level, "one pitch a phoneme or a frame").choices({"phoneme", "frame"});
   f.add("energy_level", o.energy_level, "one energy a phoneme or a frame").choices({"phoneme", "frame"});
   f.add("pitch_scale", o.pitch_scale, "spacing of the pitch bins").choices({"linear", "log"});
@@ -149,7 +151,7 @@ std::vector<roles::ColumnNeed> columns_of(const Config& config) {
   return {{"aligned_phonemes", {{"front_end", config.front_end}}},
           {"durations", nlohmann::json::object()},
           {"mel", mel},
-          {"pitch", {{"level", config.variance.pitch_level}}},
+          {"pitch", {{"level", config.variance.pitch_level}, {"method", config.variance.pitch_method}}},
           {"energy", {{"level", config.variance.energy_level}}},
           {"statistics", {{"normalise", config.variance.normalise}}}};
 }

@@ -29,6 +29,7 @@ struct VarianceOptions {
   std::int64_t filter = 256;
   std::int64_t kernel = 3;
   double dropout = 0.5;
+  std::string pitch_method = "dio";     ///< dio, harvest, pyin: how the corpus is prepared
   std::string pitch_level = "phoneme";  ///< phoneme: one value a phoneme; frame: one a frame
   std::string energy_level = "phoneme";
   std::string pitch_scale = "linear";  ///< spacing of the bins: linear, log

@@ -1,11 +1,16 @@
 #include "audio/pitch.h"
+
+#include <bit>
+
 #include "audio/averages.h"
+#include "audio/pyin.h"
 #include "prepare/clip.h"
 
 namespace timbre::prepare {
 namespace {
 
 struct PitchSettings {
+  std::string method = "dio";
   std::string level = "phoneme";
   std::string averaging = "exact";
   audio::PitchOptions pitch;
@@ -13,6 +18,9 @@ struct PitchSettings {
 
 config::Fields fields(PitchSettings& s) {
   config::Fields f;
+  f.add("method", s.method,
+        "dio: WORLD's DIO and StoneMask, fast; harvest: WORLD's, few gaps, slow; pyin: probabilistic YIN")
+      .choices({"dio", "harvest", "pyin"});
   f.add("level", s.level, "phoneme: mean over each phoneme; frame: one value a frame").choices({"phoneme", "frame"});
   f.add("averaging", s.averaging, "exact, or in_place: with ming024's slip where phonemes have no frames")
       .choices({"exact", "in_place"});
@@ -21,13 +29,29 @@ config::Fields fields(PitchSettings& s) {
   return f;
 }
 
+std::vector<double> pitch_of(std::span<const float> wave_N, std::int64_t rate_hz, std::int64_t hop_samples,
+                             const PitchSettings& s) {
+  if (s.method == "dio") return audio::pitch_dio_stonemask(wave_N, rate_hz, hop_samples, s.pitch);
+  if (s.method == "harvest") {
+    const std::vector<double> wide_N(wave_N.begin(), wave_N.end());
+    return audio::pitch_harvest(wide_N, rate_hz, hop_samples, s.pitch);
+  }
+  // 85 ms and more hold several periods of the lowest voice: 2048 samples up to 24 kHz, 4096 at 44.1 and 48 kHz.
+  const auto frame_samples = std::bit_ceil(static_cast<std::uint64_t>(0.085 * static_cast<double>(rate_hz)));
+  return audio::pitch_pyin(wave_N, rate_hz,
+                           {.f_min_hz = s.pitch.floor_hz,
+                            .f_max_hz = std::min(s.pitch.ceil_hz, static_cast<double>(rate_hz) / 2),
+                            .frame_samples = static_cast<std::int64_t>(frame_samples),
+                            .hop_samples = hop_samples})
+      .f0_F;
+}
+
 MakeRow rows(const StageJob& job) {
   const auto settings = options_from<PitchSettings>(job.settings, fields, "pitch");
   const MelSettings mel = mel_settings_of(job);
   return [&job, settings, mel](const corpus::Utterance& utterance) -> RowResult {
     const auto wave_N = load_samples(job, utterance, mel, trim_of(job, utterance.id, mel));
-    std::vector<double> pitch_F =
-        audio::pitch_dio_stonemask(wave_N, mel.mel.rate_hz, mel.mel.hop_samples, settings.pitch);
+    std::vector<double> pitch_F = pitch_of(wave_N, mel.mel.rate_hz, mel.mel.hop_samples, settings);
     const auto frames = static_cast<std::size_t>(job.read("mel", utterance.id).value().shape.at(0));
     if (pitch_F.size() > frames) pitch_F.resize(frames);
     if (audio::voiced_frames(pitch_F) <= 1) return Skipped{utterance.id, "at most one frame is voiced"};
@@ -45,7 +69,7 @@ MakeRow rows(const StageJob& job) {
 
 void register_stage_pitch(Stages& stages) {
   stages.add({.name = "pitch",
-              .summary = "fundamental frequency by DIO and StoneMask, in Hz",
+              .summary = "fundamental frequency in Hz, by DIO and StoneMask, Harvest or pYIN",
               .makes = {"pitch"},
               .settings = [] { return settings_of_struct<PitchSettings>(fields); },
               .needs =
