@@ -163,6 +163,7 @@ bool give_rows(const arrow::RecordBatch& batch, const std::vector<std::string>& 
   for (int64_t row = 0; row < batch.num_rows(); ++row) {
     Keep keep;
     std::vector<TimbreCell> cells;
+    cells.reserve(columns.size());
     for (const auto& column : columns) cells.push_back(cell_of(expect(column->GetScalar(row)), keep));
     if (sink(context, first + row, cells.data(), cells.size()) != 0) return false;
   }

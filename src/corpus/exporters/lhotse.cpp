@@ -110,6 +110,7 @@ void write_one(const Utterance& u, const Placed& clip, const std::string& source
 void write(const Options& options, ExportJob& job) {
   const auto& utterances = job.utterances();
   std::vector<fs::path> wanted;
+  wanted.reserve(utterances.size());
   for (const Utterance* u : utterances) wanted.push_back(fs::path("audio") / u->id);
   const std::vector<Placed> placed = job.place(wanted);
   const std::string prefix = prefix_of(options, job), ending = options.packed ? ".jsonl.gz" : ".jsonl";
