@@ -1,5 +1,6 @@
 #include "audio/decode.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <fstream>
@@ -61,10 +62,22 @@ bool is_for_sndfile(std::span<const char> head) {
 struct Reading {
   AudioInfo info;
   std::vector<Damage> damage;
-  std::vector<float> samples_N;
 };
 
-enum class Depth { headers, samples };
+/// Keeps all samples.
+class Collector : public BlockSink {
+ public:
+  void begin(const AudioInfo& info) override {
+    // The length of a compressed file may be a guess or a lie: no more than a minute is taken on trust.
+    constexpr std::int64_t kTrusted_s = 60;
+    if (info.samples > 0)
+      samples_N.reserve(static_cast<std::size_t>(std::min(info.samples, info.rate_hz * kTrusted_s)));
+  }
+  void take(std::span<const float> block_N) override {
+    samples_N.insert(samples_N.end(), block_N.begin(), block_N.end());
+  }
+  std::vector<float> samples_N;
+};
 
 Damage damage(DamageKind kind, const std::string& text) { return {kind, text}; }
 
@@ -81,10 +94,31 @@ std::string truncation(std::int64_t promised, std::int64_t there, std::int64_t r
                      static_cast<double>(there) / static_cast<double>(rate_hz), there);
 }
 
-/// True when the file was a WAV of a codec of ours (and `out` is filled).
-bool read_wav(std::span<const std::byte> bytes, Depth depth, Reading& out) {
+/// The samples of a WAV file through a small buffer: mapped pages of an hour would count as this process' memory.
+void stream_wav(const fs::path& path, const WavHeader& h, BlockSink& sink) {
+  constexpr std::int64_t kBlockBytes = 1 << 17;
+  std::ifstream file(path, std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(h.data_offset));
+  const std::int64_t most = std::max<std::int64_t>(1, kBlockBytes / h.frame_bytes());
+  std::int64_t left = h.samples();
+  const std::int64_t room = std::min(most, left);
+  std::vector<std::byte> bytes(static_cast<std::size_t>(room * h.frame_bytes()));
+  std::vector<float> block_N(static_cast<std::size_t>(room));
+  while (left > 0) {
+    std::int64_t frames = std::min(most, left);
+    file.read(reinterpret_cast<char*>(bytes.data()), frames * h.frame_bytes());
+    frames = std::min(frames, static_cast<std::int64_t>(file.gcount()) / h.frame_bytes());
+    if (frames == 0) throw SystemError(fmt::format("{}: cannot be read to its end", path.string()));
+    wav_block(bytes.data(), frames, h, block_N.data());
+    sink.take({block_N.data(), static_cast<std::size_t>(frames)});
+    left -= frames;
+  }
+}
+
+/// The header of a WAV of a codec of ours (and `out` is filled), or nothing.
+std::optional<WavHeader> read_wav(std::span<const std::byte> bytes, Reading& out) {
   const auto header = parse_wav(bytes);
-  if (!header) return false;
+  if (!header) return header;
   const WavHeader& h = *header;
   out.info.format = fmt::format("wav, {} bit {}", h.bits, h.is_float ? "float" : "PCM");
   set_info(out.info, h.rate_hz, h.channels, h.samples());
@@ -98,29 +132,56 @@ bool read_wav(std::span<const std::byte> bytes, Depth depth, Reading& out) {
         fmt::format("its header has no length (written to a pipe or never closed); {} samples follow", h.samples())));
   }
   if (!h.wrong_length.empty()) out.damage.push_back(damage(DamageKind::header_length, h.wrong_length));
-  if (depth == Depth::samples) out.samples_N = wav_samples(bytes, h);
-  return true;
+  return header;
 }
 
+/// From a module's interleaved frames to a sink's mono blocks.
 struct Mixer {
-  std::vector<float>* out;
+  BlockSink& sink;
+  const TimbreSoundInfo& info;
+  std::vector<float> mono_N = {};
+  std::int64_t samples = 0;
+
+  void start() {
+    AudioInfo known;
+    known.format = ascii_lower(info.format);
+    known.estimated = info.estimated != 0;
+    known.rate_hz = info.rate_hz;
+    known.channels = info.channels;
+    known.samples = info.samples;
+    sink.begin(known);
+  }
   static void take(void* context, const float* interleaved, std::int64_t frames, std::int64_t channels) {
-    auto& samples = *static_cast<Mixer*>(context)->out;
+    auto& mixer = *static_cast<Mixer*>(context);
+    if (mixer.samples == 0) mixer.start();
+    mixer.samples += frames;
+    const auto count = static_cast<std::size_t>(frames);
+    if (channels == 1) return mixer.sink.take({interleaved, count});
+    mixer.mono_N.resize(count);
     for (std::int64_t i = 0; i < frames; ++i) {
       double sum = 0;
       for (std::int64_t c = 0; c < channels; ++c) sum += interleaved[i * channels + c];
-      samples.push_back(static_cast<float>(sum / static_cast<double>(channels)));
+      mixer.mono_N[static_cast<std::size_t>(i)] = static_cast<float>(sum / static_cast<double>(channels));
     }
+    mixer.sink.take(mixer.mono_N);
   }
 };
 
+/// Where nobody wants the samples, only their number.
+class Counter : public BlockSink {
+ public:
+  void begin(const AudioInfo&) override {}
+  void take(std::span<const float>) override {}
+};
+
 /// False when the module cannot open the file at all; `why` says why.
-bool read_with(const Reader& reader, const fs::path& path, Depth depth, Reading& out, std::string& why) {
+bool read_with(const Reader& reader, const fs::path& path, BlockSink* sink, Reading& out, std::string& why) {
   TimbreSoundInfo info{};
   std::array<char, 256> error{};
   int status;
-  Mixer mixer{&out.samples_N};
-  if (depth == Depth::headers)
+  Counter counter;
+  Mixer mixer{sink ? *sink : counter, info};
+  if (!sink)
     status = reader.probe(path.c_str(), &info, error.data(), error.size());
   else
     status = reader.decode(path.c_str(), &info, Mixer::take, &mixer, error.data(), error.size());
@@ -130,13 +191,13 @@ bool read_with(const Reader& reader, const fs::path& path, Depth depth, Reading&
   }
   out.info.format = ascii_lower(info.format);
   out.info.estimated = info.estimated != 0;
-  if (depth == Depth::headers && info.samples < 0) return read_with(reader, path, Depth::samples, out, why);
-  if (depth == Depth::headers) {
+  if (!sink && info.samples < 0) return read_with(reader, path, &counter, out, why);
+  if (!sink) {
     set_info(out.info, info.rate_hz, info.channels, info.samples);
     if (info.samples == 0) out.damage.push_back(damage(DamageKind::empty, "it holds no samples"));
     return true;
   }
-  const auto got = static_cast<std::int64_t>(out.samples_N.size());
+  const std::int64_t got = mixer.samples;
   set_info(out.info, info.rate_hz, info.channels, got);
   if (status == 2) {
     out.damage.push_back(damage(DamageKind::truncated, fmt::format("decoding broke off after {:.3f} s: {}",
@@ -162,7 +223,8 @@ Reading undecodable(const std::string& why) {
   return r;
 }
 
-Reading read_any(const fs::path& path, Depth depth) {
+/// No sink: headers alone.
+Reading read_any(const fs::path& path, BlockSink* sink) {
   Reading out;
   std::error_code error;
   if (!fs::is_regular_file(path, error)) {
@@ -184,21 +246,27 @@ Reading read_any(const fs::path& path, Depth depth) {
   file.close();
 
   if (is_wav(std::as_bytes(begin))) {
-    const MappedFile map(path);
+    std::optional<WavHeader> header;
     try {
-      if (read_wav(map.bytes(), depth, out)) return out;
+      const MappedFile map(path);
+      header = read_wav(map.bytes(), out);
     } catch (const DataError& e) {
       return undecodable(e.what());
     }
+    if (header && sink && header->samples() > 0) {
+      sink->begin(out.info);
+      stream_wav(path, *header, *sink);
+    }
+    if (header) return out;
   }
-  if (is_g722(path) && depth == Depth::headers) {
+  if (is_g722(path) && !sink) {
     probe_g722(size, out);
     return out;
   }
   std::string why, why_ffmpeg;
-  if (!is_g722(path) && is_for_sndfile(begin) && read_with(sndfile(), path, depth, out, why)) return out;
+  if (!is_g722(path) && is_for_sndfile(begin) && read_with(sndfile(), path, sink, out, why)) return out;
   out = {};
-  if (read_with(ffmpeg(), path, depth, out, why_ffmpeg)) return out;
+  if (read_with(ffmpeg(), path, sink, out, why_ffmpeg)) return out;
   return undecodable("not decodable as audio: " + (why.empty() ? why_ffmpeg : why + "; FFmpeg: " + why_ffmpeg));
 }
 
@@ -221,12 +289,13 @@ Clip decode_audio(const fs::path& path, std::optional<std::int64_t> resample_to_
 }
 
 Clip decode_audio(const fs::path& path, const DecodeOptions& options) {
-  Reading reading = read_any(path, Depth::samples);
+  Collector collector;
+  const Reading reading = read_any(path, &collector);
   refuse(path, reading, options.keep_truncated);
   Clip clip;
   clip.source_channels = reading.info.channels;
   clip.source_rate_hz = clip.rate_hz = reading.info.rate_hz;
-  clip.samples_N = std::move(reading.samples_N);
+  clip.samples_N = std::move(collector.samples_N);
   if (options.resample_to_hz && *options.resample_to_hz != clip.rate_hz) {
     clip.samples_N = resample(clip.samples_N, clip.rate_hz, *options.resample_to_hz);
     clip.rate_hz = *options.resample_to_hz;
@@ -235,13 +304,19 @@ Clip decode_audio(const fs::path& path, const DecodeOptions& options) {
 }
 
 AudioInfo probe_audio(const fs::path& path) {
-  const Reading reading = read_any(path, Depth::headers);
+  const Reading reading = read_any(path, nullptr);
   refuse(path, reading, true);
   return reading.info;
 }
 
 AudioCheck check_audio(const fs::path& path, bool decode) {
-  Reading reading = read_any(path, decode ? Depth::samples : Depth::headers);
+  Counter counter;
+  Reading reading = read_any(path, decode ? &counter : nullptr);
+  return {std::move(reading.info), std::move(reading.damage)};
+}
+
+AudioCheck scan_audio(const fs::path& path, BlockSink& sink) {
+  Reading reading = read_any(path, &sink);
   return {std::move(reading.info), std::move(reading.damage)};
 }
 

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -66,5 +67,18 @@ AudioInfo probe_audio(const std::filesystem::path& path);
 /// As probe_audio, with damage as values. With `decode`, compressed files are decoded to the end as well, so that
 /// damage inside them shows. Still throws SystemError when a library is missing.
 AudioCheck check_audio(const std::filesystem::path& path, bool decode = false);
+
+/// Takes a recording block by block, mixed to mono, so that one of hours needs no more memory than one of seconds.
+class BlockSink {
+ public:
+  virtual ~BlockSink() = default;
+  /// Before the first block: rate and channels are known, `samples` and `estimated` as the header has them.
+  virtual void begin(const AudioInfo& info) = 0;
+  virtual void take(std::span<const float> samples_N) = 0;
+};
+
+/// Decodes to the end into `sink`, in bounded memory; what is wrong with the file is a value, as in check_audio, and
+/// what can be decoded before the fault reaches the sink. begin() is not called when nothing can be.
+AudioCheck scan_audio(const std::filesystem::path& path, BlockSink& sink);
 
 }  // namespace timbre::audio

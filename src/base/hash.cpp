@@ -21,4 +21,13 @@ std::string hash_file(const std::filesystem::path& path) {
   return hex(XXH3_128bits(file.bytes().data(), file.bytes().size()));
 }
 
+struct RunningHash::State {
+  XXH3_state_t xxh;
+};
+
+RunningHash::RunningHash() : state_(std::make_unique<State>()) { XXH3_64bits_reset(&state_->xxh); }
+RunningHash::~RunningHash() = default;
+void RunningHash::add(std::string_view bytes) { XXH3_64bits_update(&state_->xxh, bytes.data(), bytes.size()); }
+std::uint64_t RunningHash::value() const { return XXH3_64bits_digest(&state_->xxh); }
+
 }  // namespace timbre
