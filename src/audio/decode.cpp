@@ -224,7 +224,7 @@ Reading undecodable(const std::string& why) {
 }
 
 /// No sink: headers alone.
-Reading read_any(const fs::path& path, BlockSink* sink) {
+Reading read_any(const fs::path& path, BlockSink* sink, bool past_header = false) {
   Reading out;
   std::error_code error;
   if (!fs::is_regular_file(path, error)) {
@@ -253,6 +253,7 @@ Reading read_any(const fs::path& path, BlockSink* sink) {
     } catch (const DataError& e) {
       return undecodable(e.what());
     }
+    if (header && past_header) header->present_bytes += header->trailing_bytes;
     if (header && sink && header->samples() > 0) {
       sink->begin(out.info);
       stream_wav(path, *header, *sink);
@@ -290,7 +291,7 @@ Clip decode_audio(const fs::path& path, std::optional<std::int64_t> resample_to_
 
 Clip decode_audio(const fs::path& path, const DecodeOptions& options) {
   Collector collector;
-  const Reading reading = read_any(path, &collector);
+  const Reading reading = read_any(path, &collector, options.past_header);
   refuse(path, reading, options.keep_truncated);
   Clip clip;
   clip.source_channels = reading.info.channels;

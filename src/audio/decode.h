@@ -52,6 +52,7 @@ struct AudioCheck {
 struct DecodeOptions {
   std::optional<std::int64_t> resample_to_hz;
   bool keep_truncated = false;  ///< take what is there of a file cut short instead of throwing
+  bool past_header = false;     ///< of a WAV whose header claims too little, take what follows as well
 };
 
 /// Decodes, mixes to mono, resamples (soxr, very high quality) when asked to.

@@ -74,6 +74,7 @@ void measure_data(std::span<const std::byte> bytes, WavHeader& h) {
   }
   const std::uint64_t end = h.data_offset + h.declared_bytes + (h.declared_bytes & 1);
   if (end + 8 <= bytes.size() && !looks_like_chunk(bytes, end)) {
+    h.trailing_bytes = bytes.size() - h.data_offset - h.declared_bytes;
     h.wrong_length = fmt::format("its header says {} bytes of samples, but {} bytes that are no WAV chunk follow them",
                                  h.declared_bytes, bytes.size() - end);
   } else if (!h.truncated()) {

@@ -18,6 +18,7 @@ struct WavHeader {
   std::size_t data_offset = 0;
   std::uint64_t declared_bytes = 0;  ///< of samples, as the header says
   std::uint64_t present_bytes = 0;   ///< of samples that belong to the data chunk and are in the file
+  std::uint64_t trailing_bytes = 0;  ///< that follow the data chunk and are no chunk: most likely sound as well
   bool open_ended = false;           ///< the header has no length (written to a pipe, or never closed)
   std::string wrong_length;          ///< what else is wrong with its lengths; empty = nothing
   std::int64_t frame_bytes() const { return channels * bits / 8; }

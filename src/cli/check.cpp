@@ -1,30 +1,81 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/log.h"
 #include "cli/verb.h"
 #include "corpus/check.h"
+#include "corpus/fix.h"
+#include "report/doctor_page.h"
 
 namespace timbre::cli {
 
 namespace {
 
 struct CheckVerb {
-  std::string corpus;
+  std::string corpus, fix, html;
   corpus::CheckOptions options;
+  corpus::RepairOptions repair;
 };
 
 config::Fields fields(CheckVerb& verb) {
   config::Fields f;
   f.add("corpus", verb.corpus, "corpus folder").positional().required().metavar("CORPUS");
+  f.add("fix", verb.fix, "write a repaired corpus there; what cannot be repaired is left out, with the reason")
+      .metavar("OUT");
+  f.add("html", verb.html, "write the findings as a page, with players for the worst clips").metavar("FILE");
   f.group("", corpus::fields(verb.options));
+  f.group("repair", corpus::fields(verb.repair), "--fix");
   return f;
+}
+
+/// What is fatal stays fatal, unless a repaired corpus was written without it.
+bool is_fatal(const corpus::CheckReport& report, const CheckVerb& verb) {
+  for (const corpus::Finding& f : report.findings) {
+    const bool solved =
+        !verb.fix.empty() && f.cure != corpus::Cure::leave &&
+        std::find(verb.repair.leave.begin(), verb.repair.leave.end(), f.rule) == verb.repair.leave.end();
+    if (f.severity == corpus::Severity::fatal && !solved) return true;
+  }
+  return false;
 }
 
 /// 3 when a finding is fatal: training on this corpus cannot work.
 int run(const CheckVerb& verb, Context& context) {
-  corpus::Corpus corpus = corpus::Corpus::open(verb.corpus);
-  corpus::CheckReport report = corpus::check_corpus(corpus, verb.options, context.events);
-  fmt::print(context.out, "{}", context.json ? corpus::to_json(report).dump(2) + "\n" : corpus::to_text(report));
-  return report.fatal() ? 3 : 0;
+  if (!verb.fix.empty() && !verb.options.audio)
+    throw UsageError("--fix needs to look at the sound", "leave --no-audio out");
+  const corpus::Corpus corpus = corpus::Corpus::open(verb.corpus);
+  if (!verb.fix.empty()) corpus::require_place_for_fix(corpus, verb.fix);
+  const corpus::Examination seen = corpus::examine(corpus, verb.options, context.events, !verb.fix.empty());
+  nlohmann::json document;
+  if (context.json)
+    document = corpus::to_json(seen.report);
+  else
+    fmt::print(context.out, "{}", corpus::to_text(seen.report));
+  if (!verb.html.empty()) {
+    if (!context.dry_run) write_file_atomic(verb.html, report::doctor_page(corpus, seen));
+    if (!context.json) log::note(fmt::format("{}{}", context.dry_run ? "would write " : "", verb.html));
+    document["html"] = verb.html;
+  }
+  if (!verb.fix.empty()) {
+    const corpus::FixReport fixed =
+        corpus::fix_corpus(corpus, seen, verb.options, verb.repair, verb.fix, context.events, context.dry_run);
+    if (context.json) {
+      document["fixed"] = corpus::to_json(fixed);
+      document["fixed"]["out"] = verb.fix;
+    } else {
+      fmt::print(context.out, "{}", corpus::to_text(fixed, verb.fix, context.dry_run));
+      if (!context.dry_run) log::note(fmt::format("next: timbre check {}", verb.fix));
+    }
+  }
+  const bool can_be_fixed = std::any_of(seen.report.findings.begin(), seen.report.findings.end(),
+                                        [](const corpus::Finding& f) { return f.cure != corpus::Cure::leave; });
+  if (verb.fix.empty() && can_be_fixed && !context.json)
+    log::note(fmt::format("next: mend the source, or timbre check {} --fix OUT --dry-run", verb.corpus));
+  if (context.json) fmt::print(context.out, "{}\n", document.dump(2));
+  return is_fatal(seen.report, verb) ? 3 : 0;
 }
 
 }  // namespace
@@ -33,10 +84,15 @@ void register_check(Verbs& verbs) {
   Verb head;
   head.name = "check";
   head.summary = "Data: the doctor: what is wrong with this data, before any training time is spent";
-  head.usage = "check CORPUS";
-  head.examples = {"timbre check corpora/en", "timbre check corpora/en --json",
-                   "timbre check corpora/en --no-audio --examples 20",
-                   "timbre check corpora/en --min-rate-hz 22050 --skip digits-left,duplicate-text"};
+  head.usage = "check CORPUS [--fix OUT] [--html FILE]";
+  head.examples = {
+      "timbre check corpora/en",
+      "timbre check corpora/en --json",
+      "timbre check corpora/en --html doctor.html",
+      "timbre check corpora/en --no-audio --examples 20",
+      "timbre check corpora/en --min-rate-hz 22050 --skip digits-left,duplicate-text",
+      "timbre check corpora/en --fix corpora/en-fixed --repair.notch-hum --repair.leave unreadable-symbols"};
+  head.writes = true;
   add_verb<CheckVerb>(verbs, head, fields, run);
 }
 

@@ -67,7 +67,8 @@ void HumFinder::measure() {
 }
 
 Hum HumFinder::result() const {
-  if (windows_.empty()) return {};
+  constexpr std::size_t kFewest = 3;  // in less than a second a held vowel may look the same
+  if (windows_.size() < kFewest) return {};
   const auto place = static_cast<std::size_t>(kQuietShare * static_cast<double>(windows_.size() - 1));
   const auto low = [&](const auto& value_of) {
     std::vector<float> values;

@@ -10,8 +10,9 @@ namespace timbre::corpus {
 namespace {
 
 /// A rule for one kind of damage the audio reader reports.
-Rule damage_rule(const char* name, Severity severity, audio::DamageKind kind, const char* what, const char* remedy) {
-  return {name, severity, true, what, remedy, [kind](const Examined& e, Hits& hits) {
+Rule damage_rule(const char* name, Severity severity, audio::DamageKind kind, const char* what, const char* remedy,
+                 Cure cure = Cure::quarantine) {
+  return {name, severity, true, what, remedy, cure, [kind](const Examined& e, Hits& hits) {
             for (std::size_t i = 0; i < e.facts.size(); ++i)
               for (const audio::Damage& damage : e.facts[i].damage)
                 if (damage.kind == kind) hits.add(e.utterances[i], damage.text);
@@ -54,11 +55,11 @@ std::vector<Rule> file_rules() {
                   "copy the file again from where it came"),
       damage_rule("header-length", warning, DamageKind::header_length,
                   "the length in the header is not that of the sound",
-                  "write the header anew: timbre import … --audio wav16"),
+                  "write the header anew: timbre import … --audio wav16", Cure::repair),
       {"bad-samples", fatal, true, "samples that are not numbers (NaN, infinite)",
-       "convert the clip anew from its source", find_bad_samples},
+       "convert the clip anew from its source", Cure::quarantine, find_bad_samples},
       {"changed-clip", warning, true, "the file is not the one that was imported",
-       "import again into a new folder, so that columns fit the sound", find_changed},
+       "import again into a new folder, so that columns fit the sound", Cure::repair, find_changed},
   };
 }
 

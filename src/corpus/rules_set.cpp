@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/strings.h"
 #include "corpus/check.h"
@@ -55,14 +56,46 @@ void split_leak(const Examined& e, Hits& hits) {
   }
 }
 
-void no_training_side(const Examined& e, Hits& hits) {
-  std::int64_t fixed = 0, train = 0;
-  for (const Utterance& u : e.utterances) {
-    fixed += !u.split.empty();
-    train += u.split == "train";
+/// The same sound on the training side and held out.
+void split_leak_audio(const Examined& e, Hits& hits) {
+  std::unordered_map<std::uint64_t, std::size_t> held_out;
+  for (std::size_t i = 0; i < e.facts.size(); ++i)
+    if (e.facts[i].readable && (e.utterances[i].split == "valid" || e.utterances[i].split == "test"))
+      held_out.emplace(e.facts[i].audio_hash, i);
+  for (std::size_t i = 0; i < e.facts.size(); ++i) {
+    if (!e.facts[i].readable || e.utterances[i].split != "train") continue;
+    if (auto it = held_out.find(e.facts[i].audio_hash); it != held_out.end())
+      hits.add(e.utterances[i], fmt::format("the same sound is in {} ({})", e.utterances[it->second].split,
+                                            e.utterances[it->second].id));
   }
-  if (fixed == static_cast<std::int64_t>(e.utterances.size()) && train == 0)
-    hits.add_corpus("every utterance is marked valid or test");
+}
+
+/// Nothing is left when all is held out by its source, or when all that is not has the text of something held out.
+void no_training_side(const Examined& e, Hits& hits) {
+  std::unordered_set<std::uint64_t> held_out;
+  std::int64_t trained = 0, open = 0;
+  for (const Utterance& u : e.utterances)
+    if (u.split == "valid" || u.split == "test") held_out.insert(key_hash(u));
+  for (const Utterance& u : e.utterances) {
+    if (u.split == "valid" || u.split == "test") continue;
+    ++open;
+    trained += !held_out.contains(key_hash(u));
+  }
+  if (trained > 0) return;
+  hits.add_corpus(open == 0 ? "every utterance is marked valid or test"
+                            : "every utterance is marked valid or test, or has the text of one that is");
+}
+
+void disk_space(const Examined& e, Hits& hits) {
+  if (e.needs.disk_bytes > e.needs.disk_free_bytes)
+    hits.add_corpus(fmt::format("about {} are needed, {} are free", human_bytes(e.needs.disk_bytes),
+                                human_bytes(e.needs.disk_free_bytes)));
+}
+
+void memory(const Examined& e, Hits& hits) {
+  if (e.needs.memory_bytes > e.needs.memory_available_bytes)
+    hits.add_corpus(fmt::format("about {} are needed, {} are available", human_bytes(e.needs.memory_bytes),
+                                human_bytes(e.needs.memory_available_bytes)));
 }
 
 void little_data(const Examined& e, Hits& hits) {
@@ -100,22 +133,28 @@ std::vector<Rule> set_rules() {
   using enum Severity;
   return {
       {"no-training-side", fatal, false, "nothing is left to train on",
-       "mark some utterances 'train' in the source, or none at all", no_training_side},
+       "mark some utterances 'train' in the source, or none at all", Cure::leave, no_training_side},
+      {"disk-space", warning, false, "the disk is too full to prepare this corpus",
+       "free some space, or keep the corpus on another disk", Cure::leave, disk_space},
+      {"memory", warning, false, "preparing or training may need more memory than there is",
+       "use fewer threads (--threads), or cut very long clips", Cure::leave, memory},
+      {"split-leak-audio", warning, true, "the same sound on the training side and held out", "leave one of them out",
+       Cure::quarantine, split_leak_audio},
       {"split-leak", warning, false, "the same text on the training side and held out: scores will flatter",
-       "leave one of them out, or import without the splits", split_leak},
+       "leave one of them out, or import without the splits", Cure::repair, split_leak},
       {"mixed-rates", warning, false, "clips of several sampling rates; all are resampled to the model's",
-       "low-rate clips sound dull: consider leaving them out", mixed_rates},
+       "low-rate clips sound dull: consider leaving them out", Cure::repair, mixed_rates},
       {"little-data", warning, false, "little data for a voice",
        "start from an existing voice (train --base VOICE) or record more; --min-total-s sets what is enough",
-       little_data},
+       Cure::leave, little_data},
       {"speaker-little-data", warning, false, "speakers with few clips", "leave them out, or record more of them",
-       little_of_a_speaker},
+       Cure::leave, little_of_a_speaker},
       {"speaker-missing", warning, false, "some clips have no speaker, others do", "name the speaker in the source",
-       some_without_speaker},
+       Cure::leave, some_without_speaker},
       {"changed-manifest", warning, false, "the manifest was edited after import", "import again into a new folder",
-       changed_manifest},
+       Cure::repair, changed_manifest},
       {"duplicate-text", info, false, "texts that occur more than once",
-       "fine for prompts; splits keep equal texts on one side", duplicate_text},
+       "fine for prompts; splits keep equal texts on one side", Cure::leave, duplicate_text},
   };
 }
 

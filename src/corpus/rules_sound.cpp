@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "corpus/check.h"
+#include "corpus/stats.h"
 
 /// Does it sound as a voice should learn it?
 namespace timbre::corpus {
@@ -14,8 +15,8 @@ namespace {
 using Test = void (*)(const Utterance&, const ClipFacts&, const CheckOptions&, Hits&);
 
 /// A rule that looks at one readable clip at a time.
-Rule clip_rule(const char* name, Severity severity, const char* what, const char* remedy, Test test) {
-  return {name, severity, true, what, remedy, [test](const Examined& e, Hits& hits) {
+Rule clip_rule(const char* name, Severity severity, const char* what, const char* remedy, Cure cure, Test test) {
+  return {name, severity, true, what, remedy, cure, [test](const Examined& e, Hits& hits) {
             for (std::size_t i = 0; i < e.facts.size(); ++i)
               if (e.facts[i].readable && e.facts[i].bad_samples == 0)
                 test(e.utterances[i], e.facts[i], e.options, hits);
@@ -44,7 +45,15 @@ void quiet(const Utterance& u, const ClipFacts& f, const CheckOptions& o, Hits& 
     hits.add(u, fmt::format("speech at {:.0f} dB", f.speech_db), -f.speech_db);
 }
 void dc_offset(const Utterance& u, const ClipFacts& f, const CheckOptions& o, Hits& hits) {
+  constexpr double kShortest_s = 0.2;  // over less, a voice's own period has a mean
+  if (f.duration_s() < kShortest_s) return;
   if (std::abs(f.dc_offset) > o.dc_offset) hits.add(u, fmt::format("mean {:+.3f}", f.dc_offset), std::abs(f.dc_offset));
+}
+void hum(const Utterance& u, const ClipFacts& f, const CheckOptions& o, Hits& hits) {
+  const double beside_db = f.hum_db - f.speech_db;
+  if (f.hum_hz > 0 && !is_silent(f, o) && beside_db > o.hum_db)
+    hits.add(u, fmt::format("{} Hz and harmonics at {:.0f} dB, speech at {:.0f} dB", f.hum_hz, f.hum_db, f.speech_db),
+             beside_db);
 }
 void edge_silence(const Utterance& u, const ClipFacts& f, const CheckOptions& o, Hits& hits) {
   double longest = std::max(f.leading_silence_s, f.trailing_silence_s);
@@ -60,6 +69,25 @@ void too_short(const Utterance& u, const ClipFacts& f, const CheckOptions& o, Hi
 }
 void too_long(const Utterance& u, const ClipFacts& f, const CheckOptions& o, Hits& hits) {
   if (f.duration_s() > o.max_duration_s) hits.add(u, fmt::format("{:.1f} s", f.duration_s()), f.duration_s());
+}
+
+/// Many robust deviations from the usual length (on a scale of ratios), and three times as long or short.
+void duration_outliers(const Examined& e, Hits& hits) {
+  constexpr std::size_t kEnough = 20;
+  const double kFactor = std::log(3);
+  std::vector<double> logs;
+  for (const ClipFacts& f : e.facts)
+    if (f.readable) logs.push_back(std::log(f.duration_s()));
+  if (logs.size() < kEnough) return;
+  const double usual = median(logs);
+  for (double& x : logs) x = std::abs(x - usual);
+  const double deviation = std::max(1.4826 * median(logs), 0.05);
+  for (std::size_t i = 0; i < e.facts.size(); ++i) {
+    if (!e.facts[i].readable) continue;
+    const double far = std::abs(std::log(e.facts[i].duration_s()) - usual);
+    if (far < e.options.outlier_deviations * deviation || far < kFactor) continue;
+    hits.add(e.utterances[i], fmt::format("{:.2f} s, usual {:.2f} s", e.facts[i].duration_s(), std::exp(usual)), far);
+  }
 }
 
 /// The same samples under two ids: one of the texts is wrong, or a clip counts twice.
@@ -82,27 +110,32 @@ std::vector<Rule> sound_rules() {
   using enum Severity;
   return {
       clip_rule("silent", fatal, "nothing is to be heard", "leave the clips out of the source and import again",
-                silent),
+                Cure::quarantine, silent),
       clip_rule("stereo", warning, "several channels; every step mixes them to one",
-                "check that both channels hold the same speaker, or import with --audio wav16", stereo),
+                "check that both channels hold the same speaker, or import with --audio wav16", Cure::repair, stereo),
       clip_rule("low-rate", warning, "sampling rate too low for a clear voice",
-                "look for the recordings at a higher rate; --min-rate-hz sets what is enough", low_rate),
+                "look for the recordings at a higher rate; --min-rate-hz sets what is enough", Cure::quarantine,
+                low_rate),
       clip_rule("clipped", warning, "the recording is overdriven",
-                "record again with less gain, or leave the clips out", clipped),
+                "record again with less gain, or leave the clips out", Cure::quarantine, clipped),
       clip_rule("quiet", warning, "speech is very quiet",
-                "check the level of the source; features of such clips stand apart", quiet),
+                "check the level of the source; features of such clips stand apart", Cure::repair, quiet),
       clip_rule("dc-offset", warning, "the wave does not lie around zero",
-                "run a high-pass filter (20 Hz) over the source", dc_offset),
+                "run a high-pass filter (20 Hz) over the source", Cure::repair, dc_offset),
+      clip_rule("hum", warning, "mains hum under the speech",
+                "record away from transformers and dimmers; --fix --repair.notch-hum filters it out", Cure::leave, hum),
       clip_rule("edge-silence", warning, "long silence at the start or the end",
-                "trim the clips; the voice learns to wait", edge_silence),
+                "trim the clips; the voice learns to wait", Cure::repair, edge_silence),
       clip_rule("inner-silence", warning, "long silence inside a clip",
-                "cut the clips there, or check that the text is whole", inner_silence),
+                "cut the clips there, or check that the text is whole", Cure::repair, inner_silence),
       clip_rule("too-short", warning, "clips too short to learn from", "join them with others, or leave them out",
-                too_short),
+                Cure::quarantine, too_short),
       clip_rule("too-long", warning, "clips so long that batches and alignment suffer", "cut them at sentence ends",
-                too_long),
+                Cure::quarantine, too_long),
+      {"duration-outlier", info, true, "clips far longer or shorter than the others",
+       "listen: a cut in the wrong place, or two sentences in one clip?", Cure::leave, duration_outliers},
       {"duplicate-audio", warning, true, "one recording under two ids", "leave all but one out of the source",
-       duplicate_audio},
+       Cure::quarantine, duplicate_audio},
   };
 }
 

@@ -8,10 +8,11 @@
 #include "base/strings.h"
 #include "corpus/check.h"
 #include "corpus/split.h"
+#include "corpus/tidy_text.h"
 #include "text/letters.h"
 #include "text/scripts.h"
 
-/// Is the text what a front end can read, and does it fit the sound?
+/// Is the text what a front end can read?
 namespace timbre::corpus {
 
 namespace {
@@ -59,7 +60,8 @@ void unreadable_symbols(const Examined& e, Hits& hits) {
   for (const Utterance& u : e.utterances) {
     std::vector<std::string> found;
     double count = 0;
-    for (char32_t c : to_code_points(u.text)) {
+    // What tidying takes away is untidy-text's.
+    for (char32_t c : to_code_points(tidy_text(u.text))) {
       if (is_letter_or_mark(c) || is_digit(c) || is_usual_sign(c)) continue;
       ++count;
       std::string name = c < 0x20 || c == 0x7F || c == 0xFFFD || (c >= 0x80 && c < 0xA0) || c == 0xFEFF
@@ -94,60 +96,10 @@ void wrong_script(const Examined& e, Hits& hits) {
   }
 }
 
-double median(std::vector<double> values) {
-  auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
-struct Paced {
-  std::size_t place;
-  double characters, speech_s;
-};
-
-/// Speakers of one language read at much the same pace. Expected: `per_character` seconds a character and an allowance
-/// for the edges; what lies many robust deviations away (and a factor of 1.8) has a text that is not what is said.
-void find_outliers(const Examined& e, const std::vector<Paced>& group, Hits& hits) {
-  constexpr std::size_t kEnough = 20;
-  constexpr double kEdge_s = 0.35, kFactor = 1.8;
-  std::vector<double> paces;
-  for (const Paced& p : group)
-    if (p.characters >= 12) paces.push_back(p.speech_s / p.characters);
-  if (paces.size() < kEnough) return;
-  double per_character = median(paces);
-  auto surprise = [&](const Paced& p) {
-    return std::log((p.speech_s + kEdge_s) / (p.characters * per_character + kEdge_s));
-  };
-  std::vector<double> surprises, distances;
-  for (const Paced& p : group) surprises.push_back(surprise(p));
-  double usual = median(surprises);
-  for (double s : surprises) distances.push_back(std::abs(s - usual));
-  double deviation = std::max(1.4826 * median(distances), 0.02);
-  for (std::size_t i = 0; i < group.size(); ++i) {
-    if (distances[i] < e.options.outlier_deviations * deviation || distances[i] < std::log(kFactor)) continue;
-    const Paced& p = group[i];
-    hits.add(e.utterances[p.place],
-             fmt::format("{:.1f} characters a second, usual {:.1f}: {}", p.characters / std::max(p.speech_s, 0.01),
-                         1 / per_character, e.utterances[p.place].text),
-             distances[i]);
-  }
-}
-
-void pace_outliers(const Examined& e, Hits& hits) {
-  std::map<std::string, std::vector<Paced>> groups;
-  for (std::size_t i = 0; i < e.utterances.size(); ++i) {
-    const Utterance& u = e.utterances[i];
-    double speech_s = u.duration_s;
-    if (!e.facts.empty()) {
-      const ClipFacts& f = e.facts[i];
-      if (!f.readable || f.bad_samples || f.speech_db < e.options.silent_db) continue;
-      speech_s = f.duration_s() - f.leading_silence_s - f.trailing_silence_s;
-    }
-    std::string key = text_key(u.text);
-    if (!key.empty() && speech_s > 0)
-      groups[u.language + "\n" + u.speaker].push_back({i, static_cast<double>(to_code_points(key).size()), speech_s});
-  }
-  for (const auto& [name, group] : groups) find_outliers(e, group, hits);
+/// What a typewriter would not show: blanks in a row, control and zero-width characters, letters in pieces (NFD).
+void untidy_text(const Examined& e, Hits& hits) {
+  for (const Utterance& u : e.utterances)
+    if (const std::string tidy = tidy_text(u.text); !tidy.empty() && tidy != u.text) hits.add(u, u.text);
 }
 
 }  // namespace
@@ -156,16 +108,15 @@ std::vector<Rule> text_rules() {
   using enum Severity;
   return {
       {"text-missing", fatal, false, "no text, or none that can be said",
-       "add the text in the source, or leave the clip out, and import again", text_missing},
+       "add the text in the source, or leave the clip out, and import again", Cure::quarantine, text_missing},
       {"unreadable-symbols", warning, false, "characters that no front end reads",
-       "write out what is said, in the source", unreadable_symbols},
+       "write out what is said, in the source", Cure::quarantine, unreadable_symbols},
       {"wrong-script", warning, false, "letters the text's language is not written in",
-       "check the language (import --language) and the text", wrong_script},
+       "check the language (import --language) and the text", Cure::quarantine, wrong_script},
       {"digits-left", warning, false, "digits; front ends may read them otherwise than the speaker did",
-       "write numbers as they are spoken", digits_left},
-      {"pace-outlier", warning, false,
-       "far more or fewer characters a second than usual: the text may not be what is said",
-       "listen to these clips and mend their text", pace_outliers},
+       "write numbers as they are spoken", Cure::leave, digits_left},
+      {"untidy-text", info, false, "double blanks, control or zero-width characters, accents apart from their letters",
+       "harmless to most front ends; --fix writes such texts cleanly", Cure::repair, untidy_text},
   };
 }
 

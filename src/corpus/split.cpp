@@ -79,6 +79,7 @@ struct Group {
   std::vector<std::uint32_t> members;
   Side side = Side::train;
   bool fixed = false;
+  bool spare = false;  ///< on the train side by its source's mark: may still be drawn when a side would stay empty
 };
 
 class Splitter {
@@ -146,8 +147,12 @@ class Splitter {
         if (group.fixed) continue;
         group.fixed = true;
         group.side = side;
+        group.spare = side == Side::train;
       }
   }
+
+  /// Texts without a mark; where there are not even two, those that the source marks "train" as well.
+  bool can_be_drawn(const Group& group) const { return !group.fixed || (group.spare && spare_too_); }
 
   std::int64_t count_on(Side side) const {
     std::int64_t count = 0;
@@ -156,13 +161,15 @@ class Splitter {
     return count;
   }
 
+  /// Where the source marks a training side and no held-out one, that is drawn from the training side.
   /// Draws whole groups, speaker by speaker in proportion, until `wanted` utterances are there.
   void draw(Side side, double wanted) {
     if (wanted <= 0 || count_on(side) > 0) return;
+    spare_too_ = std::count_if(groups_.begin(), groups_.end(), [](const Group& g) { return !g.fixed; }) < 2;
     std::map<std::string, std::vector<std::size_t>> free;  ///< speaker of the first member → groups
     std::int64_t open = 0;
     for (std::size_t g = 0; g < groups_.size(); ++g) {
-      if (groups_[g].fixed) continue;
+      if (!can_be_drawn(groups_[g])) continue;
       free[utterances_[groups_[g].members[0]].speaker].push_back(g);
       open += static_cast<std::int64_t>(groups_[g].members.size());
     }
@@ -189,6 +196,7 @@ class Splitter {
 
   void take(std::size_t group, Side side) {
     groups_[group].fixed = true;
+    groups_[group].spare = false;
     groups_[group].side = side;
   }
 
@@ -198,7 +206,7 @@ class Splitter {
     for (const auto& [speaker, list] : free)
       if (!most || list.size() > most->size()) most = &list;
     std::int64_t open = 0;
-    for (const Group& group : groups_) open += !group.fixed;
+    for (const Group& group : groups_) open += can_be_drawn(group);
     if (!most || open < 2)
       throw DataError(fmt::format("the {} side would stay empty: {} different texts cannot be shared out",
                                   to_string(side), groups_.size()),
@@ -240,6 +248,7 @@ class Splitter {
   std::unordered_map<std::string_view, std::size_t> places_;
   std::vector<bool> exact_;
   std::int64_t leaks_ = 0;
+  bool spare_too_ = false;
   Split split_;
 };
 

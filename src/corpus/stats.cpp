@@ -23,6 +23,12 @@ double percentile(std::span<const double> sorted, double percent) {
   return part >= 0.5 ? sorted[high] - step * (1 - part) : sorted[low] + step * part;
 }
 
+double median(std::vector<double> values) {
+  auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
 std::string clock_text(double seconds) {
   double hours = std::floor(seconds / 3600), rest = seconds - hours * 3600;
   double minutes = std::floor(rest / 60);
@@ -57,19 +63,29 @@ json to_json(const Distribution& d) {
           {"99%", d.p99},     {"99.5%", d.p995},  {"99.9%", d.p999}, {"max", d.max}};
 }
 
-CorpusStats corpus_stats(std::span<const Utterance> utterances) {
+CorpusSamples corpus_samples(std::span<const Utterance> utterances) {
+  CorpusSamples s;
+  for (const Utterance& u : utterances) {
+    const auto characters = static_cast<double>(to_code_points(u.text).size());
+    const auto words = static_cast<double>(split_whitespace(u.text).size());
+    s.durations_s.push_back(u.duration_s);
+    s.characters.push_back(characters);
+    s.words.push_back(words);
+    if (u.duration_s <= 0) continue;
+    s.characters_per_s.push_back(characters / u.duration_s);
+    s.words_per_s.push_back(words / u.duration_s);
+  }
+  return s;
+}
+
+CorpusStats corpus_stats(std::span<const Utterance> utterances, const CorpusSamples& samples) {
   CorpusStats stats;
-  std::vector<double> durations, characters, paces, words;
   std::unordered_set<std::size_t> texts;
   std::unordered_set<char32_t> letters;
   for (const Utterance& u : utterances) {
     std::u32string points = to_code_points(u.text);
     letters.insert(points.begin(), points.end());
     texts.insert(std::hash<std::string>{}(text_key(u.text)));
-    durations.push_back(u.duration_s);
-    characters.push_back(static_cast<double>(points.size()));
-    words.push_back(static_cast<double>(split_whitespace(u.text).size()));
-    if (u.duration_s > 0) paces.push_back(static_cast<double>(points.size()) / u.duration_s);
     auto count = [&](SpeakerStats& s) {
       ++s.utterances;
       s.characters += static_cast<std::int64_t>(points.size());
@@ -81,10 +97,11 @@ CorpusStats corpus_stats(std::span<const Utterance> utterances) {
     ++stats.rates_hz[u.rate_hz];
     ++stats.channels[u.channels];
   }
-  stats.duration_s = describe(std::move(durations));
-  stats.characters = describe(std::move(characters));
-  stats.characters_per_s = describe(std::move(paces));
-  stats.words = describe(std::move(words));
+  stats.duration_s = describe(samples.durations_s);
+  stats.characters = describe(samples.characters);
+  stats.characters_per_s = describe(samples.characters_per_s);
+  stats.words = describe(samples.words);
+  stats.words_per_s = describe(samples.words_per_s);
   stats.distinct_texts = static_cast<std::int64_t>(texts.size());
   stats.distinct_characters = static_cast<std::int64_t>(letters.size());
   return stats;
@@ -172,6 +189,7 @@ json to_json(const CorpusStats& s) {
           {"characters", to_json(s.characters)},
           {"words", to_json(s.words)},
           {"characters_per_s", to_json(s.characters_per_s)},
+          {"words_per_s", to_json(s.words_per_s)},
           {"speakers", groups_json(s.speakers)},
           {"languages", groups_json(s.languages)},
           {"splits", groups_json(s.splits)},

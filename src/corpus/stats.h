@@ -14,6 +14,9 @@ namespace timbre::corpus {
 /// Linear interpolation between the nearest ranks (numpy's default). `sorted` ascending, not empty; 0 ≤ percent ≤ 100.
 double percentile(std::span<const double> sorted, double percent);
 
+/// The value in the middle (of an even number, the upper one). Not empty.
+double median(std::vector<double> values);
+
 /// Seconds as hh:mm:ss with hours and minutes floored and the seconds rounded up, as lhotse prints them.
 std::string clock_text(double seconds);
 
@@ -31,13 +34,21 @@ struct SpeakerStats {
 };
 
 struct CorpusStats {
-  Distribution duration_s, characters, characters_per_s, words;
+  Distribution duration_s, characters, characters_per_s, words, words_per_s;
   std::map<std::string, SpeakerStats> speakers;
   std::map<std::string, SpeakerStats> languages, splits;
   std::map<std::int64_t, std::int64_t> rates_hz, channels;  ///< value → utterances
   std::int64_t distinct_texts = 0, distinct_characters = 0;
 };
-CorpusStats corpus_stats(std::span<const Utterance> utterances);
+/// One value an utterance (rates: of those that have a duration), for histograms.
+struct CorpusSamples {
+  std::vector<double> durations_s, characters, words, characters_per_s, words_per_s;
+};
+CorpusSamples corpus_samples(std::span<const Utterance> utterances);
+CorpusStats corpus_stats(std::span<const Utterance> utterances, const CorpusSamples& samples);
+inline CorpusStats corpus_stats(std::span<const Utterance> utterances) {
+  return corpus_stats(utterances, corpus_samples(utterances));
+}
 nlohmann::json to_json(const CorpusStats& stats);
 /// For people: the duration table, then speakers (longest first, at most `speakers` of them), rates, text.
 std::string to_text(const CorpusStats& stats, std::int64_t speakers = 20);

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "plot/canvas.h"
+#include "plot/histogram.h"
 
 namespace timbre::plot {
 namespace {
@@ -59,15 +60,6 @@ void draw_legend(Canvas& canvas, const Axes& a, const std::vector<Line>& lines) 
   }
 }
 
-/// Sturges where values are few or all in one place, else Freedman & Diaconis.
-std::int64_t choose_bars(std::vector<double>& sorted, const Range& range) {
-  const auto n = static_cast<double>(sorted.size());
-  const auto quartile = [&](double q) { return sorted[static_cast<std::size_t>(q * (n - 1))]; };
-  const double width = 2 * (quartile(0.75) - quartile(0.25)) / std::cbrt(n);
-  const double bars = width > 0 ? (range.high - range.low) / width : std::log2(n) + 1;
-  return static_cast<std::int64_t>(std::clamp(std::ceil(bars), 5.0, 60.0));
-}
-
 }  // namespace
 
 Png draw_curves(const CurvePicture& p) {
@@ -108,29 +100,15 @@ Png draw_curves(const CurvePicture& p) {
 }
 
 Png draw_histogram(const HistogramPicture& p) {
-  std::vector<double> sorted;
-  Range xs;
-  for (double v : p.values) {
-    if (!std::isfinite(v)) continue;
-    sorted.push_back(v);
-    xs.take(v);
-  }
-  std::sort(sorted.begin(), sorted.end());
-  xs.open();
-  const std::int64_t bars = p.bars > 0 ? p.bars : sorted.empty() ? 5 : choose_bars(sorted, xs);
-  std::vector<double> counts(static_cast<std::size_t>(bars));
-  for (double v : sorted) {
-    const auto bar = static_cast<std::int64_t>((v - xs.low) / (xs.high - xs.low) * static_cast<double>(bars));
-    ++counts[static_cast<std::size_t>(std::clamp<std::int64_t>(bar, 0, bars - 1))];
-  }
+  const Bins bins = bins_of(p.values, p.bars);
+  const auto bars = static_cast<std::int64_t>(bins.counts.size());
   Axes a = chart_axes(p.size, 560, 300);
-  a.x_low = xs.low, a.x_high = xs.high, a.y_low = 0,
-  a.y_high = std::max(1.0, *std::max_element(counts.begin(), counts.end()) * 1.05);
+  a.x_low = bins.low, a.x_high = bins.high, a.y_low = 0, a.y_high = bins.tallest() * 1.05;
   Canvas canvas = canvas_for(a);
   draw_axes(canvas, a, {p.title, p.x_label, "count", true});
   for (std::int64_t i = 0; i < bars; ++i) {
     const std::int64_t from = a.left + i * a.width / bars, to = a.left + (i + 1) * a.width / bars;
-    const auto top = static_cast<std::int64_t>(std::lround(a.y(counts[static_cast<std::size_t>(i)])));
+    const auto top = static_cast<std::int64_t>(std::lround(a.y(bins.counts[static_cast<std::size_t>(i)])));
     canvas.fill(from, top, std::max<std::int64_t>(1, to - from - 1), a.top + a.height - top, line_colour(0));
   }
   return canvas.png();

@@ -18,7 +18,7 @@ p{max-width:46rem} .soft{color:var(--soft);margin-top:0}
 table{border-collapse:collapse;width:100%;margin:.8rem 0;font-variant-numeric:tabular-nums}
 th,td{padding:.4rem .6rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:middle}
 thead th{font-weight:600;color:var(--soft);font-size:.85rem} tbody tr:nth-child(even){background:var(--band)}
-figure{margin:1rem 0} figcaption{color:var(--soft);font-size:.9rem} img{max-width:100%;height:auto;border-radius:4px}
+figure{margin:1rem 0} figure svg{max-width:100%;height:auto;border-radius:4px} figcaption{color:var(--soft);font-size:.9rem} img{max-width:100%;height:auto;border-radius:4px}
 audio{height:34px;width:100%;max-width:26rem} td audio{width:11.5rem}
 .ok{color:#2a8a57} .bad{color:#c2442f} pre{background:var(--band);padding:.8rem;overflow:auto;font-size:.85rem;border-radius:4px}
 .wide{overflow-x:auto}
@@ -81,6 +81,12 @@ void Page::section(const std::string& heading, const std::string& explanation) {
 }
 
 void Page::paragraph(const std::string& text) { body_ += fmt::format("<p>{}</p>\n", escape_html(text)); }
+
+void Page::paragraph_html(const std::string& html) { body_ += fmt::format("<p>{}</p>\n", html); }
+
+void Page::anchor(const std::string& name) { body_ += fmt::format("<a id=\"{}\"></a>\n", escape_html(name)); }
+
+void Page::svg(const std::string& document) { body_ += "<figure>" + document + "</figure>\n"; }
 
 void Page::picture(std::span<const unsigned char> png, const std::string& caption) {
   body_ += fmt::format("<figure><img src=\"{}\" alt=\"{}\"><figcaption>{}</figcaption></figure>\n",

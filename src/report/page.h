@@ -18,7 +18,12 @@ class Page {
   explicit Page(std::string title, std::string subtitle = {});
   void section(const std::string& heading, const std::string& explanation = {});
   void paragraph(const std::string& text);
+  void paragraph_html(const std::string& html);
+  /// A place that links in the page lead to ("#name").
+  void anchor(const std::string& name);
   void picture(std::span<const unsigned char> png, const std::string& caption);
+  /// A drawing as an SVG document.
+  void svg(const std::string& document);
   /// A player of a sound file (WAV, FLAC, OGG, MP3), carried inside the page.
   void player(const std::filesystem::path& file, const std::string& caption);
   /// Cells of the first column are row headings.
