@@ -191,7 +191,7 @@ TEST_F(Doctor, UntidyText) {
   }
 }
 TEST_F(Doctor, WrongLanguage) {
-  if (!fs::exists(program_folder() / "lib/timbre_cld2.so")) GTEST_SKIP() << "built without CLD2";
+  TIMBRE_NEED_PLUGIN("cld2");
   made.utterances[2].text = "Das ist ja ganz offensichtlich";
   expect_only("wrong-language", "clip2", "reads like 'de', is marked 'en'");
   made.utterances[2].language = "de";
@@ -211,12 +211,17 @@ void write_column(const fs::path& dir, const std::vector<Utterance>& utterances,
 }
 
 TEST_F(Doctor, PhonePaceOutlierNeedsPhonemes) {
-  EXPECT_EQ(examine().not_run.size(), 2u);
-  EXPECT_EQ(examine().not_run[0].first, "phone-pace-outlier");
+  const auto is_run = [&] {
+    const CheckReport report = examine();
+    for (const auto& [rule, why] : report.not_run)
+      if (rule == "phone-pace-outlier") return false;
+    return true;
+  };
+  EXPECT_FALSE(is_run());
   write_column(dir.path(), made.utterances, "phonemes", [](ColumnWriter& writer, const Utterance& u) {
     writer.put(u.id, list_tensor(std::vector<std::string>(u.id == "clip4" ? 90 : 30 + u.id.size() % 3, "a")));
   });
-  EXPECT_EQ(examine().not_run.size(), 1u);
+  EXPECT_TRUE(is_run());
   expect_only("phone-pace-outlier", "clip4", "phones a second, usual");
 }
 TEST_F(Doctor, TextMisfitNeedsAnAlignment) {

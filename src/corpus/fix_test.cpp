@@ -10,6 +10,7 @@
 #include "corpus/doctor_for_test.h"
 #include "corpus/repair_sound.h"
 #include "corpus/tidy_text.h"
+#include "support/plugins.h"
 
 namespace timbre::corpus {
 namespace {
@@ -65,6 +66,7 @@ class Fix : public Doctor {
 };
 
 TEST_F(Fix, RepairsWhatItCanAndLeavesTheRestOut) {
+  TIMBRE_NEED_PLUGIN("soxr");
   // Repaired: 1 stereo, 2 offset, 3 silence at the ends, 4 silence inside, 5 quiet, 6 header, 7 another rate, 8 text.
   std::vector<float> both;
   for (float x : babble(2.5, 22050, 100)) both.insert(both.end(), {x, x});
@@ -157,6 +159,7 @@ TEST_F(Fix, WhatARepairCannotHelpIsLeftOut) {
 }
 
 TEST_F(Fix, RulesCanBeLeftAndARateAskedFor) {
+  TIMBRE_NEED_PLUGIN("soxr");
   made.utterances[2].text += " #";
   RepairOptions options;
   options.leave = {"unreadable-symbols"};

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "corpus/clips.h"
+#include "support/plugins.h"
 
 namespace timbre::report {
 namespace {
@@ -16,6 +17,7 @@ std::size_t occurrences(const std::string& text, const std::string& word) {
 }
 
 TEST(DoctorPage, HoldsPlayersOfTheWorstClipsAndNeedsNothingElse) {
+  TIMBRE_NEED_PLUGIN("ffmpeg");
   testing_support::TempFolder dir;
   testing_support::MadeCorpus made(dir.path());
   for (std::size_t i = 0; i < 5; ++i) made.replace(i, babble(2.5, 22050, 40 + i, 0.01 + 0.002 * double(i)));
