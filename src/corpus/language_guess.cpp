@@ -4,8 +4,8 @@
 #include <array>
 #include <vector>
 
-#include "audio/plugin.h"
 #include "base/error.h"
+#include "base/plugin.h"
 #include "base/strings.h"
 #include "corpus/language_plugin_abi.h"
 #include "text/letters.h"
@@ -18,7 +18,7 @@ constexpr std::int64_t kEnoughLetters = 20;  // a sentence; single words belong 
 constexpr double kEnoughShare = 0.8;
 
 TimbreGuessLanguage* detector() {
-  static const audio::Plugin plugin("cld2", "CLD2 (which language a text is in)", "libcld2-dev");
+  static const Plugin plugin("cld2", "CLD2 (which language a text is in)", "libcld2-dev");
   static auto* const guess = plugin.find<TimbreGuessLanguage>("timbre_cld2_guess");
   return guess;
 }
