@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "cli/verb.h"
+#include "prepare/ming024_columns.h"
 #include "prepare/run_file.h"
 #include "roles/registry.h"
 
@@ -17,7 +18,7 @@ namespace timbre::cli {
 namespace {
 
 struct PrepareVerb {
-  std::string corpus, model, preset, base, only, shard = "0/1";
+  std::string corpus, model, preset, base, only, from_ming024, shard = "0/1";
   std::int64_t stage = 0, stop_stage = -1;
   bool redo = false, compact = false;
   std::unique_ptr<roles::ModelConfig> config;  // of the model named by --for
@@ -35,6 +36,9 @@ config::Fields fields(PrepareVerb& o) {
   f.add("stage", o.stage, "first stage to run, by number").range(0, 99).metavar("N");
   f.add("stop_stage", o.stop_stage, "last stage to run, by number; -1 = all").range(-1, 99).metavar("M");
   f.add("shard", o.shard, "worker I of N: makes every N-th utterance").metavar("I/N");
+  f.add("from_ming024", o.from_ming024,
+        "take the columns from a data folder of ming024/FastSpeech2 (preprocessed_path) instead of making them")
+      .metavar("DIR");
   f.add("redo", o.redo, "make the columns anew even when they are fresh");
   f.add("compact", o.compact, "afterwards, merge what many shards and interruptions left into few files");
   return f;
@@ -145,6 +149,28 @@ void compact(const corpus::Corpus& corpus, const std::vector<prepare::ColumnRequ
     for (const auto& [column, state] : step.columns) corpus::compact_column(corpus.dir(), step.key(column));
 }
 
+/// The columns of another program's folder, and its held-out side as a list for training.
+int take_ming024(const PrepareVerb& o, const corpus::Corpus& corpus, Context& context) {
+  const prepare::Ming024Import taken = prepare::import_ming024(corpus, o.from_ming024, requests_of(o), o.redo);
+  const fs::path valid = corpus.dir() / "ming024_valid.txt";
+  if (!taken.valid_ids.empty()) write_file_atomic(valid, join(taken.valid_ids, "\n") + "\n");
+  if (context.json) {
+    nlohmann::json skipped = nlohmann::json::object(), broken = nlohmann::json::object();
+    for (const Skipped& s : taken.skipped) skipped[s.id] = s.reason;
+    for (const Skipped& s : taken.broken) broken[s.id] = s.reason;
+    fmt::print(context.out, "{}\n",
+               nlohmann::json{{"utterances", taken.utterances}, {"skipped", skipped}, {"broken", broken}}.dump(2));
+    return 0;
+  }
+  fmt::print(context.out, "took the columns of {} utterances from {}; {} skipped\n", taken.utterances, o.from_ming024,
+             taken.skipped.size());
+  print_skipped(taken.skipped, context);
+  print_skipped(taken.broken, context);
+  if (!taken.valid_ids.empty())
+    fmt::print(context.out, "its val.txt: timbre train … --split.valid-list {}\n", valid.string());
+  return 0;
+}
+
 int run(const PrepareVerb& o, Context& context) {
   const auto problems = o.config->problems();
   if (!problems.empty()) throw UsageError(join(problems, "\n"));
@@ -154,6 +180,7 @@ int run(const PrepareVerb& o, Context& context) {
     print_plan(prepare::make_plan(corpus, requests), context);
     return 0;
   }
+  if (!o.from_ming024.empty()) return take_ming024(o, corpus, context);
   interrupted = false;
   const auto before = std::signal(SIGINT, on_interrupt);
   prepare::RunOptions options{.shard = corpus::Shard::parse(o.shard),
@@ -179,7 +206,9 @@ void register_prepare(Verbs& verbs) {
                          .usage = "prepare CORPUS --for MODEL|RUN.yaml [OPTIONS]",
                          .examples = {"timbre prepare corpora/en --for fastspeech2",
                                       "timbre prepare corpora/en --for fastspeech2 --shard 3/64",
-                                      "timbre prepare corpora/en --for my-run.yaml --only pitch --redo"},
+                                      "timbre prepare corpora/en --for my-run.yaml --only pitch --redo",
+                                      "timbre prepare corpora/lj --for fastspeech2 --preset ming024 --from-ming024 "
+                                      "preprocessed_data/LJSpeech"},
                          .writes = true},
                         fields, run, extend);
 }
