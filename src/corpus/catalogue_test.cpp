@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "base/error.h"
+#include "corpus/importer.h"
 
 namespace timbre::corpus {
 namespace {
@@ -52,7 +53,10 @@ TEST(Catalogue, OwnEntriesWin) {
 }
 
 TEST(Catalogue, BuiltInEntriesAreWhole) {
+  Importers importers;
+  register_all_importers(importers);
   for (const Dataset& d : Catalogue::built_in().all()) {
+    EXPECT_NO_THROW(importers.make(d.format)) << d.name;
     EXPECT_FALSE(d.attribution.empty()) << d.name;
     for (const CatalogueFile& f : d.files) {
       const bool checked = !f.source.sha256.empty() || !f.source.md5.empty();
