@@ -186,23 +186,34 @@ Placed ExportJob::place_one(const Utterance& u, const fs::path& wanted) {
   }
 }
 
-std::vector<Placed> ExportJob::place(const std::vector<fs::path>& wanted) {
+void ExportJob::place_each(const std::function<fs::path(std::size_t)>& wanted,
+                           const std::function<void(std::size_t, const Placed&)>& each) {
   constexpr std::size_t kBatch = 512;
-  std::vector<Placed> placed(utterances_.size());
-  for (std::size_t from = 0; from < placed.size(); from += kBatch) {
-    const std::size_t count = std::min(kBatch, placed.size() - from);
-    parallel_for(count, [&](std::size_t i) {
-      if (!wanted[from + i].empty()) placed[from + i] = place_one(*utterances_[from + i], wanted[from + i]);
+  const std::size_t all = utterances_.size();
+  for (std::size_t from = 0; from < all; from += kBatch) {
+    const std::size_t batch = std::min(kBatch, all - from);
+    std::vector<fs::path> names(batch);
+    std::vector<Placed> placed(batch);
+    for (std::size_t i = 0; i < batch; ++i) names[i] = wanted(from + i);
+    parallel_for(batch, [&](std::size_t i) {
+      if (!names[i].empty()) placed[i] = place_one(*utterances_[from + i], names[i]);
     });
-    for (std::size_t i = from; i < from + count; ++i) {
-      if (wanted[i].empty()) continue;
-      if (placed[i].ok)
-        this->count(*utterances_[i], &placed[i]);
-      else
-        skip(utterances_[i]->id, placed[i].fault);
+    for (std::size_t i = 0; i < batch; ++i) {
+      if (names[i].empty()) continue;
+      if (!placed[i].ok) {
+        skip(utterances_[from + i]->id, placed[i].fault);
+        continue;
+      }
+      count(*utterances_[from + i], &placed[i]);
+      each(from + i, placed[i]);
     }
-    emit_progress(events_, "export", static_cast<double>(from + count), static_cast<double>(placed.size()), "clips");
+    emit_progress(events_, "export", static_cast<double>(from + batch), static_cast<double>(all), "clips");
   }
+}
+
+std::vector<Placed> ExportJob::place(const std::vector<fs::path>& wanted) {
+  std::vector<Placed> placed(utterances_.size());
+  place_each([&](std::size_t i) { return wanted[i]; }, [&](std::size_t i, const Placed& one) { placed[i] = one; });
   return placed;
 }
 
@@ -249,7 +260,7 @@ ExportResult rehearse(const Exporter& exporter, ExportJob& job) {
     for (const Utterance* u : job.utterances()) job.count(*u);
     return std::move(job.result);
   }
-  job.place(std::vector<fs::path>(job.utterances().size(), "clip"));
+  job.place_each([](std::size_t) { return fs::path("clip"); }, [](std::size_t, const Placed&) {});
   return std::move(job.result);
 }
 

@@ -76,6 +76,10 @@ class ExportJob {
   const fs::path& out() const { return out_; }
   const EventSink& events() const { return events_; }
 
+  /// Places the clip of every utterance i at staging()/wanted(i) + its ending and hands it to `each`, in order, a few
+  /// hundred in memory at a time. Faults are counted and told. Throws as place().
+  void place_each(const std::function<fs::path(std::size_t i)>& wanted,
+                  const std::function<void(std::size_t i, const Placed& placed)>& each);
   /// Places the clip of utterance i at staging()/wanted[i] + its ending, on all threads; those of an empty name are
   /// left out. Throws UsageError when --audio link or copy cannot give what the layout holds, SystemError.
   std::vector<Placed> place(const std::vector<fs::path>& wanted);

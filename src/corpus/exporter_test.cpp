@@ -174,6 +174,16 @@ TEST_F(Export, LibrittsKeepsLibrittsNamesAndTellsOfOthers) {
   EXPECT_EQ(result.splits.at("test"), 1);
 }
 
+TEST_F(Export, LibrittsComesBackUnderItsNames) {
+  run("libritts");
+  const auto got = back("libritts");
+  expect_same(got, {}, "ada_0_");
+  EXPECT_EQ(got.at("ada_0_clip1").extra.at("gender"), "F");
+  EXPECT_EQ(Corpus::open(dir / "again").about()["licence"], "CC-BY-4.0");
+  EXPECT_EQ(Corpus::open(dir / "again").about()["attribution"], "Ada \"A.\" Lovelace");
+  EXPECT_EQ(Corpus::open(dir / "again").name(), "Five Clips");
+}
+
 TEST_F(Export, AttributionTravelsAlong) {
   run("lab");
   EXPECT_THAT(read_lines(dir / "out/ATTRIBUTION.txt"),

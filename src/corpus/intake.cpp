@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "base/threads.h"
+#include "corpus/archive.h"
 #include "corpus/encoding.h"
 
 namespace timbre::corpus {
@@ -405,6 +406,22 @@ json request_json(const Importer& importer, const ImportRequest& request) {
           {"format_options", config::to_json(importer.fields)}};
 }
 
+/// What ATTRIBUTION.txt says, which every export of ours has: a layout made elsewhere must not be taken for the data
+/// set it is laid out like.
+json told_by_export(const fs::path& source) {
+  const fs::path file = source / "ATTRIBUTION.txt";
+  std::error_code missing;
+  json told = json::object();
+  if (!fs::is_regular_file(file, missing)) return told;
+  for (const std::string& line : split(read_text(file, 1 << 20), '\n'))
+    for (const char* key : {"name", "licence", "attribution"})
+      if (line.starts_with(std::string(key) + ": ")) {
+        const std::string value = line.substr(std::string_view(key).size() + 2);
+        told[key] = value == "not recorded" ? "" : value;
+      }
+  return told;
+}
+
 /// The finished import at `out`, when it is this one.
 std::optional<ImportResult> finished_before(const Importer& importer, const ImportRequest& request,
                                             const json& wanted) {
@@ -485,6 +502,7 @@ ImportResult import_corpus(const Importer& importer, const ImportRequest& reques
                 {"attribution", ""},
                 {"source", request.sources[0].string()}};
   about.update(result.about);
+  about.update(told_by_export(request.sources[0]));
   for (auto [key, value] : {std::pair("name", request.options.name),
                             {"licence", request.options.licence},
                             {"attribution", request.options.attribution}})

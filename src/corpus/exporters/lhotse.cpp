@@ -109,23 +109,19 @@ void write_one(const Utterance& u, const Placed& clip, const std::string& source
 
 void write(const Options& options, ExportJob& job) {
   const auto& utterances = job.utterances();
-  std::vector<fs::path> wanted;
-  wanted.reserve(utterances.size());
-  for (const Utterance* u : utterances) wanted.push_back(fs::path("audio") / u->id);
-  const std::vector<Placed> placed = job.place(wanted);
   const std::string prefix = prefix_of(options, job), ending = options.packed ? ".jsonl.gz" : ".jsonl";
   std::map<std::string, std::unique_ptr<Part>> parts;
   std::int64_t outside = 0;
-  for (std::size_t i = 0; i < placed.size(); ++i) {
-    if (!placed[i].ok) continue;
-    auto& part = parts[part_of(*utterances[i])];
-    if (!part) part = std::make_unique<Part>(job, prefix, part_of(*utterances[i]), ending);
-    const fs::path inside = placed[i].path.lexically_relative(job.out());
+  const auto write_clip = [&](std::size_t i, const Placed& clip) {
+    const Utterance& u = *utterances[i];
+    auto& part = parts[part_of(u)];
+    if (!part) part = std::make_unique<Part>(job, prefix, part_of(u), ending);
+    const fs::path inside = clip.path.lexically_relative(job.out());
     const bool is_inside = !inside.empty() && *inside.begin() != "..";
     outside += !is_inside;
-    const bool relative = options.paths == "relative" && is_inside;
-    write_one(*utterances[i], placed[i], (relative ? inside : placed[i].path).string(), *part);
-  }
+    write_one(u, clip, (options.paths == "relative" && is_inside ? inside : clip.path).string(), *part);
+  };
+  job.place_each([&](std::size_t i) { return fs::path("audio") / utterances[i]->id; }, write_clip);
   for (auto& [name, part] : parts) part->close();
   if (options.paths == "relative" && outside > 0)
     job.note(fmt::format("{} clips stay where they are and are named by absolute paths; --audio link brings them in",

@@ -1,6 +1,7 @@
 #include "corpus/importers/libritts.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "base/error.h"
@@ -116,7 +117,7 @@ class LibriReader {
     if (!part.empty()) entry.extra["part"] = part;
     entry.extra["chapter"] = clip.parent_path().filename().string();
     if (auto it = snr.find(entry.id); it != snr.end())
-      if (auto db = parse_double(it->second)) entry.extra["snr_db"] = *db;
+      if (auto db = parse_double(it->second); db && std::isfinite(*db)) entry.extra["snr_db"] = *db;
     if (auto known = speakers_.find(speaker); known != speakers_.end()) {
       if (!known->second.gender.empty()) entry.extra["gender"] = known->second.gender;
       if (!known->second.name.empty()) entry.extra["speaker_name"] = known->second.name;
@@ -187,7 +188,8 @@ LibriSpeaker parse_libritts_speaker(std::string_view line) {
   std::vector<std::string> cells = split(line, bars ? '|' : '\t');
   if (cells.size() < 3) return {};
   for (std::string& cell : cells) cell = std::string(trim(cell));
-  if (cells[0].empty() || !parse_int(cells[0])) return {};
+  const bool heading = !parse_int(cells[0]) && (!bars || ascii_lower(cells[0]) == "id");
+  if (cells[0].empty() || heading) return {};
   return {cells[0], cells[1], cells.size() > 3 ? cells.back() : ""};
 }
 
