@@ -3,8 +3,8 @@
 #include <array>
 #include <exception>
 
-#include "audio/plugin.h"
 #include "base/error.h"
+#include "base/plugin.h"
 
 namespace timbre::corpus::parquet {
 
@@ -23,7 +23,7 @@ struct Library {
 
 const Library& library() {
   static const Library loaded = [] {
-    const audio::Plugin plugin("parquet", "Apache Arrow (Parquet files)", "pyarrow, as tools/requirements.txt has it,");
+    const Plugin plugin("parquet", "Apache Arrow (Parquet files)", "pyarrow, as tools/requirements.txt has it,");
     return Library{.describe = plugin.find<TimbreParquetDescribe>("timbre_parquet_describe"),
                    .read = plugin.find<TimbreParquetRead>("timbre_parquet_read"),
                    .create = plugin.find<TimbreParquetCreate>("timbre_parquet_create"),
