@@ -27,7 +27,7 @@ config::Fields fields(ExportOptions& o) {
       .range(0, 768'000)
       .metavar("HZ");
   f.add("speaker", o.speaker, "only this speaker");
-  f.add("split", o.split, "only this split").choices({"", "train", "valid", "test"});
+  f.add("split", o.split, "only this split").choices({"all", "train", "valid", "test"});
   return f;
 }
 
@@ -78,7 +78,7 @@ ExportJob::ExportJob(const Corpus& corpus, const ExportRequest& request, fs::pat
       events_(events) {
   const ExportOptions& o = request.options;
   for (const Utterance& u : corpus.utterances())
-    if ((o.speaker.empty() || u.speaker == o.speaker) && (o.split.empty() || u.split == o.split))
+    if ((o.speaker.empty() || u.speaker == o.speaker) && (o.split == "all" || u.split == o.split))
       utterances_.push_back(&u);
 }
 
@@ -250,7 +250,7 @@ void refuse_nothing(const ExportJob& job) {
   std::string hint = o.speaker.empty() ? "" : did_you_mean(o.speaker, speakers);
   throw UsageError(fmt::format("{}: no utterance{}{}", job.corpus().dir().string(),
                                o.speaker.empty() ? "" : fmt::format(" of speaker '{}'", o.speaker),
-                               o.split.empty() ? "" : fmt::format(" in split '{}'", o.split)),
+                               o.split == "all" ? "" : fmt::format(" in split '{}'", o.split)),
                    hint.empty() ? "timbre stats CORPUS tells what there is" : hint);
 }
 

@@ -22,8 +22,9 @@ namespace fs = std::filesystem;
 /// Options of every export.
 struct ExportOptions {
   std::string audio = "auto";
-  std::int64_t rate_hz = 0;    ///< 0 = each clip's own
-  std::string speaker, split;  ///< only these; "" = all
+  std::int64_t rate_hz = 0;   ///< 0 = each clip's own
+  std::string speaker;        ///< only this one; "" = all
+  std::string split = "all";  ///< only this one
 };
 config::Fields fields(ExportOptions& options);
 
