@@ -1,9 +1,9 @@
-// folders: base config audio text align weights corpus roles voice plot score report
-#include "corpus/check.h"
+// folders: base config audio text align weights corpus roles voice plot score doctor report
 #include "corpus/columns.h"
 #include "corpus/corpus.h"
 #include "corpus/split.h"
 #include "corpus/stats.h"
+#include "doctor/check.h"
 #include "fuzz/folder_input.h"
 #include "report/folder.h"
 

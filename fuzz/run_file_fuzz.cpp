@@ -1,4 +1,4 @@
-// folders: base config audio text align weights corpus roles prepare
+// folders: base config audio text align weights corpus roles fetch exchange prepare
 #include <nlohmann/json.hpp>
 
 #include "audio/mel.h"

@@ -1,4 +1,4 @@
-// folders: base config audio text align weights corpus roles voice plot score report
+// folders: base config audio text align weights corpus roles voice plot score doctor report
 #include "fuzz/folder_input.h"
 #include "report/folder.h"
 #include "voice/voice.h"

@@ -6,8 +6,8 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "cli/verb.h"
-#include "corpus/check.h"
-#include "corpus/fix.h"
+#include "doctor/check.h"
+#include "doctor/fix.h"
 #include "report/doctor_page.h"
 
 namespace timbre::cli {
@@ -16,8 +16,8 @@ namespace {
 
 struct CheckVerb {
   std::string corpus, fix, html;
-  corpus::CheckOptions options;
-  corpus::RepairOptions repair;
+  doctor::CheckOptions options;
+  doctor::RepairOptions repair;
 };
 
 config::Fields fields(CheckVerb& verb) {
@@ -26,18 +26,18 @@ config::Fields fields(CheckVerb& verb) {
   f.add("fix", verb.fix, "write a repaired corpus there; what cannot be repaired is left out, with the reason")
       .metavar("OUT");
   f.add("html", verb.html, "write the findings as a page, with players for the worst clips").metavar("FILE");
-  f.group("", corpus::fields(verb.options));
-  f.group("repair", corpus::fields(verb.repair), "--fix");
+  f.group("", doctor::fields(verb.options));
+  f.group("repair", doctor::fields(verb.repair), "--fix");
   return f;
 }
 
 /// What is fatal stays fatal, unless a repaired corpus was written without it.
-bool is_fatal(const corpus::CheckReport& report, const CheckVerb& verb) {
-  for (const corpus::Finding& f : report.findings) {
+bool is_fatal(const doctor::CheckReport& report, const CheckVerb& verb) {
+  for (const doctor::Finding& f : report.findings) {
     const bool solved =
-        !verb.fix.empty() && f.cure != corpus::Cure::leave &&
+        !verb.fix.empty() && f.cure != doctor::Cure::leave &&
         std::find(verb.repair.leave.begin(), verb.repair.leave.end(), f.rule) == verb.repair.leave.end();
-    if (f.severity == corpus::Severity::fatal && !solved) return true;
+    if (f.severity == doctor::Severity::fatal && !solved) return true;
   }
   return false;
 }
@@ -47,31 +47,31 @@ int run(const CheckVerb& verb, Context& context) {
   if (!verb.fix.empty() && !verb.options.audio)
     throw UsageError("--fix needs to look at the sound", "leave --no-audio out");
   const corpus::Corpus corpus = corpus::Corpus::open(verb.corpus);
-  if (!verb.fix.empty()) corpus::require_place_for_fix(corpus, verb.fix);
-  const corpus::Examination seen = corpus::examine(corpus, verb.options, context.events, !verb.fix.empty());
+  if (!verb.fix.empty()) doctor::require_place_for_fix(corpus, verb.fix);
+  const doctor::Examination seen = doctor::examine(corpus, verb.options, context.events, !verb.fix.empty());
   nlohmann::json document;
   if (context.json)
-    document = corpus::to_json(seen.report);
+    document = doctor::to_json(seen.report);
   else
-    fmt::print(context.out, "{}", corpus::to_text(seen.report));
+    fmt::print(context.out, "{}", doctor::to_text(seen.report));
   if (!verb.html.empty()) {
     if (!context.dry_run) write_file_atomic(verb.html, report::doctor_page(corpus, seen));
     if (!context.json) log::note(fmt::format("{}{}", context.dry_run ? "would write " : "", verb.html));
     document["html"] = verb.html;
   }
   if (!verb.fix.empty()) {
-    const corpus::FixReport fixed =
-        corpus::fix_corpus(corpus, seen, verb.options, verb.repair, verb.fix, context.events, context.dry_run);
+    const doctor::FixReport fixed =
+        doctor::fix_corpus(corpus, seen, verb.options, verb.repair, verb.fix, context.events, context.dry_run);
     if (context.json) {
-      document["fixed"] = corpus::to_json(fixed);
+      document["fixed"] = doctor::to_json(fixed);
       document["fixed"]["out"] = verb.fix;
     } else {
-      fmt::print(context.out, "{}", corpus::to_text(fixed, verb.fix, context.dry_run));
+      fmt::print(context.out, "{}", doctor::to_text(fixed, verb.fix, context.dry_run));
       if (!context.dry_run) log::note(fmt::format("next: timbre check {}", verb.fix));
     }
   }
   const bool can_be_fixed = std::any_of(seen.report.findings.begin(), seen.report.findings.end(),
-                                        [](const corpus::Finding& f) { return f.cure != corpus::Cure::leave; });
+                                        [](const doctor::Finding& f) { return f.cure != doctor::Cure::leave; });
   if (verb.fix.empty() && can_be_fixed && !context.json)
     log::note(fmt::format("next: mend the source, or timbre check {} --fix OUT --dry-run", verb.corpus));
   if (context.json) fmt::print(context.out, "{}\n", document.dump(2));

@@ -4,7 +4,7 @@
 #include "base/strings.h"
 #include "cli/usage.h"
 #include "cli/verb.h"
-#include "corpus/exporter.h"
+#include "exchange/exporter.h"
 #include "prepare/export.h"
 
 namespace timbre::cli {
@@ -14,18 +14,18 @@ namespace {
 /// What every export takes, and each format's own options under its name (--lhotse.prefix).
 struct ExportVerb {
   std::string corpus, format, out;
-  corpus::ExportOptions options;
-  std::map<std::string, corpus::Exporter> exporters;
+  exchange::ExportOptions options;
+  std::map<std::string, exchange::Exporter> exporters;
 };
 
-corpus::Exporters all_exporters() {
-  corpus::Exporters all;
-  corpus::register_all_exporters(all);
+exchange::Exporters all_exporters() {
+  exchange::Exporters all;
+  exchange::register_all_exporters(all);
   prepare::register_column_exporters(all);
   return all;
 }
 
-void print_skipped(const corpus::ExportResult& result, const ExportVerb& verb, const Context& context) {
+void print_skipped(const exchange::ExportResult& result, const ExportVerb& verb, const Context& context) {
   constexpr std::size_t kShown = 3;
   if (result.skipped.empty()) return;
   fmt::print(context.out, "  left out {}:\n", result.skipped.size());
@@ -35,7 +35,7 @@ void print_skipped(const corpus::ExportResult& result, const ExportVerb& verb, c
     fmt::print(context.out, "    … all of them: {}/skipped.jsonl\n", verb.out);
 }
 
-void print(const corpus::ExportResult& result, const ExportVerb& verb, const Context& context) {
+void print(const exchange::ExportResult& result, const ExportVerb& verb, const Context& context) {
   fmt::print(context.out, "{} {}: {} utterances, {}\n", context.dry_run ? "would write" : "wrote", verb.out,
              result.utterances, human_seconds(result.duration_s));
   std::vector<std::string> splits;
@@ -54,20 +54,20 @@ void print(const corpus::ExportResult& result, const ExportVerb& verb, const Con
 }
 
 int run(const ExportVerb& verb, Context& context) {
-  const corpus::Exporters all = all_exporters();
+  const exchange::Exporters all = all_exporters();
   all.make(verb.format);  // throws for an unknown format, with those there are
   for (const auto& [name, exporter] : verb.exporters)
     if (name != verb.format && config::to_json(exporter.fields) != config::to_json(all.make(name).fields))
       throw UsageError(fmt::format("options --{}.… belong to the format '{}', not to '{}'", name, name, verb.format));
-  corpus::ExportRequest request;
+  exchange::ExportRequest request;
   request.corpus = verb.corpus;
   request.out = verb.out;
   request.options = verb.options;
   request.dry_run = context.dry_run;
   request.tool_version = version_text();
-  const auto result = corpus::export_corpus(verb.exporters.at(verb.format), request, context.events);
+  const auto result = exchange::export_corpus(verb.exporters.at(verb.format), request, context.events);
   if (context.json)
-    fmt::print(context.out, "{}\n", corpus::to_json(result).dump(2));
+    fmt::print(context.out, "{}\n", exchange::to_json(result).dump(2));
   else
     print(result, verb, context);
   return 0;
@@ -78,7 +78,7 @@ int run(const ExportVerb& verb, Context& context) {
 void register_export(Verbs& verbs) {
   const std::string summary = "Data: a corpus → a layout that other programs read";
   verbs.add("export", summary, [summary] {
-    const corpus::Exporters exporters = all_exporters();
+    const exchange::Exporters exporters = all_exporters();
     auto verb = std::make_shared<ExportVerb>();
     for (const std::string& name : exporters.names()) verb->exporters.emplace(name, exporters.make(name));
     Verb head;
@@ -98,7 +98,7 @@ void register_export(Verbs& verbs) {
         .required()
         .metavar("FORMAT");
     head.fields.add("out", verb->out, "the folder to make").letter('o').required().metavar("DIR");
-    head.fields.group("", corpus::fields(verb->options));
+    head.fields.group("", exchange::fields(verb->options));
     for (auto& [name, exporter] : verb->exporters)
       if (!exporter.fields.list().empty()) head.fields.group(name, exporter.fields, name + ": " + exporter.summary);
     head.run = [verb](Context& context) { return run(*verb, context); };

@@ -1,4 +1,4 @@
-#include "corpus/get.h"
+#include "exchange/get.h"
 
 #include <fmt/format.h>
 
@@ -10,7 +10,7 @@
 #include "base/strings.h"
 #include "cli/usage.h"
 #include "cli/verb.h"
-#include "corpus/importer.h"
+#include "exchange/importer.h"
 
 namespace timbre::cli {
 namespace {
@@ -45,9 +45,9 @@ void on_interrupt(int) {
   if (interrupted.exchange(true)) std::_Exit(130);  // the second Ctrl-C does not wait
 }
 
-corpus::Catalogue catalogue_of(const GetVerb& o) {
-  corpus::Catalogue catalogue = corpus::Catalogue::built_in();
-  if (!o.catalogue.empty()) catalogue.add(corpus::Catalogue::read(read_file(o.catalogue), o.catalogue));
+exchange::Catalogue catalogue_of(const GetVerb& o) {
+  exchange::Catalogue catalogue = exchange::Catalogue::built_in();
+  if (!o.catalogue.empty()) catalogue.add(exchange::Catalogue::read(read_file(o.catalogue), o.catalogue));
   return catalogue;
 }
 
@@ -55,16 +55,16 @@ std::string size_text(std::int64_t bytes) {
   return bytes < 0 ? "size not published" : human_bytes(static_cast<double>(bytes));
 }
 
-int list(const corpus::Catalogue& catalogue, Context& context) {
+int list(const exchange::Catalogue& catalogue, Context& context) {
   if (context.json) {
     auto all = nlohmann::json::array();
-    for (const auto& dataset : catalogue.all()) all.push_back(corpus::to_json(dataset));
+    for (const auto& dataset : catalogue.all()) all.push_back(exchange::to_json(dataset));
     fmt::print(context.out, "{}\n", all.dump(2));
     return 0;
   }
   for (const auto& d : catalogue.all()) {
     fmt::print(context.out, "{:<10} {}, {}\n{:<10} {}; {}; {}\n", d.name, d.title, d.language, "", d.contents,
-               size_text(corpus::total_bytes(d.files)), d.licence);
+               size_text(exchange::total_bytes(d.files)), d.licence);
     if (const auto parts = d.parts(); !parts.empty())
       fmt::print(context.out, "{:<10} parts: {}\n", "", join(parts, ", "));
   }
@@ -73,14 +73,14 @@ int list(const corpus::Catalogue& catalogue, Context& context) {
 }
 
 /// The catalogue's entry with the addresses the user gave; for a name it does not have, one made of the flags.
-corpus::Dataset dataset_of(const GetVerb& o, const corpus::Catalogue& catalogue) {
-  const corpus::Dataset* known = catalogue.find(o.name);
+exchange::Dataset dataset_of(const GetVerb& o, const exchange::Catalogue& catalogue) {
+  const exchange::Dataset* known = catalogue.find(o.name);
   if (!known && o.urls.empty())
     throw UsageError(
         fmt::format("the catalogue has no corpus '{}'; there are: {}", o.name, join(catalogue.names(), ", ")),
         did_you_mean(o.name, catalogue.names()));
   if (known) {
-    corpus::Dataset dataset = *known;
+    exchange::Dataset dataset = *known;
     if (!o.sha256.empty() || !o.format.empty())
       throw UsageError(
           fmt::format("--sha256 and --format are for archives the catalogue does not have; it has {}", o.name));
@@ -93,7 +93,7 @@ corpus::Dataset dataset_of(const GetVerb& o, const corpus::Catalogue& catalogue)
     dataset.files[0].source.urls = o.urls;
     return dataset;
   }
-  corpus::Dataset dataset;
+  exchange::Dataset dataset;
   dataset.name = dataset.title = o.name;
   dataset.licence = "not known here: see where it comes from";
   dataset.format = o.format;
@@ -106,8 +106,8 @@ corpus::Dataset dataset_of(const GetVerb& o, const corpus::Catalogue& catalogue)
   return dataset;
 }
 
-void announce(const corpus::Dataset& dataset, const std::vector<corpus::CatalogueFile>& files, const std::string& out,
-              Context& context) {
+void announce(const exchange::Dataset& dataset, const std::vector<exchange::CatalogueFile>& files,
+              const std::string& out, Context& context) {
   auto line = [&](const std::string& text) { fmt::print(context.out, "{}\n", text); };
   line(dataset.title + (dataset.contents.empty() ? "" : ": " + dataset.contents));
   line("licence: " + dataset.licence);
@@ -120,12 +120,12 @@ void announce(const corpus::Dataset& dataset, const std::vector<corpus::Catalogu
                      hash ? "with a published hash" : "no published hash"));
     for (const auto& url : file.source.urls) line("  " + url);
   }
-  if (const auto total = corpus::total_bytes(files); files.size() > 1) line("together " + size_text(total));
+  if (const auto total = exchange::total_bytes(files); files.size() > 1) line("together " + size_text(total));
   line("into " + out);
   std::fflush(context.out);
 }
 
-void print(const corpus::GetResult& result, Context& context) {
+void print(const exchange::GetResult& result, Context& context) {
   for (const auto& f : result.files) {
     if (f.already_there) {
       fmt::print(context.out, "{}: fetched and unpacked before\n", f.name);
@@ -141,40 +141,40 @@ void print(const corpus::GetResult& result, Context& context) {
 }
 
 /// Runs the importer; its command line is what the user would type.
-nlohmann::json import(const corpus::Dataset& dataset, const corpus::GetResult& got, const std::string& out,
+nlohmann::json import(const exchange::Dataset& dataset, const exchange::GetResult& got, const std::string& out,
                       Context& context) {
-  corpus::Importers all;
-  corpus::register_all_importers(all);
-  const corpus::Importer importer = all.make(dataset.format);
-  corpus::ImportRequest request;
+  exchange::Importers all;
+  exchange::register_all_importers(all);
+  const exchange::Importer importer = all.make(dataset.format);
+  exchange::ImportRequest request;
   request.sources = {got.source};
   request.out = out;
   request.options.licence = dataset.licence;
   request.options.attribution = dataset.attribution;
   request.options.name = dataset.title;
   request.tool_version = version_text();
-  const corpus::ImportResult result = corpus::import_corpus(importer, request, context.events);
+  const exchange::ImportResult result = exchange::import_corpus(importer, request, context.events);
   if (!context.json)
     fmt::print(context.out, "imported into {}: {} utterances, {}{}\nnext: timbre check {}\n", out, result.utterances,
                human_seconds(result.duration_s), result.rejected ? fmt::format("; {} rejected", result.rejected) : "",
                out);
-  return corpus::to_json(result);
+  return exchange::to_json(result);
 }
 
-void refuse_unknown_format(const corpus::Dataset& dataset) {
+void refuse_unknown_format(const exchange::Dataset& dataset) {
   if (dataset.format.empty())
     throw UsageError("--import needs the layout of an archive the catalogue does not have", "add --format FORMAT");
-  corpus::Importers all;
-  corpus::register_all_importers(all);
+  exchange::Importers all;
+  exchange::register_all_importers(all);
   all.make(dataset.format);
 }
 
 int run(const GetVerb& o, Context& context) {
-  const corpus::Catalogue catalogue = catalogue_of(o);
+  const exchange::Catalogue catalogue = catalogue_of(o);
   if (o.name.empty()) return list(catalogue, context);
   if (!is_safe_relative(o.name) || o.name.find('/') != std::string::npos)
     throw UsageError(fmt::format("'{}' is no name", o.name), "timbre get lists those there are");
-  const corpus::Dataset dataset = dataset_of(o, catalogue);
+  const exchange::Dataset dataset = dataset_of(o, catalogue);
   const auto files =
       dataset.files_of(o.urls.empty() || !dataset.parts().empty() ? o.parts : std::vector<std::string>{});
   const std::string out = o.out.empty() ? "data/" + o.name : o.out;
@@ -182,19 +182,19 @@ int run(const GetVerb& o, Context& context) {
   if (o.import) refuse_unknown_format(dataset);  // now rather than after hours
   if (!context.json) announce(dataset, files, out, context);
   if (context.dry_run) {
-    if (context.json) fmt::print(context.out, "{}\n", corpus::to_json(dataset).dump(2));
+    if (context.json) fmt::print(context.out, "{}\n", exchange::to_json(dataset).dump(2));
     return 0;
   }
   interrupted = false;
   const auto before = std::signal(SIGINT, on_interrupt);
-  const corpus::GetResult result =
-      corpus::get_dataset({dataset, o.parts, out, o.keep, o.download}, context.events, &interrupted);
+  const exchange::GetResult result =
+      exchange::get_dataset({dataset, o.parts, out, o.keep, o.download}, context.events, &interrupted);
   std::signal(SIGINT, before);
-  nlohmann::json document = corpus::to_json(result);
+  nlohmann::json document = exchange::to_json(result);
   if (!context.json) print(result, context);
   if (o.import) document["import"] = import(dataset, result, corpus, context);
   if (context.json) {
-    document["dataset"] = corpus::to_json(dataset);
+    document["dataset"] = exchange::to_json(dataset);
     fmt::print(context.out, "{}\n", document.dump(2));
   } else if (!o.import) {
     fmt::print(context.out, "next: timbre import {} {} --out {}\n", dataset.format.empty() ? "FORMAT" : dataset.format,

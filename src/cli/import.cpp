@@ -6,7 +6,7 @@
 #include "base/strings.h"
 #include "cli/usage.h"
 #include "cli/verb.h"
-#include "corpus/importer.h"
+#include "exchange/importer.h"
 
 namespace timbre::cli {
 
@@ -16,8 +16,8 @@ namespace {
 struct ImportVerb {
   std::string format, out;
   std::vector<std::string> sources;
-  corpus::ImportOptions options;
-  std::map<std::string, corpus::Importer> importers;
+  exchange::ImportOptions options;
+  std::map<std::string, exchange::Importer> importers;
 };
 
 constexpr std::size_t kColumns = 100;
@@ -43,11 +43,11 @@ std::string explain(const ImportVerb& verb, Verb& shown, const std::vector<std::
     if (chosen == verb.importers.end()) chosen = verb.importers.find(word);
   auto is_of_format = [&](const config::Field& field) {
     return field.name().find('.') != std::string::npos &&
-           (chosen == verb.importers.end() || !field.name().starts_with(corpus::option_prefix(chosen->first) + "."));
+           (chosen == verb.importers.end() || !field.name().starts_with(exchange::option_prefix(chosen->first) + "."));
   };
   std::erase_if(shown.fields.list(), is_of_format);
   if (chosen != verb.importers.end()) {
-    const corpus::Importer& importer = chosen->second;
+    const exchange::Importer& importer = chosen->second;
     if (!importer.examples.empty()) shown.examples = importer.examples;
     return fmt::format("{}: {}\n", importer.name, importer.summary) + paragraph("expects", importer.layout, 11) +
            (importer.keeps.empty() ? "" : paragraph("keeps", importer.keeps, 11));
@@ -59,7 +59,7 @@ std::string explain(const ImportVerb& verb, Verb& shown, const std::vector<std::
   return out;
 }
 
-void print(const corpus::ImportResult& result, const ImportVerb& verb, const Context& context) {
+void print(const exchange::ImportResult& result, const ImportVerb& verb, const Context& context) {
   auto line = [&](const std::string& text) { fmt::print(context.out, "{}\n", text); };
   if (result.already_there) {
     line(fmt::format("{}: this import is finished: {} utterances; nothing to do", verb.out, result.utterances));
@@ -88,22 +88,22 @@ void print(const corpus::ImportResult& result, const ImportVerb& verb, const Con
 }
 
 int run(const ImportVerb& verb, Context& context) {
-  corpus::Importers all;
-  corpus::register_all_importers(all);
+  exchange::Importers all;
+  exchange::register_all_importers(all);
   all.make(verb.format);  // throws for an unknown format, with those there are
   for (const auto& [name, importer] : verb.importers)
     if (name != verb.format && config::to_json(importer.fields) != config::to_json(all.make(name).fields))
       throw UsageError(fmt::format("options --{}.… belong to the format '{}', not to '{}'", name, name, verb.format),
                        fmt::format("timbre import {} --help", verb.format));
-  corpus::ImportRequest request;
+  exchange::ImportRequest request;
   request.sources.assign(verb.sources.begin(), verb.sources.end());
   request.out = verb.out;
   request.options = verb.options;
   request.dry_run = context.dry_run;
   request.tool_version = version_text();
-  corpus::ImportResult result = corpus::import_corpus(verb.importers.at(verb.format), request, context.events);
+  exchange::ImportResult result = exchange::import_corpus(verb.importers.at(verb.format), request, context.events);
   if (context.json)
-    fmt::print(context.out, "{}\n", corpus::to_json(result).dump(2));
+    fmt::print(context.out, "{}\n", exchange::to_json(result).dump(2));
   else
     print(result, verb, context);
   return 0;
@@ -113,8 +113,8 @@ int run(const ImportVerb& verb, Context& context) {
 
 void register_import(Verbs& verbs) {
   verbs.add("import", "Data: any common dataset layout → a corpus folder", [] {
-    corpus::Importers importers;
-    corpus::register_all_importers(importers);
+    exchange::Importers importers;
+    exchange::register_all_importers(importers);
     auto verb = std::make_shared<ImportVerb>();
     for (const std::string& name : importers.names()) verb->importers.emplace(name, importers.make(name));
     Verb head;
@@ -134,9 +134,9 @@ void register_import(Verbs& verbs) {
         .required()
         .metavar("SOURCE");
     head.fields.add("out", verb->out, "the corpus folder to make").letter('o').required().metavar("CORPUS");
-    head.fields.group("", corpus::fields(verb->options));
+    head.fields.group("", exchange::fields(verb->options));
     for (auto& [name, importer] : verb->importers)
-      head.fields.group(corpus::option_prefix(name), importer.fields, name);
+      head.fields.group(exchange::option_prefix(name), importer.fields, name);
     head.explain = [verb](Verb& shown, const std::vector<std::string>& words) { return explain(*verb, shown, words); };
     head.run = [verb](Context& context) { return run(*verb, context); };
     return head;

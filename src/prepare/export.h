@@ -1,9 +1,9 @@
 #pragma once
-#include "corpus/exporter.h"
+#include "exchange/exporter.h"
 
 namespace timbre::prepare {
 
 /// Generated: calls every register_exporter_<x> of src/prepare/exporters, the layouts that hold columns.
-void register_column_exporters(corpus::Exporters& exporters);
+void register_column_exporters(exchange::Exporters& exporters);
 
 }  // namespace timbre::prepare

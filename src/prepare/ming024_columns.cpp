@@ -12,8 +12,8 @@
 #include "base/files.h"
 #include "base/strings.h"
 #include "base/threads.h"
-#include "corpus/encoding.h"
-#include "corpus/importer.h"
+#include "exchange/encoding.h"
+#include "exchange/importer.h"
 #include "weights/npy.h"
 
 namespace timbre::prepare {
@@ -130,15 +130,16 @@ class Ming024Reader {
 
   void read_list(const char* name, bool valid) {
     const std::string text = need_file(folder_, name);
-    corpus::each_line(text, [&](const corpus::Line& of_list) {
+    exchange::each_line(text, [&](const exchange::Line& of_list) {
       const std::string where = fmt::format("{}, line {}", name, of_list.number);
       Ming024Line line = parse_ming024_line(of_list.text);
       if (!line.fault.empty()) return result_.broken.push_back({where, line.fault});
-      auto it = place_.find(corpus::make_id(line.id));
-      if (it == place_.end()) it = place_.find(corpus::make_id(line.speaker + "/" + line.id));
+      auto it = place_.find(exchange::make_id(line.id));
+      if (it == place_.end()) it = place_.find(exchange::make_id(line.speaker + "/" + line.id));
       if (it == place_.end()) return result_.broken.push_back({where, "no utterance " + line.id + " in the corpus"});
       const corpus::Utterance& u = corpus_.utterances()[it->second];
-      if (!u.speaker.empty() && !line.speaker.empty() && u.speaker != line.speaker && u.id == corpus::make_id(line.id))
+      if (!u.speaker.empty() && !line.speaker.empty() && u.speaker != line.speaker &&
+          u.id == exchange::make_id(line.id))
         return result_.broken.push_back(
             {where, fmt::format("{} is spoken by {} in the corpus, not by {}", u.id, u.speaker, line.speaker)});
       if (!taken_.insert({it->second, where}).second)

@@ -124,10 +124,10 @@ TEST(Stages, AlignsWithoutTextGridsAndExportsThem) {
   for (const auto& stage : report.stages) EXPECT_TRUE(stage.skipped.empty()) << stage.stage;
   expect_consistent(clips.dir());
   const fs::path out = clips.dir() / "grids";
-  corpus::Exporters exporters;
+  exchange::Exporters exporters;
   register_column_exporters(exporters);
-  const corpus::ExportRequest request{.corpus = clips.dir(), .out = out};
-  EXPECT_EQ(corpus::export_corpus(exporters.make("textgrid"), request, no_events()).utterances, 3);
+  const exchange::ExportRequest request{.corpus = clips.dir(), .out = out};
+  EXPECT_EQ(exchange::export_corpus(exporters.make("textgrid"), request, no_events()).utterances, 3);
   const auto grid = align::read_textgrid(out / "Allison" / "conf-getpin.TextGrid");
   const auto* words = grid.find("words");
   ASSERT_NE(words, nullptr);

@@ -20,8 +20,8 @@ namespace timbre::report {
 namespace {
 
 using corpus::Corpus;
-using corpus::Examination;
-using corpus::Severity;
+using doctor::Examination;
+using doctor::Severity;
 
 /// The beginning of a clip, in the memory of that beginning.
 class Beginning : public audio::BlockSink {
@@ -98,7 +98,7 @@ class Players {
   std::map<std::string, std::string> made_;
 };
 
-void add_summary(Page& page, const corpus::CheckReport& report) {
+void add_summary(Page& page, const doctor::CheckReport& report) {
   if (report.findings.empty()) {
     page.paragraph("Nothing found: ready to prepare.");
   } else {
@@ -106,19 +106,19 @@ void add_summary(Page& page, const corpus::CheckReport& report) {
     for (const auto& f : report.findings)
       rows.push_back({fmt::format("<a href=\"#{0}\">{0}</a>", escape_html(f.rule)),
                       f.severity == Severity::fatal ? "<span class=\"bad\">fatal</span>"
-                                                    : escape_html(corpus::to_string(f.severity)),
+                                                    : escape_html(doctor::to_string(f.severity)),
                       std::to_string(f.count), escape_html(f.what), escape_html(f.remedy),
-                      escape_html(corpus::to_string(f.cure))});
+                      escape_html(doctor::to_string(f.cure))});
     page.table_html({"rule", "", "count", "what it means", "what to do", "check --fix would"}, rows);
   }
-  const corpus::Needs& n = report.needs;
+  const doctor::Needs& n = report.needs;
   page.paragraph(fmt::format("To prepare and train: about {} of disk ({} free) and {} of memory ({} available).",
                              human_bytes(n.disk_bytes), human_bytes(n.disk_free_bytes), human_bytes(n.memory_bytes),
                              human_bytes(n.memory_available_bytes)));
   for (const auto& [rule, why] : report.not_run) page.paragraph(fmt::format("Not run: {} ({}).", rule, why));
 }
 
-void add_findings(Page& page, const Corpus& corpus, const corpus::CheckReport& report,
+void add_findings(Page& page, const Corpus& corpus, const doctor::CheckReport& report,
                   const DoctorPageOptions& options) {
   Players players(corpus, options);
   for (const auto& f : report.findings) {
@@ -141,7 +141,7 @@ void add_findings(Page& page, const Corpus& corpus, const corpus::CheckReport& r
 void add_histograms(Page& page, const Corpus& corpus, const Examination& seen) {
   const corpus::CorpusSamples samples = corpus::corpus_samples(corpus.utterances());
   std::vector<double> levels_db, edges_s;
-  for (const corpus::ClipFacts& f : seen.facts) {
+  for (const doctor::ClipFacts& f : seen.facts) {
     if (!f.readable || f.bad_samples) continue;
     levels_db.push_back(f.speech_db);
     edges_s.push_back(std::max(f.leading_silence_s, f.trailing_silence_s));
@@ -160,7 +160,7 @@ void add_histograms(Page& page, const Corpus& corpus, const Examination& seen) {
 }  // namespace
 
 std::string doctor_page(const Corpus& corpus, const Examination& seen, const DoctorPageOptions& options) {
-  const corpus::CheckReport& report = seen.report;
+  const doctor::CheckReport& report = seen.report;
   Page page(fmt::format("The doctor on {}", corpus.name()),
             fmt::format("{} utterances, {}; {} rules", report.utterances, human_seconds(report.duration_s),
                         report.rules_run));

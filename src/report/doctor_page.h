@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <string>
 
-#include "corpus/check.h"
+#include "doctor/check.h"
 
 namespace timbre::report {
 
@@ -13,7 +13,7 @@ struct DoctorPageOptions {
 
 /// The doctor's findings as one page: what was found, the worst clips to hear (OGG where libsndfile is there, else
 /// WAV, inside the page), histograms of lengths, rates and levels.
-std::string doctor_page(const corpus::Corpus& corpus, const corpus::Examination& seen,
+std::string doctor_page(const corpus::Corpus& corpus, const doctor::Examination& seen,
                         const DoctorPageOptions& options = {});
 
 }  // namespace timbre::report

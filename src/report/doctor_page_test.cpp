@@ -24,9 +24,9 @@ TEST(DoctorPage, HoldsPlayersOfTheWorstClipsAndNeedsNothingElse) {
   made.utterances[6].text += " <b>5</b>";
   testing_support::write_bytes(dir / "audio/clip7.wav", "nonsense");
   const corpus::Corpus corpus = made.publish();
-  corpus::CheckOptions options;
+  doctor::CheckOptions options;
   options.min_total_s = 1;
-  const auto seen = corpus::examine(corpus, options, no_events(), false);
+  const auto seen = doctor::examine(corpus, options, no_events(), false);
   const std::string html = doctor_page(corpus, seen, {.players = 2, .excerpt_s = 1});
   // By hand: a matcher would print the whole page.
   for (const char* wanted : {"quiet (5)", "the first 1 s of 2.5 s", "&lt;b&gt;5&lt;/b&gt;", "not decodable as audio"})

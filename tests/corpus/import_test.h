@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "corpus/clips.h"
 #include "corpus/corpus.h"
-#include "corpus/importer.h"
+#include "exchange/importer.h"
 
 /// A source folder made on the spot, imported as from the command line.
 namespace timbre::testing_support {
@@ -18,21 +18,21 @@ namespace timbre::testing_support {
 class ImportTest : public testing::Test {
  protected:
   /// `flags` are given as on the command line.
-  corpus::ImportResult run(const std::string& format, const fs::path& source,
-                           const std::vector<std::string>& flags = {}, bool dry_run = false) {
-    corpus::Importers all;
-    corpus::register_all_importers(all);
-    corpus::Importer importer = all.make(format);
-    corpus::ImportRequest request;
+  exchange::ImportResult run(const std::string& format, const fs::path& source,
+                             const std::vector<std::string>& flags = {}, bool dry_run = false) {
+    exchange::Importers all;
+    exchange::register_all_importers(all);
+    exchange::Importer importer = all.make(format);
+    exchange::ImportRequest request;
     request.sources = {source};
     request.sources.insert(request.sources.end(), more_sources.begin(), more_sources.end());
     request.out = dir / "out";
     request.dry_run = dry_run;
     config::Fields options;
-    options.group("", corpus::fields(request.options));
-    options.group(corpus::option_prefix(format), importer.fields);
+    options.group("", exchange::fields(request.options));
+    options.group(exchange::option_prefix(format), importer.fields);
     config::parse_flags(options, flags);
-    return corpus::import_corpus(importer, request, no_events());
+    return exchange::import_corpus(importer, request, no_events());
   }
   template <class E>
   std::string error(const std::string& format, const fs::path& source, const std::vector<std::string>& flags = {}) {

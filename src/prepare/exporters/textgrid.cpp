@@ -6,8 +6,8 @@
 #include "base/files.h"
 #include "base/strings.h"
 #include "corpus/columns.h"
-#include "corpus/exporter.h"
-#include "corpus/importer.h"  // make_id
+#include "exchange/exporter.h"
+#include "exchange/importer.h"  // make_id
 
 /// The column alignment as <speaker>/<id>.TextGrid, tiers words and phones as MFA has them (silence is sil at the ends
 /// and sp inside among phones, "" among words). Words are named by the front end.
@@ -49,7 +49,7 @@ align::TextGrid grid_of(const corpus::Column& alignment, const corpus::Column& l
   return grid;
 }
 
-void write(corpus::ExportJob& job) {
+void write(exchange::ExportJob& job) {
   const fs::path dir = job.corpus().dir();
   const auto alignment = corpus::Column::open(dir, "alignment"), labels = corpus::Column::open(dir, "alignment_phones");
   std::optional<corpus::Column> words;
@@ -64,7 +64,7 @@ void write(corpus::ExportJob& job) {
       job.skip(u->id, "its alignment is empty");
       continue;
     }
-    const fs::path place = u->speaker.empty() ? job.staging() : job.staging() / corpus::make_id(u->speaker);
+    const fs::path place = u->speaker.empty() ? job.staging() : job.staging() / exchange::make_id(u->speaker);
     make_folders(place);
     align::write_textgrid(place / (u->id + ".TextGrid"), grid);
     job.count(*u);
@@ -73,14 +73,14 @@ void write(corpus::ExportJob& job) {
 
 }  // namespace
 
-void register_exporter_textgrid(corpus::Exporters& exporters) {
+void register_exporter_textgrid(exchange::Exporters& exporters) {
   exporters.add("textgrid", [] {
-    return corpus::Exporter{.name = "textgrid",
-                            .summary = "<speaker>/<id>.TextGrid, the alignment that timbre prepare made",
-                            .clips = corpus::ClipForm::none,
-                            .fields = {},
-                            .check = {},
-                            .write = write};
+    return exchange::Exporter{.name = "textgrid",
+                              .summary = "<speaker>/<id>.TextGrid, the alignment that timbre prepare made",
+                              .clips = exchange::ClipForm::none,
+                              .fields = {},
+                              .check = {},
+                              .write = write};
   });
 }
 

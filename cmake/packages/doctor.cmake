@@ -1,0 +1,11 @@
+# CLD2 tells the doctor which language a text is in. No pkg-config file: found by header and library.
+if(TIMBRE_MEDIA)
+  find_path(TIMBRE_CLD2_INCLUDE cld2/public/compact_lang_det.h)
+  find_library(TIMBRE_CLD2_LIBRARY cld2)
+  if(NOT TIMBRE_CLD2_INCLUDE OR NOT TIMBRE_CLD2_LIBRARY)
+    message(FATAL_ERROR "CLD2 is not there: sudo apt-get install libcld2-dev")
+  endif()
+  add_library(timbre_plugin_cld2_deps INTERFACE)
+  target_include_directories(timbre_plugin_cld2_deps SYSTEM INTERFACE ${TIMBRE_CLD2_INCLUDE})
+  target_link_libraries(timbre_plugin_cld2_deps INTERFACE ${TIMBRE_CLD2_LIBRARY})
+endif()
