@@ -175,6 +175,7 @@ Tensor tensor_of(const HeaderEntry& entry, Bytes data, const std::shared_ptr<con
 /// The format allows neither gaps nor overlaps nor bytes after the last tensor.
 void check_coverage(const std::vector<HeaderEntry>& entries, std::size_t data_bytes, const std::string& file) {
   std::vector<const HeaderEntry*> order;
+  order.reserve(entries.size());
   for (const auto& entry : entries) order.push_back(&entry);
   std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) { return a->offsets < b->offsets; });
   std::int64_t at = 0;
