@@ -55,7 +55,9 @@ TEST(Catalogue, OwnEntriesWin) {
 TEST(Catalogue, BuiltInEntriesAreWhole) {
   Importers importers;
   register_all_importers(importers);
-  for (const Dataset& d : Catalogue::built_in().all()) {
+  const Catalogue catalogue = Catalogue::built_in();
+  ASSERT_FALSE(catalogue.all().empty());
+  for (const Dataset& d : catalogue.all()) {
     EXPECT_NO_THROW(importers.make(d.format)) << d.name;
     EXPECT_FALSE(d.attribution.empty()) << d.name;
     for (const CatalogueFile& f : d.files) {

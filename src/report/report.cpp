@@ -252,7 +252,8 @@ void add_data(Page& page, const corpus::Corpus& corpus, const fs::path& check) {
   add_alignment(page, corpus);
   if (!check.empty()) {
     std::vector<std::vector<std::string>> rows;
-    for (const auto& finding : read_json(check).at("findings")) {
+    const auto report = read_json(check);
+    for (const auto& finding : report.at("findings")) {
       rows.push_back({finding.value("rule", ""), finding.value("severity", ""),
                       std::to_string(finding.value("count", 0)), finding.value("what", ""),
                       finding.value("remedy", "")});
