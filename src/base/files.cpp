@@ -171,6 +171,14 @@ MappedFile::~MappedFile() {
   if (data_) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
+void MappedFile::forget(std::string_view part) const {
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<std::uintptr_t>(part.data()), end = begin + part.size();
+  const std::uintptr_t first = (begin + page - 1) / page * page, last = end / page * page;
+  // A clean private mapping loses nothing; a kernel that refuses costs memory only.
+  if (last > first) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+}
+
 fs::path program_folder() { return fs::read_symlink("/proc/self/exe").parent_path(); }
 
 bool is_safe_relative(std::string_view path) {

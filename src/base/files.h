@@ -64,6 +64,8 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const fs::path& path() const { return path_; }
+  /// Takes what lies wholly inside `part` of bytes() out of this process's memory; reading it again loads it again.
+  void forget(std::string_view part) const;
 
  private:
   fs::path path_;

@@ -50,7 +50,7 @@ Corpus Corpus::open(const fs::path& dir) {
     MappedFile file(dir / kManifest);
     std::string_view bytes(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
     corpus.hash_ = hash_hex(bytes);
-    corpus.utterances_ = load_manifest(bytes, file.path().string());
+    corpus.utterances_ = load_manifest(bytes, file.path().string(), [&](std::string_view part) { file.forget(part); });
   }
   if (corpus.utterances_.empty())
     throw DataError(fmt::format("{}: no utterance in it", (dir / kManifest).string()), "import the corpus again");

@@ -202,12 +202,16 @@ void read_manifest(const fs::path& manifest, const std::function<void(Utterance&
   });
 }
 
-std::vector<Utterance> load_manifest(std::string_view bytes, const std::string& file) {
+std::vector<Utterance> load_manifest(std::string_view bytes, const std::string& file,
+                                     const std::function<void(std::string_view)>& read) {
   std::vector<Piece> pieces = cut(bytes, std::size_t(1) << 20);
   std::vector<std::vector<Utterance>> parts(pieces.size());
   std::vector<std::vector<std::int64_t>> lines(pieces.size());
   std::vector<std::exception_ptr> failed(pieces.size());
   auto load = [&](std::size_t i) {
+    const auto rows = static_cast<std::size_t>(std::count(pieces[i].bytes.begin(), pieces[i].bytes.end(), '\n')) + 1;
+    parts[i].reserve(rows);
+    lines[i].reserve(rows);
     try {
       each_line(pieces[i], file, [&](Utterance&& u, std::int64_t line) {
         parts[i].push_back(std::move(u));
@@ -216,6 +220,7 @@ std::vector<Utterance> load_manifest(std::string_view bytes, const std::string& 
     } catch (const DataError&) {
       failed[i] = std::current_exception();
     }
+    if (read) read(pieces[i].bytes);
   };
   // A small manifest is not worth starting threads for.
   if (pieces.size() < 2) {

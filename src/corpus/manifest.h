@@ -43,7 +43,9 @@ std::string id_fault(std::string_view id);
 void read_manifest(const fs::path& manifest, const std::function<void(Utterance&&, std::int64_t line_number)>& each);
 
 /// All lines at once, on all threads. Throws as read_manifest, for the first broken line.
-std::vector<Utterance> load_manifest(std::string_view bytes, const std::string& file);
+/// `read` is told of every stretch of `bytes` that is not looked at again, from any thread.
+std::vector<Utterance> load_manifest(std::string_view bytes, const std::string& file,
+                                     const std::function<void(std::string_view)>& read = {});
 
 /// Ids seen so far, as 64-bit hashes: 16 bytes an id, so that a million fit beside a streaming pass.
 class IdSet {
