@@ -173,9 +173,9 @@ class Fixer {
     const auto& all = corpus_.utterances();
     for (const auto& [hash, places] : by_sound) {
       if (places.size() < 2) continue;
-      const bool one_text = std::all_of(places.begin(), places.end(), [&](std::size_t i) {
-        return corpus::text_key(all[i].text) == corpus::text_key(all[places[0]].text);
-      });
+      const std::string text = corpus::text_key(all[places[0]].text);
+      const bool one_text = std::all_of(places.begin(), places.end(),
+                                        [&](std::size_t i) { return corpus::text_key(all[i].text) == text; });
       for (std::size_t k = one_text ? 1 : 0; k < places.size(); ++k)
         quarantine(plans_[places[k]], "duplicate-audio",
                    one_text ? fmt::format("same sound and text as {}", all[places[0]].id)
