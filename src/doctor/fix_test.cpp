@@ -138,7 +138,8 @@ TEST_F(Fix, RepairsWhatItCanAndLeavesTheRestOut) {
 
 TEST_F(Fix, HumIsFilteredWhenAskedFor) {
   std::vector<float> wave_N = babble(2.5, 22050, 3);
-  for (std::size_t i = 0; i < wave_N.size(); ++i) wave_N[i] += hum(2.5)[i];
+  const std::vector<float> mains_N = hum(2.5);
+  for (std::size_t i = 0; i < wave_N.size(); ++i) wave_N[i] += mains_N[i];
   made.replace(3, wave_N);
   EXPECT_THAT(fix().left_by, Contains(Pair("hum", 1)));
   fs::remove_all(out.path() / "fixed");
