@@ -374,7 +374,7 @@ TEST(Rules, AreTheOnesOfTheDocumentation) {
   EXPECT_EQ(rows.size(), all_rules().size());
 }
 
-TEST(Rules, NamesAreDistinctAndSayWhatToDo) {
+TEST(Rules, NamesAreDistinctAndGiveAdvice) {
   std::set<std::string> names;
   for (const Rule& rule : all_rules()) {
     EXPECT_TRUE(names.insert(rule.name).second) << rule.name;

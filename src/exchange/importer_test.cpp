@@ -56,7 +56,7 @@ TEST_F(Import, LjspeechRawColumn) {
   EXPECT_THAT(texts(), ElementsAre(Pair("a1", "5 men")));
 }
 
-TEST_F(Import, TwiceIsNothingToDoAndOtherImportsAreRefused) {
+TEST_F(Import, TwiceChangesNothingAndOtherImportsAreRefused) {
   clip("wavs/a1.wav");
   text("metadata.csv", "a1|one|\n");
   run("ljspeech", dir / "src");
