@@ -161,8 +161,8 @@ class Splitter {
     return count;
   }
 
-  /// Draws whole groups, speaker by speaker in proportion, until `wanted` utterances are there. Where the source marks a
-  /// training side and no held-out one, they come from the training side.
+  /// Draws whole groups, speaker by speaker in proportion, until `wanted` utterances are there. Where the source marks
+  /// a training side and no held-out one, they come from the training side.
   void draw(Side side, double wanted) {
     if (wanted <= 0 || count_on(side) > 0) return;
     spare_too_ = std::count_if(groups_.begin(), groups_.end(), [](const Group& g) { return !g.fixed; }) < 2;
