@@ -38,6 +38,12 @@ std::string check_format(std::string format, const fs::path& path) {
                    did_you_mean(format, kFormats) + " use one of " + known);
 }
 
+/// A stream of the caller's that goes to a file.
+struct NamedStream {
+  std::FILE* stream;
+  fs::path path;
+};
+
 /// Where bytes go: a stream of the caller's, or a file under a temporary name.
 class Destination {
  public:
@@ -48,10 +54,11 @@ class Destination {
     seekable_ = ::fstat(::fileno(stream), &about) == 0 && S_ISREG(about.st_mode) && flags >= 0 && !(flags & O_APPEND);
     if (seekable_) start_ = std::ftell(stream);
   }
+  explicit Destination(const NamedStream& to) : Destination(to.stream) { path_ = to.path; }
   explicit Destination(fs::path path)
       : path_(std::move(path)), part_(path_.string() + fmt::format(".{}.part", ::getpid())), seekable_(true) {
     stream_ = std::fopen(part_.c_str(), "wb");
-    if (!stream_) fail("cannot be written");
+    if (!stream_) fail("write");
   }
   Destination(const Destination&) = delete;
   Destination& operator=(const Destination&) = delete;
@@ -61,38 +68,38 @@ class Destination {
     ::unlink(part_.c_str());
   }
   void put(const void* bytes, std::size_t count) {
-    if (std::fwrite(bytes, 1, count, stream_) != count) fail("writing failed");
+    if (std::fwrite(bytes, 1, count, stream_) != count) fail("write");
   }
   void flush() {
-    if (std::fflush(stream_) != 0) fail("writing failed");
+    if (std::fflush(stream_) != 0) fail("write");
   }
   /// Overwrites the first bytes; only when seekable().
   void put_at_start(const std::string& bytes) {
-    if (std::fseek(stream_, start_, SEEK_SET) != 0) fail("writing failed");
+    if (std::fseek(stream_, start_, SEEK_SET) != 0) fail("write");
     put(bytes.data(), bytes.size());
-    if (std::fseek(stream_, 0, SEEK_END) != 0) fail("writing failed");
+    if (std::fseek(stream_, 0, SEEK_END) != 0) fail("write");
   }
   bool seekable() const { return seekable_; }
   void finish() {
     flush();
     if (part_.empty()) return;
-    if (::fsync(::fileno(stream_)) != 0) fail("writing failed");
+    if (::fsync(::fileno(stream_)) != 0) fail("write");
     const int closed = std::fclose(stream_);
     stream_ = nullptr;
     if (closed != 0 || ::rename(part_.c_str(), path_.c_str()) != 0) {
       const int why = errno;
       ::unlink(part_.c_str());
       errno = why;
-      fail("writing failed");
+      fail("write");
     }
     part_.clear();
   }
 
  private:
   [[noreturn]] void fail(const char* what) {
-    throw SystemError(
-        fmt::format("{}: {}: {}", path_.empty() ? "audio output" : path_.string(), what, std::strerror(errno)),
-        errno == ENOSPC ? "make room on the disk" : "check the folder and its permissions");
+    if (!path_.empty()) throw_file_error(what, path_, errno);
+    throw SystemError(fmt::format("cannot {} the audio output: {}", what, std::strerror(errno)),
+                      is_out_of_space(errno) ? "free some space where it goes" : "");
   }
   fs::path path_;
   std::string part_;
@@ -203,6 +210,17 @@ void write_audio(const fs::path& path, std::span<const float> samples_N, std::in
 
 void write_audio(std::FILE* stream, std::span<const float> samples_N, std::int64_t rate_hz, const std::string& format) {
   const auto writer = AudioWriter::open(stream, rate_hz, format);
+  writer->write(samples_N);
+  writer->close();
+}
+
+void write_staged_wav(const fs::path& path, std::span<const float> samples_N, std::int64_t rate_hz) {
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  const std::unique_ptr<std::FILE, Close> file(std::fopen(path.c_str(), "wb"));
+  if (!file) throw_file_error("write", path, errno);
+  const auto writer = make(NamedStream{file.get(), path}, rate_hz, "wav");
   writer->write(samples_N);
   writer->close();
 }

@@ -40,6 +40,9 @@ class AudioWriter {
 void write_audio(const std::filesystem::path& path, std::span<const float> samples_N, std::int64_t rate_hz,
                  const std::string& format = {});
 void write_audio(std::FILE* stream, std::span<const float> samples_N, std::int64_t rate_hz, const std::string& format);
+/// The same as 16-bit WAV into a staging folder, which is flushed to disk as a whole when it is published: one fsync a
+/// clip would be the second.
+void write_staged_wav(const std::filesystem::path& path, std::span<const float> samples_N, std::int64_t rate_hz);
 
 /// Full scale ±1 to 16 bits: round(x · 32768) to nearest, clipped to [−32768, 32767]. The inverse of value / 32768.
 std::int16_t to_int16(float sample);

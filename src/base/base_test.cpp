@@ -2,7 +2,9 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <numeric>
+#include <thread>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -66,6 +68,23 @@ TEST(ParallelFor, CallsEveryIndexOnceAndRethrows) {
                               if (i == 57) throw DataError("bad item");
                             }),
                DataError);
+  set_thread_count(0);
+}
+
+TEST(Threads, OfSeveralFailuresTheFirstInOrderIsTold) {
+  set_thread_count(4);
+  for (int round = 0; round < 50; ++round) {
+    std::string told;
+    try {
+      parallel_for(64, [](std::size_t i) {
+        if (i == 2) std::this_thread::sleep_for(std::chrono::microseconds(200));  // its rivals fail before it
+        if (i >= 2) throw DataError(fmt::format("item {}", i));
+      });
+    } catch (const DataError& e) {
+      told = e.what();
+    }
+    ASSERT_EQ(told, "item 2");
+  }
   set_thread_count(0);
 }
 

@@ -9,28 +9,36 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <vector>
 
 #include "base/error.h"
 
 namespace timbre {
 namespace {
 
-/// errno as a sentence, with what to do where the cause is a common one.
-[[noreturn]] void fail(const std::string& what, const fs::path& path, int error) {
+fs::path parent_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+
+}  // namespace
+
+bool is_out_of_space(int error) { return error == ENOSPC || error == EDQUOT || error == EFBIG; }
+
+void throw_file_error(const std::string& what, const fs::path& path, int error) {
   std::string next;
-  if (error == ENOSPC || error == EDQUOT)
-    next = fmt::format("free some space on the disk that holds {}", path.parent_path().string());
+  if (is_out_of_space(error))
+    next = fmt::format("free some space on the disk that holds {}", fs::absolute(path).parent_path().string());
   if (error == EACCES || error == EPERM || error == EROFS)
     next = "choose a folder you may write to, or change its permissions";
   if (error == ENOENT) next = "check the path for a typo";
   throw SystemError(fmt::format("cannot {} {}: {}", what, path.string(), std::strerror(error)), next);
 }
 
+namespace {
+
 class Descriptor {
  public:
   Descriptor(const fs::path& path, int flags, const char* what, mode_t mode = 0666)
       : fd_(::open(path.c_str(), flags | O_CLOEXEC, mode)) {
-    if (fd_ < 0) fail(what, path, errno);
+    if (fd_ < 0) throw_file_error(what, path, errno);
   }
   ~Descriptor() {
     if (fd_ >= 0) ::close(fd_);
@@ -47,24 +55,22 @@ void write_all(int fd, std::string_view bytes, const fs::path& path) {
   while (!bytes.empty()) {
     const ssize_t n = ::write(fd, bytes.data(), bytes.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail("write", path, errno);
+    if (n < 0) throw_file_error("write", path, errno);
     bytes.remove_prefix(static_cast<std::size_t>(n));
   }
 }
 
 void sync_path(const fs::path& path, int flags) {
   const Descriptor file(path, flags, "open");
-  if (::fsync(file.get()) != 0 && errno != EINVAL && errno != EROFS) fail("flush", path, errno);
+  if (::fsync(file.get()) != 0 && errno != EINVAL && errno != EROFS) throw_file_error("flush", path, errno);
 }
-
-fs::path parent_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
 
 }  // namespace
 
 std::string read_file(const fs::path& path) {
   const Descriptor file(path, O_RDONLY, "open");
   struct stat info {};
-  if (::fstat(file.get(), &info) != 0) fail("read", path, errno);
+  if (::fstat(file.get(), &info) != 0) throw_file_error("read", path, errno);
   if (S_ISDIR(info.st_mode)) throw DataError(fmt::format("{}: a folder; expected a file", path.string()));
   std::string bytes;
   bytes.reserve(static_cast<std::size_t>(info.st_size));
@@ -72,7 +78,7 @@ std::string read_file(const fs::path& path) {
   for (;;) {
     const ssize_t n = ::read(file.get(), block, sizeof block);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail("read", path, errno);
+    if (n < 0) throw_file_error("read", path, errno);
     if (n == 0) return bytes;
     bytes.append(block, static_cast<std::size_t>(n));
   }
@@ -88,7 +94,7 @@ AtomicFile::AtomicFile(const fs::path& path) : path_(path) {
   static std::atomic<unsigned> serial{0};
   temporary_ = fs::path(path).concat(fmt::format(".tmp-{}-{}", ::getpid(), serial++));
   fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (fd_ < 0) fail("create", path_, errno);
+  if (fd_ < 0) throw_file_error("create", path_, errno);
 }
 
 AtomicFile::~AtomicFile() {
@@ -115,8 +121,8 @@ void AtomicFile::flush() {
 
 void AtomicFile::commit() {
   flush();
-  if (::fsync(fd_) != 0) fail("flush", path_, errno);
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("rename to", path_, errno);
+  if (::fsync(fd_) != 0) throw_file_error("flush", path_, errno);
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) throw_file_error("rename to", path_, errno);
   ::close(fd_);
   fd_ = -1;
   sync_path(parent_of(path_), O_RDONLY | O_DIRECTORY);
@@ -129,10 +135,23 @@ void append_line(const fs::path& path, std::string_view line) {
   write_all(file.get(), bytes, path);
 }
 
+void copy_contents(const fs::path& from, const fs::path& to) {
+  // Not std::filesystem::copy_file: GCC's loses the cause of a failed write.
+  const Descriptor in(from, O_RDONLY, "read"), out(to, O_WRONLY | O_CREAT | O_TRUNC, "write");
+  std::vector<char> block(std::size_t(1) << 18);
+  for (;;) {
+    const ssize_t n = ::read(in.get(), block.data(), block.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw_file_error("read", from, errno);
+    if (n == 0) return;
+    write_all(out.get(), {block.data(), static_cast<std::size_t>(n)}, to);
+  }
+}
+
 void make_folders(const fs::path& path) {
   std::error_code code;
   fs::create_directories(path, code);
-  if (code) fail("create the folder", path, code.value());
+  if (code) throw_file_error("create the folder", path, code.value());
 }
 
 void publish_folder(const fs::path& from, const fs::path& to) {
@@ -142,7 +161,7 @@ void publish_folder(const fs::path& from, const fs::path& to) {
   }
   sync_path(from, O_RDONLY | O_DIRECTORY);
   if (fs::exists(to)) throw SystemError(fmt::format("cannot make {}: it is there already", to.string()));
-  if (::rename(from.c_str(), to.c_str()) != 0) fail("rename to", to, errno);
+  if (::rename(from.c_str(), to.c_str()) != 0) throw_file_error("rename to", to, errno);
   sync_path(parent_of(to), O_RDONLY | O_DIRECTORY);
 }
 
@@ -151,19 +170,19 @@ std::uint64_t free_disk_bytes(const fs::path& path) {
   std::error_code code;
   while (!fs::exists(at, code) && at.has_relative_path()) at = at.parent_path();
   struct statvfs info {};
-  if (::statvfs(at.c_str(), &info) != 0) fail("ask for the free space of", at, errno);
+  if (::statvfs(at.c_str(), &info) != 0) throw_file_error("ask for the free space of", at, errno);
   return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
 }
 
 MappedFile::MappedFile(const fs::path& path) : path_(path) {
   const Descriptor file(path, O_RDONLY, "open");
   struct stat info {};
-  if (::fstat(file.get(), &info) != 0) fail("read", path, errno);
+  if (::fstat(file.get(), &info) != 0) throw_file_error("read", path, errno);
   if (S_ISDIR(info.st_mode)) throw DataError(fmt::format("{}: a folder; expected a file", path.string()));
   size_ = static_cast<std::size_t>(info.st_size);
   if (size_ == 0) return;
   void* at = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.get(), 0);
-  if (at == MAP_FAILED) fail("map", path, errno);
+  if (at == MAP_FAILED) throw_file_error("map", path, errno);
   data_ = static_cast<const std::byte*>(at);
 }
 

@@ -13,6 +13,12 @@ namespace timbre {
 
 namespace fs = std::filesystem;
 
+/// SystemError "cannot `what` `path`: cause", with what to do where errno `error` is a common one.
+[[noreturn]] void throw_file_error(const std::string& what, const fs::path& path, int error);
+
+/// True for a full disk, a used-up quota and the limit of a file's size.
+bool is_out_of_space(int error);
+
 /// The whole file as bytes. Throws SystemError naming the path, DataError where it is a folder.
 std::string read_file(const fs::path& path);
 
@@ -44,6 +50,9 @@ class AtomicFile {
 
 /// Appends one line and flushes it to the kernel; creates the file.
 void append_line(const fs::path& path, std::string_view line);
+
+/// Copies a file's contents, over an older one. Throws SystemError naming both and the cause.
+void copy_contents(const fs::path& from, const fs::path& to);
 
 /// mkdir -p with a SystemError that names the folder.
 void make_folders(const fs::path& path);

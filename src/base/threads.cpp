@@ -44,6 +44,7 @@ void parallel_for(std::size_t count, const std::function<void(std::size_t)>& bod
   std::atomic<std::size_t> next{0};
   std::atomic<bool> stop{false};
   std::exception_ptr first;
+  std::size_t first_at = count;
   std::mutex guard;
   const auto work = [&] {
     inside = true;
@@ -52,7 +53,7 @@ void parallel_for(std::size_t count, const std::function<void(std::size_t)>& bod
         body(i);
       } catch (...) {
         const std::scoped_lock lock(guard);
-        if (!first) first = std::current_exception();
+        if (i < first_at) first = std::current_exception(), first_at = i;
         stop = true;
       }
     }

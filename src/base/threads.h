@@ -10,7 +10,8 @@ int thread_count();
 void set_thread_count(int count);
 
 /// Calls `body(i)` for 0 ≤ i < count on thread_count() threads, in any order, and waits.
-/// The first exception is rethrown after all running calls ended; no new ones start after it.
+/// After an exception no new calls start; when the running ones ended, that of the lowest i is rethrown (all below it
+/// had started), the same one for any number of threads.
 /// Calls from within a body run serially on the caller's thread.
 void parallel_for(std::size_t count, const std::function<void(std::size_t)>& body);
 

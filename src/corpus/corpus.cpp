@@ -100,27 +100,20 @@ void CorpusWriter::add(const Utterance& utterance) {
   files_->manifest << to_line(utterance) << '\n';
   files_->seconds += utterance.duration_s;
   ++count_;
-  if (!files_->manifest)
-    throw SystemError(fmt::format("{}: writing failed: {}", (staging() / kManifest).string(), std::strerror(errno)),
-                      "free some space");
+  if (!files_->manifest) throw_file_error("write", staging() / kManifest, errno);
 }
 
 void CorpusWriter::reject(const json& line) {
   if (!files_->rejected.is_open()) files_->rejected.open(staging() / "rejected.jsonl", std::ios::binary);
   files_->rejected << line.dump(-1, ' ', false, json::error_handler_t::replace) << '\n';
   ++files_->rejects;
-  if (!files_->rejected)
-    throw SystemError(
-        fmt::format("{}: writing failed: {}", (staging() / "rejected.jsonl").string(), std::strerror(errno)),
-        "free some space");
+  if (!files_->rejected) throw_file_error("write", staging() / "rejected.jsonl", errno);
 }
 
 void CorpusWriter::finish(json about) {
   files_->manifest.close();
   if (files_->rejected.is_open()) files_->rejected.close();
-  if (files_->manifest.fail() || files_->rejected.fail())
-    throw SystemError(fmt::format("{}: writing failed: {}", staging().string(), std::strerror(errno)),
-                      "free some space");
+  if (files_->manifest.fail() || files_->rejected.fail()) throw_file_error("write", staging(), errno);
   about["manifest_hash"] = hash_file(staging() / kManifest);
   about["utterances"] = count_;
   about["duration_s"] = files_->seconds;

@@ -213,18 +213,13 @@ class Fixer {
     if (!changes_sound(plan)) {
       const ClipFacts& facts = seen_.facts[place];
       made.audio = "audio/" + made.id + from.extension().string();
-      std::error_code failed;
-      fs::copy_file(from, staging / made.audio, fs::copy_options::overwrite_existing, failed);
-      if (failed)
-        throw SystemError(fmt::format("{} cannot be copied to {}: {}", from.string(), (staging / made.audio).string(),
-                                      failed.message()),
-                          "free some space");
+      copy_contents(from, staging / made.audio);
       made.duration_s = facts.duration_s(), made.rate_hz = facts.rate_hz, made.channels = facts.channels;
     } else {
       made.audio = "audio/" + made.id + ".wav";
       const std::vector<float> wave_N = repaired(place, made);
       const ClipFacts facts = measure_samples(wave_N, made.rate_hz);
-      if (recheck(plan, made, facts)) audio::write_audio(staging / made.audio, wave_N, made.rate_hz, "wav");
+      if (recheck(plan, made, facts)) audio::write_staged_wav(staging / made.audio, wave_N, made.rate_hz);
     }
     if (plan.quarantine.empty()) made.audio_bytes = static_cast<std::int64_t>(fs::file_size(staging / made.audio));
     return made;

@@ -179,9 +179,7 @@ void unpack_entries(Reader& reader, const std::string& name, const fs::path& int
       out.write(block.data(), static_cast<std::streamsize>(block.size()));
     });
     out.close();
-    if (!out)
-      throw SystemError(fmt::format("{}: cannot be written: {}", target.string(), std::strerror(errno)),
-                        "free some space");
+    if (!out) throw_file_error("write", target, errno);
     if (after_each) after_each(done);
   }
 }

@@ -98,8 +98,7 @@ void ExportJob::write(const fs::path& name, const std::string& text) const {
   std::ofstream file(path, std::ios::binary);
   file << text;
   file.close();  // to disk when the folder is published
-  if (!file)
-    throw SystemError(fmt::format("{}: writing failed: {}", path.string(), std::strerror(errno)), "free some space");
+  if (!file) throw_file_error("write", path, errno);
 }
 
 namespace {
@@ -131,14 +130,6 @@ bool link_file(const fs::path& from, const fs::path& to) {
   return !failed;
 }
 
-void make_copy(const fs::path& from, const fs::path& to) {
-  std::error_code failed;
-  fs::copy_file(from, to, failed);
-  if (failed)
-    throw SystemError(fmt::format("{}: cannot be copied to {}: {}", from.string(), to.string(), failed.message()),
-                      "free some space");
-}
-
 }  // namespace
 
 Placed ExportJob::put(const corpus::Utterance& u, const fs::path& wanted) {
@@ -162,10 +153,10 @@ Placed ExportJob::put(const corpus::Utterance& u, const fs::path& wanted) {
         from, o.rate_hz > 0 ? std::optional<std::int64_t>(o.rate_hz) : std::optional<std::int64_t>());
     placed.rate_hz = clip.rate_hz, placed.channels = 1;
     placed.samples = static_cast<std::int64_t>(clip.samples_N.size());
-    if (!request_.dry_run) audio::write_audio(staging_ / name, clip.samples_N, clip.rate_hz, "wav");
+    if (!request_.dry_run) audio::write_staged_wav(staging_ / name, clip.samples_N, clip.rate_hz);
   } else if (way != Way::left && !request_.dry_run) {
     if (way == Way::linked && !link_file(from, staging_ / name)) way = Way::copied;
-    if (way == Way::copied) make_copy(from, staging_ / name);
+    if (way == Way::copied) copy_contents(from, staging_ / name);
   }
   if (form_ == ClipForm::embedded && way == Way::left) way = Way::copied;
   std::int64_t& counter = way == Way::left     ? result.left

@@ -121,22 +121,6 @@ constexpr double kRounding_s = 0.005;
 /// So far may a piece reach beyond its recording: lists made from other copies of it differ by that much.
 constexpr double kOvershoot_s = 0.5;
 
-/// In the staging folder, which is flushed to disk as a whole at the end: one fsync a clip would be the second.
-void write_wav(const fs::path& path, std::span<const float> samples_N, std::int64_t rate_hz) {
-  struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-  std::unique_ptr<std::FILE, Close> file(std::fopen(path.c_str(), "wb"));
-  if (!file) throw SystemError(fmt::format("{}: cannot be written: {}", path.string(), std::strerror(errno)));
-  try {
-    audio::write_audio(file.get(), samples_N, rate_hz, "wav");
-  } catch (const SystemError& error) {
-    std::string_view what = error.what(), stream = "audio output: ";  // what a writer without a path calls itself
-    if (what.starts_with(stream)) what.remove_prefix(stream.size());
-    throw SystemError(fmt::format("{}: {}", path.string(), what), error.next());
-  }
-}
-
 /// One recording decoded at most once for all its pieces in a batch.
 class DecodedOnce {
  public:
@@ -311,8 +295,7 @@ class Intake : public EntrySink {
     make_folders(writer_->staging() / "textgrids");
     fs::path path = writer_->staging() / "textgrids" / (u.id + ".TextGrid");
     std::ofstream out(path, std::ios::binary);
-    if (!(out << e.textgrid).flush())
-      throw SystemError(fmt::format("{}: cannot be written", path.string()), "free some space");
+    if (!(out << e.textgrid).flush()) throw_file_error("write", path, errno);
   }
 
   void place(const Entry& e, const audio::AudioInfo& info, DecodedOnce& decoded, Outcome& o) {
@@ -336,10 +319,7 @@ class Intake : public EntrySink {
         std::error_code failed;
         if (e.temporary) fs::rename(e.audio, writer_->staging() / u.audio, failed);
         if (e.temporary && !failed) return note_size(u);
-        fs::copy_file(e.audio, writer_->staging() / u.audio, fs::copy_options::overwrite_existing, failed);
-        if (failed)
-          throw SystemError(fmt::format("{}: cannot be copied: {}", e.audio.string(), failed.message()),
-                            "free some space");
+        copy_contents(e.audio, writer_->staging() / u.audio);
       }
     } else {
       u.audio = fs::absolute(e.audio).lexically_normal().string();
@@ -381,7 +361,8 @@ class Intake : public EntrySink {
     }
     if (!writer_ || last == first) return;
     make_folders(writer_->staging() / "audio");
-    write_wav(writer_->staging() / u.audio, std::span(clip.samples_N).subspan(first, last - first), clip.rate_hz);
+    audio::write_staged_wav(writer_->staging() / u.audio, std::span(clip.samples_N).subspan(first, last - first),
+                            clip.rate_hz);
     note_size(u);
   }
 

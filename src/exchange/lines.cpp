@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/files.h"
 
 namespace timbre::exchange {
 
@@ -83,7 +84,7 @@ LineWriter::~LineWriter() = default;
 
 void LineWriter::put(std::string_view bytes) {
   if (!bytes.empty() && gzwrite(file_->gz, bytes.data(), static_cast<unsigned>(bytes.size())) == 0)
-    throw SystemError(fmt::format("{}: writing failed: {}", path_.string(), std::strerror(errno)), "free some space");
+    throw_file_error("write", path_, errno);
 }
 
 void LineWriter::write(std::string_view line) {
@@ -94,8 +95,7 @@ void LineWriter::write(std::string_view line) {
 void LineWriter::close() {
   const int status = gzclose(file_->gz);
   file_->gz = nullptr;
-  if (status != Z_OK)
-    throw SystemError(fmt::format("{}: writing failed: {}", path_.string(), std::strerror(errno)), "free some space");
+  if (status != Z_OK) throw_file_error("write", path_, errno);
 }
 
 }  // namespace timbre::exchange

@@ -21,7 +21,7 @@ namespace {
 
 [[noreturn]] void fail(const char* what, const fs::path& path, int error) {
   std::string next = "choose a folder you may write to (--out)";
-  if (error == ENOSPC || error == EDQUOT || error == EFBIG)
+  if (is_out_of_space(error))
     next = fmt::format("free some space on the disk that holds {}; what has arrived is kept: the same command goes on",
                        fs::absolute(path).parent_path().string());
   throw SystemError(fmt::format("cannot {} {}: {}", what, path.string(), std::strerror(error)), next);
