@@ -92,6 +92,24 @@ config::Fields fields(MelOptions& o) {
   return f;
 }
 
+MelOptions mel_preset(std::string_view convention) {
+  MelOptions o;
+  o.convention = convention;
+  if (convention == "hifigan") {
+    o.padding = "same";
+  } else if (convention == "coqui") {
+    o.floor = 1e-8;
+  } else if (convention == "vocos") {
+    o.rate_hz = 24000;
+    o.mels = 100;
+    o.f_max_hz = 0;
+    o.floor = 1e-7;
+  } else if (convention != "tacotron") {
+    throw UsageError(fmt::format("mel convention '{}': tacotron, coqui, hifigan or vocos", convention));
+  }
+  return o;
+}
+
 std::vector<std::string> validate(const MelOptions& o) {
   std::vector<std::string> problems;
   auto need = [&](bool holds, const std::string& text) {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "audio/mel_scaling.h"
@@ -35,12 +36,16 @@ struct MelOptions {
   bool operator==(const MelOptions&) const = default;
 };
 
-/// The conventions:
+/// The conventions, with what goes with them (mel_preset):
 ///   tacotron  samples clipped to ±1, magnitude √(re² + im²), Slaney mel scale with area norm (ming024, torphix,
-///   Glow-TTS) coqui     the same without clipping; goes with floor 1e-8 hifigan   magnitude √(re² + im² + 1e-9),
-///   Slaney scale with area norm (jik876/hifi-gan; goes with padding "same") vocos     magnitude √(re² + im²), HTK
-///   scale without norm (torchaudio's default; goes with floor 1e-7)
+///             Glow-TTS)
+///   coqui     the same without clipping; goes with floor 1e-8
+///   hifigan   magnitude √(re² + im² + 1e-9), Slaney scale with area norm (jik876/hifi-gan); goes with padding "same"
+///   vocos     magnitude √(re² + im²), HTK scale without norm (torchaudio's default); 24 kHz, 100 mels, floor 1e-7
 config::Fields fields(MelOptions& options);
+
+/// All settings of a system by its convention's name. Throws UsageError with the known names.
+MelOptions mel_preset(std::string_view convention);
 
 /// All problems of the settings, in words; empty when they can be used.
 std::vector<std::string> validate(const MelOptions& options);

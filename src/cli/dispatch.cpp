@@ -193,7 +193,11 @@ int run_call(const Verbs& verbs, const Call& call, const std::vector<std::string
                      nearest.empty() ? "timbre --help lists the verbs" : nearest);
   }
   if (!found->second.make) become_torch(call.verb, words);
-  return run_verb(found->second, call);
+  try {
+    return run_verb(found->second, call);
+  } catch (const NeedsTorch&) {
+    become_torch(call.verb, words);
+  }
 }
 
 }  // namespace

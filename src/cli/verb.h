@@ -9,6 +9,10 @@
 #include "base/event.h"
 #include "config/fields.h"
 
+namespace timbre::roles {
+class Registry;
+}
+
 /// The frame of the command line: a verb is one file in cli/, its options, and one call into the library.
 namespace timbre::cli {
 
@@ -63,6 +67,13 @@ class Verbs {
 
 void register_light_verbs(Verbs& verbs);
 void register_heavy_verbs(Verbs& verbs);
+
+/// Adds every model and codec with what runs it. False in the program without LibTorch, which adds nothing.
+bool add_running_networks(roles::Registry& registry);
+
+/// Thrown by a verb of the program without LibTorch that finds out from its options that this call needs it: the call
+/// starts anew in timbre-torch.
+struct NeedsTorch {};
 
 /// Adds a verb whose options are a struct `O` with `config::Fields fields(O&)` and `int run(const O&, Context&)`.
 template <class O>

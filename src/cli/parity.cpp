@@ -1,4 +1,3 @@
-// Tools: how exact: computes a golden set and compares
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
@@ -8,9 +7,9 @@
 #include "base/files.h"
 #include "base/strings.h"
 #include "cli/verb.h"
+#include "parity/sets.h"
 #include "roles/golden.h"
 #include "roles/registry.h"
-#include "train/registry.h"
 
 namespace timbre::cli {
 namespace {
@@ -44,23 +43,24 @@ double closeness(const roles::ParityRow& row) {
   return row.status == "ok" && row.bound > 0 ? row.error / row.bound : 0;
 }
 
-int run_parity(const ParityOptions& options, Context& context) {
+/// The runner of a set. Sets of networks run in timbre-torch: the program without LibTorch sends the call there.
+roles::Registry::ParityRunner runner_of(const roles::ParityRun& run) {
   roles::Registry registry;
-  models::register_all(registry);
-  train::Registry trainables(registry);
-  models::register_all_torch(trainables);
-
-  roles::ParityRun run(options.dir);
+  parity::register_all_sets(registry);
   const auto& sets = registry.parity_sets();
-  const auto found = sets.find(run.set());
-  if (found == sets.end()) {
-    std::vector<std::string> known;
-    for (const auto& [name, runner] : sets) known.push_back(name);
-    throw UsageError(fmt::format("{}: nothing here computes the set '{}'; {}", options.dir, run.set(),
-                                 did_you_mean(run.set(), known)),
-                     fmt::format("sets: {}", join(known, ", ")));
-  }
-  found->second(run);
+  if (const auto found = sets.find(run.set()); found != sets.end()) return found->second;
+  if (!add_running_networks(registry)) throw NeedsTorch{};
+  if (const auto found = sets.find(run.set()); found != sets.end()) return found->second;
+  std::vector<std::string> known;
+  for (const auto& [name, runner] : sets) known.push_back(name);
+  const std::string nearest = did_you_mean(run.set(), known);
+  throw UsageError(fmt::format("{}: nothing here computes the set '{}'", run.dir().string(), run.set()),
+                   fmt::format("{}sets: {}", nearest.empty() ? "" : nearest + "; ", join(known, ", ")));
+}
+
+int run_parity(const ParityOptions& options, Context& context) {
+  roles::ParityRun run(options.dir);
+  runner_of(run)(run);
   if (!options.dump.empty()) run.dump(options.dump);
 
   const auto rows = run.judge();
