@@ -13,3 +13,10 @@ if(TIMBRE_MEDIA)
   add_library(timbre_plugin_ffmpeg_deps INTERFACE)
   target_link_libraries(timbre_plugin_ffmpeg_deps INTERFACE PkgConfig::FFMPEG)
 endif()
+
+# WebRTC's voice activity detector, which Debian's library exports.
+if(TIMBRE_MEDIA)
+  pkg_check_modules(WEBRTC_AUDIO REQUIRED IMPORTED_TARGET webrtc-audio-processing)
+  add_library(timbre_plugin_webrtcvad_deps INTERFACE)
+  target_link_libraries(timbre_plugin_webrtcvad_deps INTERFACE PkgConfig::WEBRTC_AUDIO)
+endif()
