@@ -4,33 +4,10 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/sums.h"
 
 namespace timbre::audio {
 namespace {
-
-/// NumPy's sum: pairwise over blocks of 128 with eight running sums, so that float averages agree to the last bit or
-/// nearly.
-template <class T>
-T numpy_sum(const T* x, std::size_t n) {
-  if (n < 8) {
-    T sum = 0;
-    for (std::size_t i = 0; i < n; ++i) sum += x[i];
-    return sum;
-  }
-  if (n <= 128) {
-    T r[8];
-    std::copy(x, x + 8, r);
-    std::size_t i = 8;
-    for (; i + 8 <= n; i += 8) {
-      for (std::size_t k = 0; k < 8; ++k) r[k] += x[i + k];
-    }
-    T sum = ((r[0] + r[1]) + (r[2] + r[3])) + ((r[4] + r[5]) + (r[6] + r[7]));
-    for (; i < n; ++i) sum += x[i];
-    return sum;
-  }
-  const std::size_t half = n / 2 - n / 2 % 8;
-  return numpy_sum(x, half) + numpy_sum(x + half, n - half);
-}
 
 template <class T>
 std::vector<T> average(std::span<const T> values_F, std::span<const std::int64_t> durations_P, Averaging averaging) {
@@ -45,7 +22,7 @@ std::vector<T> average(std::span<const T> values_F, std::span<const std::int64_t
     if (durations_P[p] < 0) throw DataError(fmt::format("phone {} has a duration of {} frames", p, durations_P[p]));
     const std::size_t from = std::min(at, frames.size()),
                       to = std::min(at + static_cast<std::size_t>(durations_P[p]), frames.size());
-    means[p] = to > from ? numpy_sum(frames.data() + from, to - from) / static_cast<T>(to - from) : T(0);
+    means[p] = to > from ? pairwise_sum(frames.data() + from, to - from) / static_cast<T>(to - from) : T(0);
     if (in_place) frames[p] = means[p];
     at += static_cast<std::size_t>(durations_P[p]);
   }
@@ -88,7 +65,7 @@ void RunningStats::add(std::span<const double> values) {
   if (values.empty()) return;
   RunningStats other;
   other.count_ = static_cast<std::int64_t>(values.size());
-  other.mean_ = numpy_sum(values.data(), values.size()) / static_cast<double>(values.size());
+  other.mean_ = pairwise_sum(values.data(), values.size()) / static_cast<double>(values.size());
   for (double v : values) other.squares_ += (v - other.mean_) * (v - other.mean_);
   const auto [low, high] = std::minmax_element(values.begin(), values.end());
   other.smallest_ = *low;

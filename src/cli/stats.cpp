@@ -1,10 +1,13 @@
 #include <fmt/format.h>
 
+#include "base/error.h"
 #include "base/files.h"
 #include "base/log.h"
 #include "cli/verb.h"
 #include "corpus/corpus.h"
 #include "corpus/stats.h"
+#include "exchange/cut_stats.h"
+#include "exchange/lhotse_manifest.h"
 #include "plot/histogram.h"
 
 namespace timbre::cli {
@@ -18,7 +21,10 @@ struct StatsVerb {
 
 config::Fields fields(StatsVerb& verb) {
   config::Fields f;
-  f.add("corpus", verb.corpus, "corpus folder").positional().required().metavar("CORPUS");
+  f.add("corpus", verb.corpus, "corpus folder, or a lhotse cuts manifest, of which it prints what lhotse prints")
+      .positional()
+      .required()
+      .metavar("CORPUS|CUTS.jsonl.gz");
   f.add("speakers", verb.speakers, "how many speakers to list").range(0, 1e9);
   f.add("plots", verb.plots, "write histograms of durations and rates into this folder, as SVG and PNG").metavar("DIR");
   return f;
@@ -55,7 +61,22 @@ std::vector<std::string> write_plots(const corpus::Corpus& corpus, const corpus:
   return files;
 }
 
+int run_cuts(const StatsVerb& verb, Context& context) {
+  using namespace exchange::lhotse;
+  if (!verb.plots.empty()) throw UsageError("--plots draws a corpus, not a manifest", "timbre import lhotse makes one");
+  if (kind_of_file(verb.corpus) != Kind::cuts)
+    throw DataError(fmt::format("{}: no manifest of cuts", verb.corpus),
+                    "give a corpus folder, or a lhotse manifest whose lines are cuts");
+  const CutStats stats = cut_stats(verb.corpus);
+  if (context.json)
+    fmt::print(context.out, "{}\n", stats.json().dump(2));
+  else
+    fmt::print(context.out, "{}", stats.text());
+  return 0;
+}
+
 int run(const StatsVerb& verb, Context& context) {
+  if (fs::is_regular_file(verb.corpus)) return run_cuts(verb, context);
   corpus::Corpus corpus = corpus::Corpus::open(verb.corpus);
   const corpus::CorpusSamples samples = corpus::corpus_samples(corpus.utterances());
   const corpus::CorpusStats stats = corpus::corpus_stats(corpus.utterances(), samples);

@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "base/strings.h"
+#include "base/sums.h"
 #include "corpus/split.h"
 
 namespace timbre::corpus {
@@ -40,12 +41,14 @@ Distribution describe(std::vector<double> values) {
   Distribution d;
   d.count = static_cast<std::int64_t>(values.size());
   if (values.empty()) return d;
-  std::sort(values.begin(), values.end());
-  for (double v : values) d.total += v;
+  // In the order given, as NumPy sums: lhotse rounds seconds up, which shows the last bit.
+  d.total = pairwise_sum(values.data(), values.size());
   d.mean = d.total / static_cast<double>(d.count);
-  double squares = 0;
-  for (double v : values) squares += (v - d.mean) * (v - d.mean);
-  d.std = std::sqrt(squares / static_cast<double>(d.count));
+  std::vector<double> squares;
+  squares.reserve(values.size());
+  for (double v : values) squares.push_back((v - d.mean) * (v - d.mean));
+  d.std = std::sqrt(pairwise_sum(squares.data(), squares.size()) / static_cast<double>(d.count));
+  std::sort(values.begin(), values.end());
   d.min = values.front();
   d.max = values.back();
   d.p25 = percentile(values, 25);
@@ -199,6 +202,8 @@ json to_json(const CorpusStats& s) {
           {"distinct_characters", s.distinct_characters}};
 }
 
+std::string fancy_grid(const std::vector<std::vector<std::string>>& rows) { return Grid(rows).fancy(); }
+
 std::string describe_table(const Distribution& d, std::int64_t recordings, std::int64_t features,
                            std::int64_t supervisions) {
   std::vector<std::vector<std::string>> rows = {{"Cuts count:", std::to_string(d.count)},
@@ -218,7 +223,7 @@ std::string describe_table(const Distribution& d, std::int64_t recordings, std::
                              {"Features available:", features},
                              {"Supervisions available:", supervisions}})
     if (count >= 0) rows.push_back({name, std::to_string(count)});
-  return Grid(std::move(rows)).fancy();
+  return fancy_grid(rows);
 }
 
 std::string to_text(const CorpusStats& s, std::int64_t speakers) {

@@ -53,7 +53,10 @@ nlohmann::json to_json(const CorpusStats& stats);
 /// For people: the duration table, then speakers (longest first, at most `speakers` of them), rates, text.
 std::string to_text(const CorpusStats& stats, std::int64_t speakers = 20);
 
-/// The table alone, drawn as lhotse draws it (tabulate's "fancy_grid"). A negative count leaves its row out.
+/// A table drawn as tabulate's "fancy_grid"; rows of equal length.
+std::string fancy_grid(const std::vector<std::vector<std::string>>& rows);
+
+/// The duration table alone, drawn as lhotse draws it. A negative count leaves its row out.
 std::string describe_table(const Distribution& durations, std::int64_t recordings, std::int64_t features,
                            std::int64_t supervisions);
 

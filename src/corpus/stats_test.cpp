@@ -2,10 +2,6 @@
 
 #include <gmock/gmock.h>
 
-#include "base/files.h"
-#include "base/strings.h"
-#include "support/golden.h"
-
 namespace timbre::corpus {
 namespace {
 
@@ -28,40 +24,6 @@ TEST(Stats, ClockRoundsSecondsUp) {
   EXPECT_EQ(clock_text(59.5), "00:00:60");
   EXPECT_EQ(clock_text(360000), "100:00:00");
 }
-
-/// The cells of a drawn table, row by row.
-std::vector<std::pair<std::string, std::string>> cells(const std::string& table) {
-  std::vector<std::pair<std::string, std::string>> rows;
-  for (const std::string& line : split(table, '\n')) {
-    if (!line.starts_with("│")) continue;
-    std::vector<std::string> parts;
-    std::string rest = line;
-    for (std::size_t at; (at = rest.find("│")) != std::string::npos; rest = rest.substr(at + 3))
-      parts.emplace_back(trim(rest.substr(0, at)));
-    rows.emplace_back(parts.at(1), parts.at(2));
-  }
-  return rows;
-}
-
-void expect_described(const std::string& cuts, const std::string& table) {
-  TIMBRE_GOLDEN_OR_SKIP(path, "valle_data");
-  std::vector<double> durations;
-  std::int64_t supervisions = 0;
-  for (const std::string& line : split(read_file(path / cuts), '\n')) {
-    if (trim(line).empty()) continue;
-    nlohmann::json cut = nlohmann::json::parse(line);
-    durations.push_back(cut["duration"]);
-    supervisions += std::int64_t(cut["supervisions"].size());
-  }
-  std::string want = read_file(path / table);
-  want = want.substr(want.find("╒"), want.find("╛") + 3 - want.find("╒"));
-  std::string got = describe_table(describe(durations), 0, 0, supervisions ? supervisions : -1);
-  EXPECT_EQ(cells(got), cells(want));
-  EXPECT_EQ(trim(got), trim(want));
-}
-
-TEST(Stats, DurationTableIsLhotsesCellForCell) { expect_described("statistics_cuts.jsonl", "statistics_describe.txt"); }
-TEST(Stats, DurationTableOfExtremes) { expect_described("statistics_cuts_odd.jsonl", "statistics_odd_describe.txt"); }
 
 Utterance utterance(const char* id, const char* text, const char* speaker, double duration_s, std::int64_t rate_hz) {
   Utterance u;

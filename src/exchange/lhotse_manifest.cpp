@@ -1,7 +1,11 @@
 #include "exchange/lhotse_manifest.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdlib>
 #include <utility>
 
 #include "base/error.h"
@@ -156,6 +160,17 @@ Fault parse(const json& line, Cut& cut) {
     cut.supervisions.push_back(std::move(s));
   }
   return {};
+}
+
+double to_8_digits(double x) {
+  std::array<char, 400> text{};
+  *fmt::format_to_n(text.data(), text.size() - 1, "{:.8f}", x).out = '\0';
+  return std::strtod(text.data(), nullptr);
+}
+
+std::int64_t resampled_samples(std::int64_t samples, std::int64_t from_hz, std::int64_t to_hz) {
+  const double duration_s = static_cast<double>(samples) / static_cast<double>(from_hz);
+  return std::llround(to_8_digits(duration_s * static_cast<double>(to_hz)));
 }
 
 std::string language_code(std::string_view written) {

@@ -59,6 +59,11 @@ Fault parse(const nlohmann::json& line, Supervision& supervision);
 /// Faults: cuts that are mixed or padding, without recording.
 Fault parse(const nlohmann::json& line, Cut& cut);
 
+/// Python's round(x, 8), which rounds the exact value: what lhotse does to every sum of seconds.
+double to_8_digits(double x);
+/// Samples that a manifest counts for a recording after Recording.resample(to_hz): rounded half up.
+std::int64_t resampled_samples(std::int64_t samples, std::int64_t from_hz, std::int64_t to_hz);
+
 /// "Chinese" → "zh"; a code stays ("pt-BR"); "" for what is neither.
 std::string language_code(std::string_view written);
 

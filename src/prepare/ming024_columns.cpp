@@ -63,6 +63,7 @@ std::vector<double> stats_of(const nlohmann::json& stats, const char* feature, c
 template <class T>
 weights::Tensor in_units(const std::vector<double>& values, const Scale& scale) {
   std::vector<T> out;
+  out.reserve(values.size());
   for (double v : values) out.push_back(static_cast<T>(v * scale.deviation + scale.mean));
   const auto count = static_cast<std::int64_t>(out.size());
   return weights::Tensor::of<T>({count}, std::move(out));

@@ -1,4 +1,6 @@
 """lhotse itself reads and validates the manifests we write, and we read the ones it writes, samples and all."""
+import contextlib
+import io
 import json
 import os
 import pathlib
@@ -229,6 +231,42 @@ class Theirs(Case):
         self.assertEqual([s.to_dict() for s in again], [s.to_dict() for s in supervisions])
         again = RecordingSet.from_file(self.dir / "out" / "x_recordings_all.jsonl.gz")
         self.assertEqual([r.to_dict() for r in again], [r.to_dict() for r in recordings])
+
+    def random_cut(self, random, name):
+        """Any length, supervisions that overlap and reach out of the cut, custom fields now and then."""
+        duration = round(float(random.exponential(3)) + 0.01, int(random.integers(1, 9)))
+        cut = MonoCut(id=name, start=0, duration=duration, channel=0, supervisions=[])
+        for k in range(int(random.integers(0, 4))):
+            start, length = random.uniform(-0.3, 1) * duration, random.uniform(0.01, 1.2) * duration
+            custom = {c: 1 for c in ("tokens", "origin") if random.random() < 0.4} or None
+            cut.supervisions.append(SupervisionSegment(id=f"{name}-{k}", recording_id="r", start=round(start, 6),
+                                                       duration=round(length, 6), custom=custom))
+        if random.random() < 0.3:
+            cut.custom = {"score": 0.5, "zeta": 1} if random.random() < 0.5 else {"zeta": 1}
+        if random.random() < 0.5:
+            _, cut.recording = self.recording(name, duration + 0.1)
+        return cut
+
+    def test_statistics_are_what_describe_prints(self):
+        for seed, count in enumerate([1, 7, 9, 150, 400]):
+            random = numpy.random.default_rng(seed)
+            cuts = []
+            for i in range(count):
+                cut = self.random_cut(random, f"c{seed}-{i}") if i > 3 else MonoCut(f"c{i}", 0, 1 + i / 3, 0, supervisions=[])
+                kind = random.random()
+                if cut.has_recording and kind < 0.2:
+                    cut = cut.pad(duration=cut.duration + 1, direction="left" if kind < 0.1 else "right")
+                elif cut.has_recording and kind < 0.3:
+                    other = self.random_cut(random, f"m{seed}-{i}")
+                    if other.has_recording:
+                        cut = cut.mix(other, offset_other_by=round(cut.duration / 2, 3))
+                cuts.append(cut)
+            path = self.dir / f"cuts{seed}.jsonl.gz"
+            CutSet.from_cuts(cuts).to_file(path)
+            said = io.StringIO()
+            with contextlib.redirect_stdout(said):
+                CutSet.from_file(path).describe()
+            self.assertEqual(timbre("stats", path).stdout, said.getvalue())
 
 
 if __name__ == "__main__":
