@@ -6,20 +6,14 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <numeric>
-#include <optional>
 
-#include "align/textgrid.h"
 #include "audio/averages.h"
-#include "audio/decode.h"
 #include "audio/mel.h"
-#include "audio/pitch.h"
-#include "audio/timebase.h"
 #include "base/files.h"
 #include "base/rng.h"
 #include "base/strings.h"
 #include "base/threads.h"
-#include "prepare/durations.h"
+#include "prepare/aligned_clip.h"
 #include "prepare/statistics.h"
 #include "weights/npy.h"
 
@@ -70,78 +64,28 @@ Config read_config(const fs::path& path) {
 // One clip as process_utterance gives it; values before normalisation.
 struct Clip {
   std::string speaker, id, line;
-  audio::Mel mel;
-  std::vector<double> pitch;
-  std::vector<float> energy;
-  std::vector<std::int64_t> durations_P;
+  AlignedClip data;
   std::string skipped;  ///< why there is nothing
 };
 
-// The reference's TextGrid reader drops intervals without a label; so the time of a pause that MFA 2 left empty is
-// missing from the durations.
-std::vector<align::Interval> labelled(const align::TextGrid& grid, const fs::path& path) {
-  const align::Tier* phones = grid.find("phones");
-  if (!phones) throw DataError(fmt::format("{}: no tier named \"phones\"", path.string()));
-  std::vector<align::Interval> kept;
-  for (const auto& x : phones->intervals)
-    if (const auto label = trim(x.label); !label.empty()) kept.push_back({x.start_s, x.end_s, std::string(label)});
-  return kept;
-}
-
 void fill_clip(Clip& clip, const Config& config, const audio::MelMaker& mel, const fs::path& wav,
                const fs::path& grid) {
-  const TrimmedPhones trimmed =
-      trim_phones(labelled(align::read_textgrid(grid), grid), config.mel.rate_hz, config.mel.hop_samples);
-  auto wave_N = audio::decode_audio(wav, config.mel.rate_hz).samples_N;
-  const auto count = static_cast<std::int64_t>(wave_N.size());
-  const auto end = std::min(count, audio::seconds_to_samples(trimmed.end_s, config.mel.rate_hz));
-  const auto first = std::min(end, audio::seconds_to_samples(trimmed.start_s, config.mel.rate_hz));
-  wave_N = {wave_N.begin() + first, wave_N.begin() + end};
-
-  clip.durations_P = trimmed.framed.durations_P;
-  const auto frames =
-      static_cast<std::size_t>(std::accumulate(clip.durations_P.begin(), clip.durations_P.end(), std::int64_t{0}));
-  clip.pitch = audio::pitch_dio_stonemask(std::vector<double>(wave_N.begin(), wave_N.end()), config.mel.rate_hz,
-                                          config.mel.hop_samples);
-  clip.pitch.resize(std::min(clip.pitch.size(), frames));
-  if (audio::voiced_frames(clip.pitch) <= 1) throw DataError("at most one frame is voiced");
-  clip.mel = mel(wave_N);
-  clip.mel.frames = std::min(clip.mel.frames, static_cast<std::int64_t>(frames));
-  clip.mel.values_FM.resize(static_cast<std::size_t>(clip.mel.frames * clip.mel.bins));
-  clip.mel.energy_F.resize(static_cast<std::size_t>(clip.mel.frames));
-  if (config.pitch.phoneme_level)
-    clip.pitch = audio::average_by_duration(audio::interpolate_unvoiced(clip.pitch), clip.durations_P,
-                                            audio::Averaging::in_place);
-  clip.energy = clip.mel.energy_F;
-  if (config.energy.phoneme_level)
-    clip.energy =
-        audio::average_by_duration(std::span<const float>(clip.energy), clip.durations_P, audio::Averaging::in_place);
-
   fs::path lab = wav;
-  const std::string text = read_file(lab.replace_filename(clip.id + ".lab"));
-  std::string first_line = split(text, '\n').front();
-  if (first_line.ends_with('\r')) first_line.pop_back();  // Python reads text with universal line ends
-  clip.line = fmt::format("{}|{}|{{{}}}|{}", clip.id, clip.speaker, join(trimmed.framed.phones, " "), first_line);
+  lab.replace_filename(clip.id + ".lab");
+  clip.data =
+      aligned_clip(wav, grid, lab, mel, {config.pitch.phoneme_level, config.energy.phoneme_level}, config.mel.rate_hz);
+  clip.line = fmt::format("{}|{}|{{{}}}|{}", clip.id, clip.speaker, join(clip.data.phones, " "), clip.data.text);
 }
 
 // The statistics as preprocess.py gathers them, slip included: a wav without TextGrid repeats the clip before it.
 struct Gathered {
   audio::RunningStats pitch, energy;
   void add(const Clip& clip) {
-    pitch.add(audio::remove_outliers(clip.pitch));
-    const std::vector<double> values(clip.energy.begin(), clip.energy.end());
+    pitch.add(audio::remove_outliers(clip.data.pitch));
+    const std::vector<double> values(clip.data.energy.begin(), clip.data.energy.end());
     energy.add(audio::remove_outliers(values));
   }
 };
-
-// (x − mean) / deviation in the array's own precision, as NumPy 1 computes it; then its range.
-template <class T>
-std::vector<T> normalised(const std::vector<T>& values, double mean, double deviation) {
-  std::vector<T> out;
-  out.reserve(values.size());
-  for (const T v : values) out.push_back((v - static_cast<T>(mean)) / static_cast<T>(deviation));
-  return out;
-}
 
 template <class T>
 void widen(std::array<double, 2>& range, const std::vector<T>& values) {
@@ -190,12 +134,12 @@ void add_arrays(Ming024Data& data, const Clip& clip, std::vector<double> pitch, 
   const auto name = [&](const char* kind) { return fmt::format("{0}/{1}-{0}-{2}.npy", kind, clip.speaker, clip.id); };
   const auto size = [](const auto& values) { return static_cast<std::int64_t>(values.size()); };
   const auto pitches = size(pitch), energies = size(energy);
-  data.arrays.emplace_back(name("mel"),
-                           weights::Tensor::of<float>({clip.mel.frames, clip.mel.bins}, clip.mel.values_FM));
+  data.arrays.emplace_back(
+      name("mel"), weights::Tensor::of<float>({clip.data.mel.frames, clip.data.mel.bins}, clip.data.mel.values_FM));
   data.arrays.emplace_back(name("pitch"), weights::Tensor::of<double>({pitches}, std::move(pitch)));
   data.arrays.emplace_back(name("energy"), weights::Tensor::of<float>({energies}, std::move(energy)));
   data.arrays.emplace_back(name("duration"),
-                           weights::Tensor::of<std::int64_t>({size(clip.durations_P)}, clip.durations_P));
+                           weights::Tensor::of<std::int64_t>({size(clip.data.durations_P)}, clip.data.durations_P));
 }
 
 }  // namespace
@@ -244,8 +188,8 @@ Ming024Data prepare_ming024(const Ming024Source& source) {
                energy_deviation = config.energy.normalise ? gathered.energy.standard_deviation() : 1.0;
   std::array<double, 2> pitch_range{1e308, -1e308}, energy_range{1e308, -1e308};
   for (const Clip* clip : clips) {
-    auto pitch = normalised(clip->pitch, pitch_mean, pitch_deviation);
-    auto energy = normalised(clip->energy, energy_mean, energy_deviation);
+    auto pitch = normalised(clip->data.pitch, pitch_mean, pitch_deviation);
+    auto energy = normalised(clip->data.energy, energy_mean, energy_deviation);
     widen(pitch_range, pitch);
     widen(energy_range, energy);
     data.lines_in_order.push_back(clip->line);

@@ -87,11 +87,15 @@ config::Fields Config::fields() {
   f.group("loss", fields_of(loss), "losses");
   f.add("postnet_layers", postnet_layers, "convolutions after the decoder; 0 = none").range(0, 32);
   f.add("postnet_filter", postnet_filter, "channels of the post-net").range(1, 8192);
+  f.add("postnet_filter_first", postnet_filter_first, "channels of its first convolution; 0 = like the rest")
+      .range(0, 8192);
   f.add("postnet_dropout", postnet_dropout, "dropout probability of the post-net").range(0, 0.95);
   f.add("max_frames", max_frames, "rows of the position tables").alias("max_seq_len").range(1, 1 << 20);
   f.add("phase", phase, "tell the decoder where in its phoneme each frame lies");
   f.add("cut_long", cut_long, "training cuts utterances beyond max_frames, as ming024 does");
   f.add("ming024_symbols", ming024_symbols, "the fixed table of ming024 (361 rows) instead of the corpus' own phones");
+  f.add("compat", compat, "the network of another program with its accidents; set on voices imported from it")
+      .choices({"none", "torphix-head", "torphix-19e23c5"});
   f.add("speaker_table", speaker_table, "a speaker embedding even for a single speaker");
   return f;
 }
@@ -100,7 +104,14 @@ std::vector<std::string> Config::problems() const {
   std::vector<std::string> out = audio::validate(mel);
   check_stack("encoder", encoder, block, out);
   check_stack("decoder", decoder, block, out);
-  if (encoder.width != decoder.width) {
+  if (is_torphix(*this)) {
+    if (decoder.width != mel.mels)
+      out.push_back(
+          fmt::format("decoder.width {} must be mel.mels {} with compat={}: its decoder puts out the mel itself",
+                      decoder.width, mel.mels, compat));
+    if (block != "conv" || variance.embedding != "bins" || variance.pitch_scale != "linear" || phase || speaker_table)
+      out.push_back(fmt::format("compat={} has conv blocks, linear bins, no phase and no speaker table", compat));
+  } else if (encoder.width != decoder.width) {
     out.push_back(
         fmt::format("encoder.width {} and decoder.width {} must be equal: the decoder takes the encoder's output",
                     encoder.width, decoder.width));
@@ -123,6 +134,22 @@ void apply_ming024(Config& config) {
   config.decoder.layers = 6;
   config.cut_long = true;
   config.ming024_symbols = true;
+}
+
+void apply_torphix(Config& config) {
+  apply_ming024(config);
+  config.compat = "torphix-head";
+  config.encoder = {
+      .layers = 6, .width = 256, .heads = 4, .filter = 512, .kernel = 5, .kernel_second = 5, .dropout = 0.2};
+  config.decoder = {
+      .layers = 6, .width = 80, .heads = 4, .filter = 512, .kernel = 5, .kernel_second = 5, .dropout = 0.2};
+  config.variance.filter = 512;
+  config.variance.kernel = 5;
+  config.variance.dropout = 0.2;
+  config.postnet_layers = 7;
+  config.postnet_filter_first = 256;
+  config.max_frames = 5000;
+  config.cut_long = false;
 }
 
 void apply_small(Config& config) {

@@ -61,6 +61,7 @@ struct Config final : roles::ModelConfig {
   LossOptions loss;
   std::int64_t postnet_layers = 5;  ///< 0 = no post-net
   std::int64_t postnet_filter = 512;
+  std::int64_t postnet_filter_first = 0;  ///< of its first convolution; 0 = like the rest
   double postnet_dropout = 0.5;
   std::int64_t max_frames =
       1000;            ///< rows of the position tables; training cuts longer utterances (ming024's max_seq_len)
@@ -69,6 +70,9 @@ struct Config final : roles::ModelConfig {
       false;  ///< cut utterances beyond max_frames in training as ming024 does, instead of leaving them whole
   bool speaker_table = false;    ///< a speaker embedding even for a single speaker
   bool ming024_symbols = false;  ///< the fixed table of ming024 instead of the corpus' own phones
+  /// none; torphix-head, torphix-19e23c5: the network of torphix/fastspeech2-TTS with its accidents (model_torphix.h),
+  /// set by `convert` on voices that come from there
+  std::string compat = "none";
 
   config::Fields fields() override;
   std::vector<std::string> problems() const override;
@@ -80,10 +84,15 @@ std::vector<roles::ColumnNeed> columns_of(const Config& config);
 
 /// The network of ming024's config/LJSpeech: 35,159,361 numbers with its tables.
 void apply_ming024(Config& config);
+/// The network of torphix/fastspeech2-TTS at its last commit, accidents included.
+void apply_torphix(Config& config);
 /// Ours: depthwise-separable blocks of width 192, continuous pitch and energy, no post-net; under 5 M parameters.
 void apply_small(Config& config);
 /// Two layers of width 64 for tests.
 void apply_debug(Config& config);
+
+/// True for the networks of torphix/fastspeech2-TTS.
+inline bool is_torphix(const Config& config) { return config.compat.starts_with("torphix"); }
 
 /// What the tables of a voice stand for: row of the embedding = position here.
 struct Vocabulary {

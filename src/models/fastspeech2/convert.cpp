@@ -82,7 +82,9 @@ VarianceStatistics statistics_of_bins(const weights::TensorMap& model) {
 
 void note(const roles::ConvertRequest& request, const std::string& text) { request.events({"note", {{"text", text}}}); }
 
-void save_adam(const fs::path& path, const AdamState& adam) {
+}  // namespace
+
+void save_adam(const fs::path& path, const AdamState& adam, const json& more) {
   weights::TensorMap map;
   for (const auto& [name, tensor] : adam.exp_avg) map.insert("exp_avg." + name, tensor);
   for (const auto& [name, tensor] : adam.exp_avg_sq) map.insert("exp_avg_sq." + name, tensor);
@@ -92,11 +94,13 @@ void save_adam(const fs::path& path, const AdamState& adam) {
                                             {"beta2", adam.beta2},
                                             {"eps", adam.eps},
                                             {"weight_decay", adam.weight_decay},
-                                            {"step", adam.step}}
+                                            {"initial_lr", adam.initial_lr},
+                                            {"step", adam.step},
+                                            {"more", more}}
                                            .dump()}});
 }
 
-AdamState load_adam(const fs::path& path) {
+AdamState load_adam(const fs::path& path, json* more) {
   weights::Metadata metadata;
   AdamState adam;
   for (const auto& [name, tensor] : weights::read_safetensors(path, &metadata)) {
@@ -112,11 +116,11 @@ AdamState load_adam(const fs::path& path) {
   adam.beta2 = head.at("beta2");
   adam.eps = head.at("eps");
   adam.weight_decay = head.at("weight_decay");
+  adam.initial_lr = head.value("initial_lr", 0.0);
   adam.step = head.at("step");
+  if (more) *more = head.value("more", json());
   return adam;
 }
-
-}  // namespace
 
 bool looks_like_ming024(const fs::path& source) {
   std::error_code ignored;

@@ -21,6 +21,7 @@
 
 #include <cmath>
 
+#include "models/fastspeech2/model_torphix.h"
 #include "nn/dropout.h"
 #include "nn/sequence.h"
 
@@ -213,6 +214,12 @@ Outputs FastSpeech2::forward(const Inputs& in) const {
     out.mel_postnet_BFM = out.mel_BFM + correction_BFM;
   }
   return out;
+}
+
+std::unique_ptr<Network> make_network(const Config& config, std::int64_t symbols, std::int64_t speakers,
+                                      const Statistics& pitch, const Statistics& energy) {
+  if (is_torphix(config)) return std::make_unique<Torphix>(config, symbols, pitch, energy);
+  return std::make_unique<FastSpeech2>(config, symbols, speakers, pitch, energy);
 }
 
 }  // namespace timbre::fastspeech2

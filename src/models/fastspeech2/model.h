@@ -119,13 +119,16 @@ struct Factors {
 struct Inputs {
   Tensor text_BP;  ///< rows of the symbol table, 0 = padding
   Tensor text_lens_B;
-  Tensor speaker_B;     ///< rows of the speaker table; undefined = 0
-  Tensor durations_BP;  ///< frames of each phoneme; undefined = predicted, like all below
+  Tensor speaker_B;          ///< rows of the speaker table; undefined = 0
+  Tensor speaker_vector_BD;  ///< added to the encoder's output as it is; undefined = none (torphix alone)
+  Tensor durations_BP;       ///< frames of each phoneme; undefined = predicted, like all below
   Tensor mel_lens_B;
   std::int64_t frames_max = 0;  ///< frames of the padded batch, with mel_lens_B
   Tensor pitch;                 ///< [B,P] or [B,F] by variance.pitch_level
   Tensor energy;
   Factors factors;  ///< used for what is predicted
+  /// compat=torphix-19e23c5 takes given durations for logarithms in evaluation mode; true = not so (our validation).
+  bool whole_durations = false;
 };
 
 /// In ming024's order.
@@ -183,16 +186,27 @@ class PostNet final : public nn::Module {
   double dropout_;
 };
 
+/// What recipes, voices and parity runs work with: ours and ming024's network, or torphix's (model_torphix.h).
+class Network : public nn::Module {
+ public:
+  virtual Outputs forward(const Inputs& in) const = 0;
+  virtual const Config& config() const = 0;
+  Probe probe;  ///< for parity and tests
+};
+
+/// The network that `config.compat` names. Arguments as FastSpeech2's.
+std::unique_ptr<Network> make_network(const Config& config, std::int64_t symbols, std::int64_t speakers,
+                                      const Statistics& pitch, const Statistics& energy);
+
 /// The whole network.
-class FastSpeech2 final : public nn::Module {
+class FastSpeech2 final : public Network {
  public:
   /// `symbols`: rows of the phoneme table, padding included. `speakers` > 1, or config.speaker_table, makes a speaker
   /// table.
   FastSpeech2(const Config& config, std::int64_t symbols, std::int64_t speakers, const Statistics& pitch,
               const Statistics& energy);
-  Outputs forward(const Inputs& in) const;
-  const Config& config() const { return config_; }
-  Probe probe;  ///< for parity and tests
+  Outputs forward(const Inputs& in) const override;
+  const Config& config() const override { return config_; }
 
  private:
   Config config_;

@@ -27,9 +27,8 @@ class VoiceSynthesizer final : public roles::Synthesizer {
       throw DataError(fmt::format("{}: {}", where, problems.front()));
     vocabulary_ = {field(voice.about, "symbols"), field(voice.about, "speakers")};
     const VarianceStatistics statistics = read_statistics(field(voice.about, "stats"), where);
-    model_ = std::make_unique<FastSpeech2>(config_, static_cast<std::int64_t>(vocabulary_.symbols.size()),
-                                           static_cast<std::int64_t>(vocabulary_.speakers.size()), statistics.pitch,
-                                           statistics.energy);
+    model_ = make_network(config_, static_cast<std::int64_t>(vocabulary_.symbols.size()),
+                          static_cast<std::int64_t>(vocabulary_.speakers.size()), statistics.pitch, statistics.energy);
     const auto path = voice.dir / model.value("weights", "model.safetensors");
     model_->load_exactly(weights::read_safetensors(path), path.string());
     model_->eval();
@@ -89,7 +88,7 @@ class VoiceSynthesizer final : public roles::Synthesizer {
 
   Config config_;
   Vocabulary vocabulary_;
-  std::unique_ptr<FastSpeech2> model_;
+  std::unique_ptr<Network> model_;
 };
 
 }  // namespace

@@ -1,12 +1,11 @@
 #include "models/fastspeech2/names.h"
 
-#include <yaml-cpp/yaml.h>
-
 #include <algorithm>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/strings.h"
+#include "models/fastspeech2/yaml_values.h"
 #include "text/symbols.h"
 #include "weights/torch_file.h"
 
@@ -23,75 +22,6 @@ bool is_running(const std::string& name) {
 double real_of(const Value& value) {
   // The reference keeps the learning rate as a numpy scalar: a 0-dimensional tensor here.
   return value.is_tensor() ? value.as_tensor().to_f64().at(0) : value.as_real();
-}
-
-AdamState read_adam(const Value& optimizer, const TensorMap& model) {
-  AdamState adam;
-  const Value& group = optimizer.at("param_groups").as_list().at(0);
-  adam.lr = real_of(group.at("lr"));
-  const auto& betas = group.at("betas").as_list();
-  adam.beta1 = betas.at(0).as_real();
-  adam.beta2 = betas.at(1).as_real();
-  adam.eps = group.at("eps").as_real();
-  adam.weight_decay = group.at("weight_decay").as_real();
-  const auto order = optimizer_order(model);
-  for (const auto& [key, state] : optimizer.at("state").as_dict()) {
-    const auto index = key.as_int();
-    if (index < 0 || index >= static_cast<std::int64_t>(order.size())) {
-      throw DataError(fmt::format("optimizer.state has an entry {} but the model {} parameters", index, order.size()));
-    }
-    const std::string& name = order[static_cast<std::size_t>(index)];
-    adam.step = static_cast<std::int64_t>(real_of(state.at("step")));
-    adam.exp_avg.insert(name, state.at("exp_avg").as_tensor());
-    adam.exp_avg_sq.insert(name, state.at("exp_avg_sq").as_tensor());
-  }
-  return adam;
-}
-
-Value adam_value(const AdamState& adam, const TensorMap& model) {
-  Value::Dict states;
-  Value::List positions;
-  const auto order = optimizer_order(model);
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    positions.push_back(static_cast<std::int64_t>(i));
-    const weights::Tensor* average = adam.exp_avg.find(order[i]);
-    if (!average) continue;  // frozen
-    states.emplace_back(static_cast<std::int64_t>(i),
-                        Value::dict({{"step", weights::Tensor::of<float>({}, {static_cast<float>(adam.step)})},
-                                     {"exp_avg", *average},
-                                     {"exp_avg_sq", adam.exp_avg_sq.at(order[i])}}));
-  }
-  const Value group = Value::dict({{"lr", adam.lr},
-                                   {"betas", Value::tuple({adam.beta1, adam.beta2})},
-                                   {"eps", adam.eps},
-                                   {"weight_decay", adam.weight_decay},
-                                   {"amsgrad", false},
-                                   {"params", Value::list(std::move(positions))}});
-  return Value::dict({{"state", Value::dict(std::move(states))}, {"param_groups", Value::list({group})}});
-}
-
-YAML::Node load_yaml(const fs::path& path) {
-  if (path.empty()) return {};
-  try {
-    return YAML::Load(read_file(path));
-  } catch (const YAML::Exception& problem) {
-    throw DataError(fmt::format("{}: {}", path.string(), problem.what()));
-  }
-}
-
-/// The value under a path of keys, or `value` unchanged when the file or a key is missing.
-template <class T>
-void take(const YAML::Node& root, std::initializer_list<const char*> keys, const fs::path& file, T& value) {
-  YAML::Node at = YAML::Clone(root);
-  for (const char* key : keys) {
-    if (!at.IsMap() || !at[key]) return;
-    at = YAML::Node(at[key]);
-  }
-  try {
-    value = at.as<T>();
-  } catch (const YAML::Exception&) {
-    throw DataError(fmt::format("{}: {} is not what it should be", file.string(), fmt::join(keys, ".")));
-  }
 }
 
 std::int64_t count_layers(const TensorMap& model, const std::string& before, const std::string& after) {
@@ -116,6 +46,51 @@ void sizes_of_stack(const TensorMap& model, const std::string& name, StackOption
 }
 
 }  // namespace
+
+AdamState read_adam(const Value& optimizer, const std::vector<std::string>& order) {
+  AdamState adam;
+  const Value& group = optimizer.at("param_groups").as_list().at(0);
+  adam.lr = real_of(group.at("lr"));
+  const auto& betas = group.at("betas").as_list();
+  adam.beta1 = betas.at(0).as_real();
+  adam.beta2 = betas.at(1).as_real();
+  adam.eps = group.at("eps").as_real();
+  adam.weight_decay = group.at("weight_decay").as_real();
+  if (const Value* first = group.find("initial_lr")) adam.initial_lr = real_of(*first);
+  for (const auto& [key, state] : optimizer.at("state").as_dict()) {
+    const auto index = key.as_int();
+    if (index < 0 || index >= static_cast<std::int64_t>(order.size())) {
+      throw DataError(fmt::format("optimizer.state has an entry {} but the model {} parameters", index, order.size()));
+    }
+    const std::string& name = order[static_cast<std::size_t>(index)];
+    adam.step = static_cast<std::int64_t>(real_of(state.at("step")));
+    adam.exp_avg.insert(name, state.at("exp_avg").as_tensor());
+    adam.exp_avg_sq.insert(name, state.at("exp_avg_sq").as_tensor());
+  }
+  return adam;
+}
+
+Value adam_value(const AdamState& adam, const std::vector<std::string>& order) {
+  Value::Dict states;
+  Value::List positions;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    positions.push_back(static_cast<std::int64_t>(i));
+    const weights::Tensor* average = adam.exp_avg.find(order[i]);
+    if (!average) continue;  // frozen
+    states.emplace_back(static_cast<std::int64_t>(i),
+                        Value::dict({{"step", weights::Tensor::of<float>({}, {static_cast<float>(adam.step)})},
+                                     {"exp_avg", *average},
+                                     {"exp_avg_sq", adam.exp_avg_sq.at(order[i])}}));
+  }
+  const Value group = Value::dict({{"lr", adam.lr},
+                                   {"betas", Value::tuple({adam.beta1, adam.beta2})},
+                                   {"eps", adam.eps},
+                                   {"weight_decay", adam.weight_decay},
+                                   {"amsgrad", false},
+                                   {"initial_lr", adam.initial_lr > 0 ? adam.initial_lr : adam.lr},
+                                   {"params", Value::list(std::move(positions))}});
+  return Value::dict({{"state", Value::dict(std::move(states))}, {"param_groups", Value::list({group})}});
+}
 
 bool is_frozen(const std::string& name) {
   return name.ends_with("position_enc") || name == "variance_adaptor.pitch_bins" ||
@@ -144,15 +119,16 @@ Ming024Checkpoint read_ming024_checkpoint(const fs::path& file) {
     checkpoint.model.insert(name, value.as_tensor());
   }
   if (const Value* optimizer = root.find("optimizer"); optimizer && optimizer->is_dict()) {
-    checkpoint.optimizer = read_adam(*optimizer, checkpoint.model);
+    checkpoint.optimizer = read_adam(*optimizer, optimizer_order(checkpoint.model));
   }
   return checkpoint;
 }
 
 void write_ming024_checkpoint(const fs::path& file, const Ming024Checkpoint& checkpoint) {
   AdamState fresh;  // the reference's loader asks for the key even when it only restores the model
-  Value::Dict root = {{"model", Value::state_dict(checkpoint.model)},
-                      {"optimizer", adam_value(checkpoint.optimizer.value_or(fresh), checkpoint.model)}};
+  Value::Dict root = {
+      {"model", Value::state_dict(checkpoint.model)},
+      {"optimizer", adam_value(checkpoint.optimizer.value_or(fresh), optimizer_order(checkpoint.model))}};
   weights::write_torch_zip(file, Value::dict(std::move(root)));
 }
 

@@ -14,9 +14,18 @@ namespace timbre::fastspeech2 {
 /// Adam's state by parameter name.
 struct AdamState {
   double lr = 1e-3, beta1 = 0.9, beta2 = 0.98, eps = 1e-9, weight_decay = 0;
+  double initial_lr = 0;  ///< before any schedule; 0 = lr
   std::int64_t step = 0;  ///< updates made; the same for all
   weights::TensorMap exp_avg, exp_avg_sq;
 };
+
+/// Out of torch.optim's state_dict() (`optimizer`), whose positions count `order`. Throws DataError.
+AdamState read_adam(const weights::Value& optimizer, const std::vector<std::string>& order);
+/// Back into it.
+weights::Value adam_value(const AdamState& adam, const std::vector<std::string>& order);
+/// optimizer.safetensors beside an imported voice's weights; `more` is kept in its head under "more".
+void save_adam(const std::filesystem::path& path, const AdamState& adam, const nlohmann::json& more = nullptr);
+AdamState load_adam(const std::filesystem::path& path, nlohmann::json* more = nullptr);
 
 /// One <step>.pth.tar.
 struct Ming024Checkpoint {

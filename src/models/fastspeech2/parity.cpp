@@ -94,27 +94,7 @@ batch::Batch read_batch(const ParityRun& run, const std::string& prefix, const C
   return batch;
 }
 
-struct Losses {
-  Tensor total;
-  json values;
-};
-
-/// Means of the five losses and their unweighted sum, as ming024's loss.py has them.
-Losses mean_losses(const Config& config, const Outputs& out, const batch::Batch& batch) {
-  Losses losses;
-  for (const train::Term& term : loss_terms(config, out, batch)) {
-    const Tensor mean = term.sum / batch.counts.at(term.unit);
-    losses.values[term.name] = mean.item<double>();
-    losses.total = losses.total.defined() ? losses.total + mean : mean;
-  }
-  losses.values["total"] = losses.total.item<double>();
-  return losses;
-}
-
-void put(ParityRun& run, const std::string& name, const Tensor& value) {
-  // A copy: weights and statistics go on changing.
-  if (run.has(kTensors, name)) run.put(kTensors, name, nn::from_torch(value.detach().contiguous().clone()));
-}
+void put(ParityRun& run, const std::string& name, const Tensor& value) { put_if_asked(run, kTensors, name, value); }
 
 void put_outputs(ParityRun& run, const std::string& prefix, const Outputs& out) {
   put(run, prefix + "mel", out.mel_BFM);
@@ -146,7 +126,7 @@ void teacher_forced(ParityRun& run, const std::string& letter) {
   const Outputs out = model->forward(inputs_of(batch, batch["mel_BFM"].size(1)));
   model->probe = {};
   put_outputs(run, letter + ".gt.out.", out);
-  const Losses losses = mean_losses(subject.config, out, batch);
+  const MeanLosses losses = mean_losses(subject.config, out, batch);
   run.put_json(kCases, "/" + letter + ".gt_losses", losses.values);
   losses.total.backward();
   for (const auto& [name, parameter] : model->named_parameters()) {
@@ -209,7 +189,7 @@ void fit(ParityRun& run) {
     const std::string at = "/fit_trajectory/" + i;
     const auto step = run.input_json(kCases, at + "/step").get<std::int64_t>();
     const batch::Batch batch = read_batch(run, fmt::format("fit.in{}", step), subject.config, true);
-    const Losses losses =
+    const MeanLosses losses =
         mean_losses(subject.config, model->forward(inputs_of(batch, batch["mel_BFM"].size(1))), batch);
     (losses.total / static_cast<double>(optimizer.accumulate())).backward();
     run.put_json(kCases, at + "/losses", losses.values);
@@ -238,7 +218,23 @@ void learning_rates(ParityRun& run) {
   }
 }
 
-/// Runs one part; a failure leaves its entries uncomputed, with the reason, and the other parts go on.
+}  // namespace
+
+MeanLosses mean_losses(const Config& config, const Outputs& out, const batch::Batch& batch) {
+  MeanLosses losses;
+  for (const train::Term& term : loss_terms(config, out, batch)) {
+    const Tensor mean = term.sum / batch.counts.at(term.unit);
+    losses.values[term.name] = mean.item<double>();
+    losses.total = losses.total.defined() ? losses.total + mean : mean;
+  }
+  losses.values["total"] = losses.total.item<double>();
+  return losses;
+}
+
+void put_if_asked(ParityRun& run, const std::string& file, const std::string& name, const Tensor& value) {
+  if (run.has(file, name)) run.put(file, name, nn::from_torch(value.detach().contiguous().clone()));
+}
+
 void attempt(ParityRun& run, const std::string& pattern, const std::function<void()>& part) {
   try {
     part();
@@ -248,8 +244,6 @@ void attempt(ParityRun& run, const std::string& pattern, const std::function<voi
     run.skip(pattern, problem.what());
   }
 }
-
-}  // namespace
 
 void run_parity(ParityRun& run) {
   const auto present = [&](const std::string& name) { return run.has(kTensors, name); };

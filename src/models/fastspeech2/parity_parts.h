@@ -3,6 +3,7 @@
 #include <optional>
 #include <vector>
 
+#include "batch/batch.h"
 #include "models/fastspeech2/model.h"
 #include "roles/golden.h"
 #include "train/optim.h"
@@ -29,9 +30,23 @@ class FitOptimizer {
   std::int64_t accumulate_ = 1;
 };
 
+/// Means of the five losses under `names`, in the order of loss_terms.
+struct MeanLosses {
+  Tensor total;
+  nlohmann::json values;
+};
+MeanLosses mean_losses(const Config& config, const Outputs& out, const batch::Batch& batch);
+/// Puts a tensor of FILE when the set asks for it: a copy, since weights and statistics go on changing.
+void put_if_asked(roles::ParityRun& run, const std::string& file, const std::string& name, const Tensor& value);
+/// Runs one part; a failure leaves its entries uncomputed, with the reason, and the other parts go on.
+void attempt(roles::ParityRun& run, const std::string& pattern, const std::function<void()>& part);
+
 /// Symbols, English and Mandarin front ends, text ↔ ids.
 void text_parity(roles::ParityRun& run);
 /// What preprocess.py and prepare_align.py make, and the batches of collate.
 void data_parity(roles::ParityRun& run);
+/// The same for torphix: what its prepare_dataset and create_dataset make, and its Dataset's items.
+void torphix_text_parity(roles::ParityRun& run);
+void torphix_data_parity(roles::ParityRun& run);
 
 }  // namespace timbre::fastspeech2

@@ -34,5 +34,14 @@ TEST(FastSpeech2Parity, ComputesTheWholeGoldenSet) {
   }
 }
 
+TEST(TorphixParity, ComputesTheWholeGoldenSet) {
+  TIMBRE_GOLDEN_OR_SKIP(folder, "fastspeech2_torphix");
+  roles::ParityRun run(folder);
+  run_torphix_parity(run);
+  const auto rows = run.judge();
+  EXPECT_GT(rows.size(), 300u);
+  for (const auto& row : rows) EXPECT_EQ(row.status, "ok") << row.entry << ": " << row.text;
+}
+
 }  // namespace
 }  // namespace timbre::fastspeech2

@@ -54,9 +54,8 @@ void Recipe::open(const train::DataContext& context) {
     statistics_ = read_statistics(context.continued.at("stats"), "the run's checkpoint");
   list_items(context);
   choose_vocabulary(context);
-  model_ = std::make_unique<FastSpeech2>(config_, static_cast<std::int64_t>(vocabulary_.symbols.size()),
-                                         static_cast<std::int64_t>(vocabulary_.speakers.size()), statistics_.pitch,
-                                         statistics_.energy);
+  model_ = make_network(config_, static_cast<std::int64_t>(vocabulary_.symbols.size()),
+                        static_cast<std::int64_t>(vocabulary_.speakers.size()), statistics_.pitch, statistics_.energy);
 }
 
 void Recipe::list_items(const train::DataContext& context) {

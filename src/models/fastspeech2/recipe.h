@@ -54,11 +54,11 @@ class Recipe final : public train::Recipe {
   std::vector<Utterance> utterances_[2];  ///< by Split
   std::vector<batch::Item> items_[2];
   std::vector<std::string> test_ids_;  ///< held out; the voice records them so that it is scored on them
-  std::unique_ptr<FastSpeech2> model_;
+  std::unique_ptr<Network> model_;
 };
 
 /// Tensors of another voice carried over by name; embedding rows by symbol and by speaker. New symbols start as their
 /// plainer spelling or as the mean of all, new speakers as the mean.
-train::StartReport carry_over(FastSpeech2& model, const Vocabulary& vocabulary, const train::Base& base);
+train::StartReport carry_over(Network& model, const Vocabulary& vocabulary, const train::Base& base);
 
 }  // namespace timbre::fastspeech2

@@ -1,6 +1,7 @@
 #include <ATen/ops/mean.h>
 #include <ATen/ops/zeros.h>
 
+#include <algorithm>
 #include <map>
 
 #include "base/error.h"
@@ -11,7 +12,9 @@
 namespace timbre::fastspeech2 {
 namespace {
 
-constexpr const char* kSymbolTable = "encoder.src_word_emb.weight";
+/// Where the networks keep the phoneme table: ming024's and ours, torphix's at its last commit and before.
+constexpr const char* kSymbolTables[] = {"encoder.src_word_emb.weight", "encoder.phoneme_embedding.weight",
+                                         "phoneme_embedding.weight"};
 constexpr const char* kSpeakerTable = "speaker_emb.weight";
 
 /// IPA spellings of ARPAbet phones, nearest first, so that an English voice of ming024 helps one with IPA phones.
@@ -80,8 +83,8 @@ bool trained_on_arpabet(const train::Base& base, const Vocabulary& theirs) {
 }
 
 /// The base's tensors under the model's names: a bare ming024 file has "model." before them.
-weights::TensorMap tensors_of(const train::Base& base) {
-  const std::string prefix = base.tensors.contains(std::string("model.") + kSymbolTable) ? "model." : "";
+weights::TensorMap tensors_of(const train::Base& base, const std::string& symbol_table) {
+  const std::string prefix = base.tensors.contains("model." + symbol_table) ? "model." : "";
   weights::TensorMap map;
   for (const auto& [name, tensor] : base.tensors) {
     if (name.starts_with(prefix)) map.set(name.substr(prefix.size()), tensor);
@@ -89,12 +92,12 @@ weights::TensorMap tensors_of(const train::Base& base) {
   return map;
 }
 
-Vocabulary vocabulary_of(const train::Base& base, const weights::TensorMap& tensors) {
+Vocabulary vocabulary_of(const train::Base& base, const weights::TensorMap& tensors, const std::string& symbol_table) {
   Vocabulary vocabulary;
   if (base.about.is_object()) {
     vocabulary.symbols = base.about.value("symbols", std::vector<std::string>{});
     vocabulary.speakers = base.about.value("speakers", std::vector<std::string>{});
-  } else if (const auto* table = tensors.find(kSymbolTable)) {
+  } else if (const auto* table = tensors.find(symbol_table)) {
     vocabulary.symbols = ming024_phones(table->shape.at(0));
   }
   return vocabulary;
@@ -137,15 +140,17 @@ std::string summary(const char* what, const Rows& rows) {
 
 }  // namespace
 
-train::StartReport carry_over(FastSpeech2& model, const Vocabulary& vocabulary, const train::Base& base) {
+train::StartReport carry_over(Network& model, const Vocabulary& vocabulary, const train::Base& base) {
   const at::NoGradGuard no_grad;
-  weights::TensorMap tensors = tensors_of(base);
-  const Vocabulary theirs = vocabulary_of(base, tensors);
   const weights::TensorMap ours = model.state_dict();
+  const std::string symbol_table = *std::find_if(std::begin(kSymbolTables), std::end(kSymbolTables) - 1,
+                                                 [&](const char* name) { return ours.contains(name); });
+  weights::TensorMap tensors = tensors_of(base, symbol_table);
+  const Vocabulary theirs = vocabulary_of(base, tensors, symbol_table);
   train::StartReport report;
 
-  const auto* symbols = tensors.find(kSymbolTable);
-  if (symbols && symbols->shape.size() == 2 && symbols->shape[1] == ours.at(kSymbolTable).shape[1] &&
+  const auto* symbols = tensors.find(symbol_table);
+  if (symbols && symbols->shape.size() == 2 && symbols->shape[1] == ours.at(symbol_table).shape[1] &&
       !theirs.symbols.empty()) {
     std::map<std::string, std::int64_t> alias;
     const Vocabulary ipa = with_ipa_names(theirs, alias);
@@ -158,8 +163,8 @@ train::StartReport carry_over(FastSpeech2& model, const Vocabulary& vocabulary, 
       return {named < 0 ? -1 : alias.at(ipa.symbols[static_cast<std::size_t>(named)]), false};
     };
     const Rows rows =
-        rows_by_name(nn::to_torch(ours.at(kSymbolTable)), nn::to_torch(*symbols), vocabulary.symbols, find, 1);
-    tensors.set(kSymbolTable, nn::from_torch(rows.table_VD));
+        rows_by_name(nn::to_torch(ours.at(symbol_table)), nn::to_torch(*symbols), vocabulary.symbols, find, 1);
+    tensors.set(symbol_table, nn::from_torch(rows.table_VD));
     report.lines.push_back(summary("symbols", rows));
     report.new_values += static_cast<std::int64_t>(rows.fresh.size()) * symbols->shape[1];
   }

@@ -15,12 +15,15 @@ Inputs inputs_of(const batch::Batch& batch, std::int64_t frames) {
   in.frames_max = frames;
   in.pitch = batch["pitch"];
   in.energy = batch["energy"];
+  in.whole_durations = true;
   return in;
 }
 
 std::vector<train::Term> loss_terms(const Config& config, const Outputs& out, const batch::Batch& batch) {
   const Tensor& mel_pad_BF = out.mel_pad_BF;
-  const Tensor mel_BFM = batch["mel_BFM"].narrow(1, 0, mel_pad_BF.size(1));  // cut_long shortens both
+  Tensor mel_BFM = batch["mel_BFM"].narrow(1, 0, mel_pad_BF.size(1));  // cut_long shortens both
+  // torphix takes a target of as many frames as mel bins for one that lies on its side and turns it: a wrong loss.
+  if (is_torphix(config) && mel_BFM.size(1) == mel_BFM.size(2)) mel_BFM = mel_BFM.transpose(1, 2);
   const bool pitch_by_frame = config.variance.pitch_level == "frame",
              energy_by_frame = config.variance.energy_level == "frame";
   const Tensor log_duration_BP = at::log(batch["durations_BP"].to(at::kFloat) + 1);

@@ -1,5 +1,6 @@
 #include "models/fastspeech2/config.h"
 #include "models/fastspeech2/names.h"
+#include "models/fastspeech2/torphix_names.h"
 #include "roles/registry.h"
 
 namespace timbre::models {
@@ -17,6 +18,8 @@ void register_fastspeech2(roles::Registry& registry) {
                          fastspeech2::apply_small),
                   preset("ming024", "the 35 M network of ming024/FastSpeech2, checkpoint for checkpoint",
                          fastspeech2::apply_ming024),
+                  preset("torphix", "the network of torphix/fastspeech2-TTS, accidents included, for its checkpoints",
+                         fastspeech2::apply_torphix),
                   preset("debug", "two layers of width 64, for trying things out", fastspeech2::apply_debug)},
       .columns =
           [](const roles::ModelConfig& config) { return fastspeech2::columns_of(dynamic_cast<const Config&>(config)); },
@@ -25,7 +28,13 @@ void register_fastspeech2(roles::Registry& registry) {
                           "ming024/FastSpeech2: <step>.pth.tar beside stats.json, speakers.json and its YAML files",
                       .recognises = fastspeech2::looks_like_ming024,
                       .to_voice = fastspeech2::ming024_to_voice,
-                      .from_voice = fastspeech2::voice_to_ming024}},
+                      .from_voice = fastspeech2::voice_to_ming024},
+                     {.format = "torphix",
+                      .summary = "torphix/fastspeech2-TTS: fs2_model.*.tar or a Lightning *.ckpt beside model.yaml, "
+                                 "data.yaml and all_metadata.json",
+                      .recognises = fastspeech2::looks_like_torphix,
+                      .to_voice = fastspeech2::torphix_to_voice,
+                      .from_voice = fastspeech2::voice_to_torphix}},
   });
 }
 

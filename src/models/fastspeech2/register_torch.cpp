@@ -19,6 +19,18 @@ void set_defaults(train::TrainOptions& o, const std::string& preset) {
     o.valid_every_steps = 1000;
     return;
   }
+  if (preset == "torphix") {
+    o.optim.kind = "adam";
+    o.optim.lr = 2e-4;
+    o.optim.beta2 = 0.99;
+    o.optim.eps = 1e-8;
+    o.optim.clip_norm = 0;
+    o.schedule.kind = "constant";
+    o.batch.items = 4;
+    o.accumulate = 4;
+    o.max_epochs = 30;
+    return;
+  }
   o.optim.kind = "adamw";
   o.optim.lr = 1e-3;
   o.optim.weight_decay = 1e-2;
@@ -40,6 +52,7 @@ void register_fastspeech2_torch(train::Registry& registry) {
       set_defaults);
   registry.roles().add_synthesizer("fastspeech2", fastspeech2::open_synthesizer);
   registry.roles().add_parity("fastspeech2_ming024", fastspeech2::run_parity);
+  registry.roles().add_parity("fastspeech2_torphix", fastspeech2::run_torphix_parity);
 }
 
 }  // namespace timbre::models
