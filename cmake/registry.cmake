@@ -4,6 +4,7 @@
 #   src/prepare/exporters/x.cpp    void timbre::prepare::register_exporter_x(exchange::Exporters&)
 #   src/prepare/stages/x.cpp       void timbre::prepare::register_stage_x(Stages&)
 #   src/parity/set_x.cpp           void timbre::parity::register_set_x(roles::Registry&)
+#   src/text/languages/x.cpp       void timbre::text::register_language_x(Languages&)
 #   src/cli/x.cpp                  void timbre::cli::register_x(Verbs&)           torch-free verb
 #   src/cli/x_torch.cpp            void timbre::cli::register_x(Verbs&)           verb of timbre-torch; its first line is "// SUMMARY"
 #   src/models/m/register.cpp      void timbre::models::register_m(roles::Registry&)
@@ -36,6 +37,10 @@ endfunction()
 
 macro(timbre_registry)
   set(gen ${CMAKE_BINARY_DIR}/generated)
+  file(GLOB languages CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/text/languages/*.cpp)
+  timbre_stems(stems ${languages})
+  timbre_register_list(${gen}/languages.cpp "text/spoken_language.h" timbre::text register_all_languages Languages language_ ${stems})
+  target_sources(timbre_text PRIVATE ${languages} ${gen}/languages.cpp)
   if(TARGET timbre_exchange)
     file(GLOB importers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/exchange/importers/*.cpp)
     list(FILTER importers EXCLUDE REGEX "_test\\.cpp$")

@@ -15,10 +15,11 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace timbre;
   const std::string_view text(reinterpret_cast<const char*>(data), std::min<std::size_t>(size, 300));
-  for (const char* language : {"en", "fr"}) {
+  for (const char* language : {"en", "es", "fr", "it", "de", "ru", "zh"}) {
     std::vector<std::string> warnings;
     const std::string ready = text::normalize_for_speech(text, language, warnings);
     fuzz::must(is_valid_utf8(ready));
+    fuzz::must(ready.find_first_of("0123456789") == std::string::npos);
     for (const auto& clause : text::split_clauses(ready, language)) {
       fuzz::must(clause.begin < clause.end && clause.end <= ready.size() && !clause.words.empty());
       for (const auto& word : clause.words) fuzz::must(clause.begin <= word.begin && word.end <= clause.end);

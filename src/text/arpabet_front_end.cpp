@@ -8,7 +8,9 @@
 #include "text/cleaners.h"
 #include "text/english_g2p.h"
 #include "text/letters.h"
+#include "text/normalize.h"
 #include "text/ready_text.h"
+#include "text/spoken.h"
 
 namespace timbre::text {
 
@@ -22,10 +24,14 @@ std::vector<std::string> arpabet_by_hand(std::string_view phones) {
   return out;
 }
 
-ArpabetFrontEnd::ArpabetFrontEnd(FrontEndOptions options) : user_(std::move(options.user)) {
+ArpabetFrontEnd::ArpabetFrontEnd(FrontEndOptions options)
+    : normalize_(std::move(options.normalize)), user_(std::move(options.user)) {
+  check_normalization(normalize_);
   if (!options.lexicon.empty()) lexicon_ = read_lexicon(options.lexicon);
   for (const auto& [word, phones] : user_.all()) arpabet_by_hand(phones);
 }
+
+std::string ArpabetFrontEnd::rules() const { return normalize_ == kWords ? rules_version("en") : ""; }
 
 std::vector<std::string> ArpabetFrontEnd::look_up(std::string_view word, std::vector<std::string>& warnings) const {
   if (const std::string* by_user = user_.find(word)) return arpabet_by_hand(*by_user);
@@ -41,7 +47,7 @@ std::vector<std::string> ArpabetFrontEnd::look_up(std::string_view word, std::ve
 
 Phonemized ArpabetFrontEnd::phonemize(std::string_view text, std::span<const Spoken> spoken) {
   Phonemized out;
-  ReadyText ready = make_ready(text, spoken, "en", out.warnings);
+  ReadyText ready = make_ready(text, spoken, "en", normalize_, out.warnings);
   auto pause = [&](std::string_view symbol) {
     out.phones.emplace_back(symbol);
     out.word_of_phone.push_back(-1);

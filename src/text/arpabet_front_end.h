@@ -16,12 +16,14 @@ class ArpabetFrontEnd : public FrontEnd {
   explicit ArpabetFrontEnd(FrontEndOptions options);
   std::string name() const override { return "arpabet:en"; }
   std::string language() const override { return "en"; }
+  std::string rules() const override;
   using FrontEnd::phonemize;
   Phonemized phonemize(std::string_view text, std::span<const Spoken> spoken) override;
 
  private:
   std::vector<std::string> look_up(std::string_view word, std::vector<std::string>& warnings) const;
 
+  std::string normalize_;
   Lexicon lexicon_;
   UserLexicon user_;
 };

@@ -10,6 +10,8 @@
 #include "text/abbreviations.h"
 #include "text/ipa.h"
 #include "text/letters.h"
+#include "text/normalize.h"
+#include "text/spoken.h"
 
 namespace timbre::text {
 namespace {
@@ -100,10 +102,14 @@ std::vector<std::size_t> align_to_parts(const std::vector<std::string>& spoken,
 EspeakFrontEnd::EspeakFrontEnd(std::string_view voice, FrontEndOptions options)
     : voice_(find_espeak_voice(voice)),
       language_(language_of(voice_.code)),
+      normalize_(std::move(options.normalize)),
       scripts_(scripts_of_language(language_)),
       user_(std::move(options.user)) {
+  check_normalization(normalize_);
   for (const auto& [word, phones] : user_.all()) given(phones);  // a wrong letter is named now, not at its first use
 }
+
+std::string EspeakFrontEnd::rules() const { return normalize_ == kWords ? rules_version(language_) : ""; }
 
 std::string EspeakFrontEnd::plainer(std::string_view phone) const { return plainer_ipa(phone); }
 
@@ -248,7 +254,7 @@ void EspeakFrontEnd::read_clause(const ReadyText& ready, const Clause& clause, c
 
 Phonemized EspeakFrontEnd::phonemize(std::string_view text, std::span<const Spoken> spoken) {
   Phonemized out;
-  ReadyText ready = make_ready(text, spoken, language_, out.warnings);
+  ReadyText ready = make_ready(text, spoken, language_, normalize_, out.warnings);
   check_script(ready);
   auto pause = [&](std::string_view symbol) {
     out.phones.emplace_back(symbol);

@@ -20,6 +20,7 @@ class EspeakFrontEnd : public FrontEnd {
   EspeakFrontEnd(std::string_view voice, FrontEndOptions options);
   std::string name() const override { return "espeak:" + voice_.code; }
   std::string language() const override { return language_; }
+  std::string rules() const override;
   using FrontEnd::phonemize;
   Phonemized phonemize(std::string_view text, std::span<const Spoken> spoken) override;
   std::string plainer(std::string_view phone) const override;
@@ -36,7 +37,7 @@ class EspeakFrontEnd : public FrontEnd {
   void merge_allophones(Phones& phones) const;
 
   EspeakVoice voice_;
-  std::string language_;
+  std::string language_, normalize_;
   std::set<Script> scripts_;
   UserLexicon user_;
   std::unordered_map<std::string, Phones> alone_;  // words read one by one, to find word borders

@@ -5,9 +5,10 @@
 #include <algorithm>
 #include <array>
 
+#include "base/error.h"
 #include "base/strings.h"
 #include "text/letters.h"
-#include "text/normalize_english.h"
+#include "text/spoken.h"
 #include "text/unicode_forms.h"
 
 namespace timbre::text {
@@ -139,9 +140,23 @@ std::string clean_unicode(std::string_view text, std::vector<std::string>& warni
   return to_utf8(out);
 }
 
-std::string normalize_for_speech(std::string_view text, std::string_view language, std::vector<std::string>& warnings) {
+const std::vector<std::string>& normalizations() {
+  static const std::vector<std::string> kNames = {std::string(kWords), std::string(kNoNormalization)};
+  return kNames;
+}
+
+void check_normalization(const std::string& name) {
+  const auto& names = normalizations();
+  if (std::find(names.begin(), names.end(), name) != names.end()) return;
+  const std::string near = did_you_mean(name, names);
+  throw UsageError(fmt::format("there is no normalization '{}'{}", name, near.empty() ? "" : "; " + near),
+                   "one of: words (figures and signs in words), none (left to the front end)");
+}
+
+std::string normalize_for_speech(std::string_view text, std::string_view language, std::vector<std::string>& warnings,
+                                 std::string_view how) {
   std::string clean = clean_unicode(text, warnings);
-  return language == "en" ? normalize_english(clean) : clean;
+  return how == kWords ? speak_out(clean, language) : clean;
 }
 
 }  // namespace timbre::text

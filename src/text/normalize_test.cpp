@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/error.h"
 #include "text/letters.h"
-#include "text/normalize_english.h"
 
 namespace timbre::text {
 namespace {
@@ -39,36 +39,9 @@ TEST(Letters, ScriptsOfTheWholeRange) {
   EXPECT_EQ(to_lower("ÄÖŠЖΩ"), "äöšжω");
 }
 
-TEST(NormalizeEnglish, Money) {
-  EXPECT_EQ(normalize_english("$3.50"), "3 dollars and 50 cents");
-  EXPECT_EQ(normalize_english("it cost $1, or $1,200, or £0.99"), "it cost 1 dollar, or 1200 dollars, or 99 pence");
-  EXPECT_EQ(normalize_english("$2.5 million or 30 € each"), "2.5 million dollars or 30 euros each");
-  EXPECT_EQ(normalize_english("$ and US$5.00"), "$ and 5 dollars");
-}
-
-TEST(NormalizeEnglish, DatesTimesYears) {
-  EXPECT_EQ(normalize_english("on 2026-11-21"), "on November twenty-first, twenty twenty-six");
-  EXPECT_EQ(normalize_english("7/4/1905."), "July fourth, nineteen oh five.");
-  EXPECT_EQ(normalize_english("13/45/2000 or 1/2"), "13/45/2000 or 1/2");
-  EXPECT_EQ(normalize_english("3:05 pm, 10:00 and 7:00 a.m. now"), "3 oh 5 P M, 10 o'clock and 7 A M now");
-  EXPECT_EQ(normalize_english("in 1999, the 1980s and '60s, 2000s"),
-            "in nineteen ninety-nine, the nineteen eighties and sixties, two thousands");
-  EXPECT_EQ(normalize_english("3:2 to 25:99"), "3:2 to 25:99");
-}
-
-TEST(NormalizeEnglish, SignsUnitsAddresses) {
-  EXPECT_EQ(normalize_english("5–7 km at 25°C, 1 kg"), "5 to 7 kilometers at 25 degrees Celsius, 1 kilogram");
-  EXPECT_EQ(normalize_english("6 ft. of 12 MB/s"), "6 feet. of 12 megabytes/s");
-  EXPECT_EQ(normalize_english("½ cup, 3½ cups"), "one half cup, 3 and a half cups");
-  EXPECT_EQ(normalize_english("call 212-555-1234, #5"), "call 2 1 2, 5 5 5, 1 2 3 4, number 5");
-  EXPECT_EQ(normalize_english("me@x.org (https://www.a-b.com/c/)."),
-            "me at x dot org (www dot a dash b dot com slash c).");
-  EXPECT_EQ(normalize_english("R&D, 4x4, COVID-19, 1st, *very* good"), "R and D, 4x4, COVID-19, 1st, very good");
-}
-
-TEST(NormalizeEnglish, LongNumbersDigitByDigit) {
-  EXPECT_EQ(normalize_english("no. 1234567890123456."), "no. 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6.");
-  EXPECT_EQ(normalize_english("123456789012345"), "123456789012345");
+TEST(Normalization, ByItsName) {
+  EXPECT_NO_THROW(check_normalization("none"));
+  EXPECT_THROW(check_normalization("word"), UsageError);
 }
 
 }  // namespace

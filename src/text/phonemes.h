@@ -42,6 +42,8 @@ class FrontEnd {
   virtual std::string name() const = 0;
   /// The language as a short code: "en", "fr", "zh".
   virtual std::string language() const = 0;
+  /// The rules that write figures out, with their version: "de-1"; "" when none are used.
+  virtual std::string rules() const { return ""; }
   /// Phones of a text of any length with its punctuation. Text without a speakable character gives no phones and
   /// a warning. Throws UsageError for a script the voice cannot read (naming the characters) and for phones
   /// given by hand that this front end does not have.
@@ -54,8 +56,9 @@ class FrontEnd {
 
 /// What a front end may need besides its name.
 struct FrontEndOptions {
-  std::filesystem::path lexicon;  ///< "word  PH PH" file looked up first (ming024:*, arpabet:*); empty = none
-  UserLexicon user;               ///< a voice's own words
+  std::filesystem::path lexicon;    ///< "word  PH PH" file looked up first (ming024:*, arpabet:*); empty = none
+  UserLexicon user;                 ///< a voice's own words
+  std::string normalize = "words";  ///< what becomes of figures and signs (text/normalize.h); espeak:*, arpabet:*
 };
 
 /// "espeak:VOICE" (any voice of espeak-ng: en-us, es, fr-fr, it, ru, de …), "ming024:english", "ming024:mandarin",

@@ -27,14 +27,14 @@ const Given* ReadyText::by_hand(std::size_t begin, std::size_t end) const {
 }
 
 ReadyText make_ready(std::string_view text, std::span<const Spoken> spoken, std::string_view language,
-                     std::vector<std::string>& warnings) {
+                     std::string_view normalization, std::vector<std::string>& warnings) {
   ReadyText ready;
   std::size_t at = 0;
   auto gap = [&] {
     if (!ready.text.empty()) ready.text += ' ';
   };
   auto add = [&](std::string_view piece) {
-    std::string clean = normalize_for_speech(piece, language, warnings);
+    std::string clean = normalize_for_speech(piece, language, warnings, normalization);
     if (clean.empty()) return;
     gap();
     ready.text += clean;

@@ -23,8 +23,8 @@ struct ReadyText {
   const Given* by_hand(std::size_t begin, std::size_t end) const;
 };
 
-/// Normalises what lies between the given words (normalize_for_speech).
+/// Normalises what lies between the given words (normalize_for_speech with `normalization`).
 ReadyText make_ready(std::string_view text, std::span<const Spoken> spoken, std::string_view language,
-                     std::vector<std::string>& warnings);
+                     std::string_view normalization, std::vector<std::string>& warnings);
 
 }  // namespace timbre::text

@@ -2,6 +2,7 @@
 
 #include "base/strings.h"
 #include "prepare/stage.h"
+#include "text/normalize.h"
 #include "text/phonemes.h"
 
 namespace timbre::prepare {
@@ -9,6 +10,7 @@ namespace {
 
 struct PhonemeSettings {
   std::string front_end = "espeak:en-us";
+  std::string normalize = "words";
   std::string lexicon;
 };
 
@@ -16,6 +18,9 @@ config::Fields fields(PhonemeSettings& s) {
   config::Fields f;
   f.add("front_end", s.front_end, "text to phones: espeak:VOICE, arpabet:en, ming024:english, ming024:mandarin")
       .metavar("NAME");
+  f.add("normalize", s.normalize,
+        "figures and signs: words (written out by the rules of the language), none (left to the front end)")
+      .choices(text::normalizations());
   f.add("lexicon", s.lexicon, "\"word  PH PH\" file looked up first (arpabet:*, ming024:*)").metavar("FILE");
   return f;
 }
@@ -30,6 +35,7 @@ MakeRow rows(const StageJob& job) {
   auto shared = std::make_shared<Shared>();
   text::FrontEndOptions options;
   options.lexicon = settings.lexicon;
+  options.normalize = settings.normalize;
   shared->front_end = text::make_front_end(settings.front_end, std::move(options));
   return [shared](const corpus::Utterance& utterance) -> RowResult {
     const std::scoped_lock lock(shared->guard);
