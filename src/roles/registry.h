@@ -13,6 +13,7 @@ namespace timbre::roles {
 
 class Synthesizer;
 class Vocoder;
+class SpeakerEncoder;
 class ParityRun;
 
 /// An opened voice folder, as far as a network needs it.
@@ -27,12 +28,14 @@ class Registry {
  public:
   using SynthesizerMaker = std::function<std::unique_ptr<Synthesizer>(const VoiceFiles&)>;
   using VocoderMaker = std::function<std::unique_ptr<Vocoder>(const VoiceFiles&)>;
+  using SpeakerEncoderMaker = std::function<std::unique_ptr<SpeakerEncoder>(const VoiceFiles&)>;
   using ParityRunner = std::function<void(ParityRun&)>;
 
   /// Throws std::logic_error for a name that is taken.
   void add(ModelSpec spec);
   void add_synthesizer(const std::string& model, SynthesizerMaker make);
   void add_vocoder(const std::string& kind, VocoderMaker make);
+  void add_speaker_encoder(const std::string& model, SpeakerEncoderMaker make);
   /// `set` is the "set" of golden/<set>/set.json.
   void add_parity(const std::string& set, ParityRunner run);
 
@@ -49,11 +52,14 @@ class Registry {
   std::unique_ptr<Synthesizer> make_synthesizer(const VoiceFiles& voice) const;
   /// By about["vocoder"]["kind"]; "griffin-lim" when the voice names none.
   std::unique_ptr<Vocoder> make_vocoder(const VoiceFiles& voice) const;
+  /// By about["model"]["kind"], as make_synthesizer.
+  std::unique_ptr<SpeakerEncoder> make_speaker_encoder(const VoiceFiles& voice) const;
 
  private:
   std::map<std::string, ModelSpec> models_;
   std::map<std::string, SynthesizerMaker> synthesizers_;
   std::map<std::string, VocoderMaker> vocoders_;
+  std::map<std::string, SpeakerEncoderMaker> speaker_encoders_;
   std::map<std::string, ParityRunner> parity_;
 };
 

@@ -17,7 +17,7 @@ struct BatchOptions {
   std::int64_t speakers = 16;       ///< N, at most as many as the corpus has
   std::int64_t clips = 6;           ///< M of each
   std::int64_t slice_frames = 160;  ///< a random stretch of each clip
-  std::int64_t per_epoch = 1000;    ///< batches that count as an epoch
+  std::int64_t per_epoch = 10000;   ///< batches that count as an epoch; the next one has them in another order
 };
 
 /// How a recording is cut for embedding, and how the vectors of the pieces are joined.
