@@ -12,6 +12,7 @@
 #include "cli/verb.h"
 #include "prepare/ming024_columns.h"
 #include "prepare/run_file.h"
+#include "prepare/speaker_vectors.h"
 #include "roles/registry.h"
 
 namespace timbre::cli {
@@ -181,6 +182,10 @@ int run(const PrepareVerb& o, Context& context) {
     return 0;
   }
   if (!o.from_ming024.empty()) return take_ming024(o, corpus, context);
+  if (!prepare::speaker_encoder_opener()) {
+    for (const auto& step : prepare::make_plan(corpus, requests).steps)
+      if (step.stage->network && step.state != corpus::ColumnState::Kind::complete) throw NeedsTorch();
+  }
   interrupted = false;
   const auto before = std::signal(SIGINT, on_interrupt);
   prepare::RunOptions options{.shard = corpus::Shard::parse(o.shard),

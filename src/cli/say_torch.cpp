@@ -4,6 +4,7 @@
 #include <iostream>
 #include <iterator>
 
+#include "audio/decode.h"
 #include "audio/write.h"
 #include "base/error.h"
 #include "base/files.h"
@@ -11,8 +12,10 @@
 #include "base/strings.h"
 #include "cli/networks.h"
 #include "cli/verb.h"
+#include "prepare/speaker_vectors.h"
 #include "voice/speech.h"
 #include "voice/timestamps.h"
+#include "weights/npy.h"
 
 namespace timbre::cli {
 namespace {
@@ -20,6 +23,8 @@ namespace {
 struct SayVerb {
   std::vector<std::string> text;
   std::string voice, out = "out.wav", format, file, lines, timestamps;
+  std::vector<std::string> speaker_wav;
+  std::string speaker_vec;
   voice::SayOptions say;
 };
 
@@ -37,6 +42,10 @@ config::Fields fields(SayVerb& o) {
       .metavar("FILE");
   f.add("timestamps", o.timestamps, "also write when each word was said: .json, .srt or .TextGrid").metavar("FILE");
   f.group("", voice::fields(o.say));
+  f.add("speaker_wav", o.speaker_wav, "sound like this recording, or several of one person (voices with vectors)")
+      .metavar("CLIP");
+  f.add("speaker_vec", o.speaker_vec, "the same by a vector that timbre speaker wrote; of several rows their mean")
+      .metavar("FILE.npy");
   return f;
 }
 
@@ -120,11 +129,40 @@ int say_lines(voice::Speaker& speaker, const SayVerb& o, Context& context) {
   return 0;
 }
 
-int run(const SayVerb& o, Context& context) {
+/// The vector of whom to sound like; empty when nobody was named.
+std::vector<float> speaker_vector(const SayVerb& o, const voice::Voice& voice) {
+  if (o.speaker_wav.empty() && o.speaker_vec.empty()) return {};
+  if (!o.speaker_wav.empty() && !o.speaker_vec.empty())
+    throw UsageError("both --speaker-wav and --speaker-vec were given", "give one of them");
+  const fs::path folder = voice.dir() / "speaker_encoder";
+  if (!fs::exists(folder))
+    throw UsageError(fmt::format("{} was trained without speaker vectors: it cannot sound like a recording", o.voice),
+                     "train one with: timbre train fastspeech2 --speaker-encoder FOLDER");
+  const auto encoder = prepare::open_speaker_encoder(folder);
+  std::vector<std::vector<float>> vectors;
+  for (const std::string& path : o.speaker_wav)
+    vectors.push_back(encoder->embed(audio::decode_audio(path, encoder->rate_hz()).samples_N));
+  if (!o.speaker_vec.empty()) {
+    const weights::Tensor given = weights::read_npy(o.speaker_vec);
+    const auto size = static_cast<std::size_t>(encoder->size());
+    const std::vector<float> values = given.to_f32();
+    if (given.shape.empty() || given.shape.back() != encoder->size() || values.empty())
+      throw DataError(fmt::format("{}: {} holds no vectors of {} numbers", o.speaker_vec, given.describe(), size),
+                      fmt::format("make them with: timbre speaker CLIP --encoder {} -o FILE.npy", folder.string()));
+    for (std::size_t i = 0; i < values.size(); i += size)
+      vectors.emplace_back(values.begin() + static_cast<std::ptrdiff_t>(i),
+                           values.begin() + static_cast<std::ptrdiff_t>(i + size));
+  }
+  return encoder->mean(vectors);
+}
+
+int run(const SayVerb& given, Context& context) {
+  SayVerb o = given;
   if (!o.timestamps.empty()) voice::timestamp_format(o.timestamps);  // a bad ending is said before minutes of work
   voice::speed_factor(o.say.speed);
   if (!o.lines.empty() && !o.timestamps.empty()) throw UsageError("--timestamps goes with one text, not with --lines");
   const auto voice = voice::Voice::open(o.voice);
+  o.say.speaker_vector = speaker_vector(o, voice);
   const std::string text = o.lines.empty() ? text_of(o) : std::string();
   if (o.lines.empty() && trim(text).empty()) {
     throw UsageError("there is nothing to say: the text is empty",

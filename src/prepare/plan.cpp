@@ -18,6 +18,18 @@ bool has_field(const Stage& stage, const std::string& key) {
   return fields.find(key) != nullptr;
 }
 
+/// Of a file; of a folder's own files (a run's voice where there is one) by name.
+std::string hash_contents(const fs::path& path) {
+  if (!fs::is_directory(path)) return hash_hex(read_file(path));
+  const fs::path folder = fs::exists(path / "voice" / "voice.json") ? path / "voice" : path;
+  std::set<fs::path> files;
+  for (const auto& item : fs::directory_iterator(folder))
+    if (item.is_regular_file()) files.insert(item.path());
+  std::string all;
+  for (const auto& file : files) all += fmt::format("{} {}\n", file.filename().string(), hash_file(file));
+  return hash_hex(all);
+}
+
 class Planner {
  public:
   Planner(const corpus::Corpus& corpus, const Stages& stages) : corpus_(corpus), stages_(stages) {}
@@ -117,7 +129,7 @@ class Planner {
     for (const std::string& key : stage.files) {
       const auto file = step.settings.at(key).get<std::string>();
       if (file.empty()) continue;
-      step.recorded[key + "_hash"] = identity[key] = hash_hex(read_file(file));
+      step.recorded[key + "_hash"] = identity[key] = hash_contents(file);
     }
     step.settings_hash = hash_hex(identity.dump());
     step.needs = stage.needs(step.settings);

@@ -62,7 +62,7 @@ struct Stage {
   std::vector<std::string> makes;
   /// The settings with their defaults, bound to an object that lives as long as the result.
   std::function<std::pair<std::shared_ptr<void>, config::Fields>()> settings;
-  /// The settings that name a file: what it holds makes a column stale, not where it lies.
+  /// The settings that name a file or a folder of files: what they hold makes a column stale, not where they lie.
   std::vector<std::string> files;
   /// The columns needed with these settings.
   std::function<std::vector<std::string>(const nlohmann::json& settings)> needs;
@@ -70,6 +70,8 @@ struct Stage {
   /// (`whole_corpus`: its needs must then be complete), as the aligner does to train.
   std::function<MakeRow(const StageJob&)> rows;
   bool whole_corpus = false;
+  /// It runs a network: only a program that has some can make its columns (prepare/speaker_vectors.h).
+  bool network = false;
   /// Instead of `rows`, for columns with ids of their own (statistics): id → row.
   std::function<std::map<std::string, Row>(const StageJob&)> all;
 };

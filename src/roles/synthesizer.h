@@ -10,11 +10,12 @@ namespace timbre::roles {
 
 /// What a listener may ask for. Factors of 1 are the voice as trained.
 struct Controls {
-  double speed = 1;        ///< > 1 is faster; durations are divided by it
-  double pitch = 1;        ///< factor on the model's pitch (normalised pitch when the model was trained so)
-  double energy = 1;       ///< factor on the model's energy
-  std::uint64_t seed = 0;  ///< for models that draw random numbers
-  std::string speaker;     ///< name; empty = the voice's first
+  double speed = 1;                   ///< > 1 is faster; durations are divided by it
+  double pitch = 1;                   ///< factor on the model's pitch (normalised pitch when the model was trained so)
+  double energy = 1;                  ///< factor on the model's energy
+  std::uint64_t seed = 0;             ///< for models that draw random numbers
+  std::string speaker;                ///< name; empty = the voice's first
+  std::vector<float> speaker_vector;  ///< of a voice that takes speaker vectors: whom to sound like instead
 };
 
 /// One utterance of mel frames.

@@ -121,7 +121,8 @@ void Speaker::say(const std::string& text, const SayOptions& options, const std:
                            .pitch = options.pitch,
                            .energy = options.energy,
                            .seed = static_cast<std::uint64_t>(options.seed),
-                           .speaker = options.speaker};
+                           .speaker = options.speaker,
+                           .speaker_vector = options.speaker_vector};
   const auto& mel_options = synthesizer_->mel();
   const double rate = static_cast<double>(mel_options.rate_hz),
                frame_s = static_cast<double>(mel_options.hop_samples) / rate;

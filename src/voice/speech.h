@@ -20,7 +20,8 @@ struct SayOptions {
   double pitch = 1, energy = 1;
   std::int64_t seed = 0;
   std::string speaker;
-  double sentence_pause_s = 0.15;  ///< between sentences, beyond the silence the voice itself speaks
+  std::vector<float> speaker_vector;  ///< whom to sound like instead, for voices that take one; no flag of its own
+  double sentence_pause_s = 0.15;     ///< between sentences, beyond the silence the voice itself speaks
   double paragraph_pause_s = 0.5;
   bool accept_text_changes = false;  ///< speak although the text path reads probe sentences otherwise than in training
 };

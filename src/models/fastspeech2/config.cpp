@@ -96,6 +96,13 @@ config::Fields Config::fields() {
   f.add("ming024_symbols", ming024_symbols, "the fixed table of ming024 (361 rows) instead of the corpus' own phones");
   f.add("compat", compat, "the network of another program with its accidents; set on voices imported from it")
       .choices({"none", "torphix-head", "torphix-19e23c5"});
+  f.add("speaker_encoder", speaker.encoder,
+        "speakers as vectors of this encoder instead of rows of a table: folder that timbre train speaker_encoder or "
+        "convert made")
+      .metavar("FOLDER");
+  f.add("speaker_vec", speaker.of, "with speaker_encoder: train on each clip's own vector or on its speaker's mean")
+      .choices({"clip", "speaker"});
+  f.add("speaker_vec_size", speaker.size, "numbers of a speaker vector; found in the corpus").range(0, 8192);
   f.add("speaker_table", speaker_table, "a speaker embedding even for a single speaker");
   return f;
 }
@@ -175,12 +182,18 @@ std::vector<roles::ColumnNeed> columns_of(const Config& config) {
   // energy is made together with mel; durations count mel's frames, so they share rate and hop.
   Config copy = config;
   const nlohmann::json mel = config::to_json(audio::fields(copy.mel));
-  return {{"aligned_phonemes", {{"front_end", config.front_end}}},
-          {"durations", nlohmann::json::object()},
-          {"mel", mel},
-          {"pitch", {{"level", config.variance.pitch_level}, {"method", config.variance.pitch_method}}},
-          {"energy", {{"level", config.variance.energy_level}}},
-          {"statistics", {{"normalise", config.variance.normalise}}}};
+  std::vector<roles::ColumnNeed> needs = {
+      {"aligned_phonemes", {{"front_end", config.front_end}}},
+      {"durations", nlohmann::json::object()},
+      {"mel", mel},
+      {"pitch", {{"level", config.variance.pitch_level}, {"method", config.variance.pitch_method}}},
+      {"energy", {{"level", config.variance.energy_level}}},
+      {"statistics", {{"normalise", config.variance.normalise}}}};
+  if (!config.speaker.encoder.empty()) {
+    needs.push_back({"speaker_vec", {{"speaker_encoder", config.speaker.encoder}}});
+    needs.push_back({"speaker_mean", nlohmann::json::object()});
+  }
+  return needs;
 }
 
 std::int64_t Vocabulary::row(const std::string& phone) const {

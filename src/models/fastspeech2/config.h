@@ -49,6 +49,13 @@ struct LossOptions {
   double mel = 1, postnet = 1, duration = 1, pitch = 1, energy = 1;
 };
 
+/// Who speaks, told by the vector of a speaker encoder: then a voice can take after a recording it never learned from.
+struct SpeakerVecOptions {
+  std::string encoder;      ///< folder of the encoder; "" = the speaker is a row of a table
+  std::string of = "clip";  ///< clip: each clip's own vector in training; speaker: the mean of its speaker
+  std::int64_t size = 0;    ///< numbers of a vector; set when the corpus is opened
+};
+
 /// All options of the model.
 struct Config final : roles::ModelConfig {
   std::string front_end = "espeak:en-us";  ///< makes the phones; kept in the voice
@@ -69,6 +76,7 @@ struct Config final : roles::ModelConfig {
   bool cut_long =
       false;  ///< cut utterances beyond max_frames in training as ming024 does, instead of leaving them whole
   bool speaker_table = false;    ///< a speaker embedding even for a single speaker
+  SpeakerVecOptions speaker;     ///< who speaks as a vector of a speaker encoder
   bool ming024_symbols = false;  ///< the fixed table of ming024 instead of the corpus' own phones
   /// none; torphix-head, torphix-19e23c5: the network of torphix/fastspeech2-TTS with its accidents (model_torphix.h),
   /// set by `convert` on voices that come from there

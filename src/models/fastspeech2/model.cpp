@@ -186,7 +186,11 @@ FastSpeech2::FastSpeech2(const Config& config, std::int64_t symbols, std::int64_
                                          config.postnet_dropout);
     child("postnet", *postnet_);
   }
-  if (speakers > 1 || config.speaker_table) {
+  if (config.speaker.size > 0) {
+    speaker_vec_ = std::make_unique<nn::Linear>(config.speaker.size, config.encoder.width);
+    child("speaker_vec", *speaker_vec_);
+  }
+  if ((speakers > 1 && !speaker_vec_) || config.speaker_table) {
     speaker_emb_ = std::make_unique<nn::Embedding>(speakers, config.encoder.width);
     child("speaker_emb", *speaker_emb_);
   }
@@ -202,6 +206,7 @@ Outputs FastSpeech2::forward(const Inputs& in) const {
     const Tensor speaker_B = in.speaker_B.defined() ? in.speaker_B : at::zeros_like(in.text_lens_B);
     x_BPD = x_BPD + speaker_emb_->forward(speaker_B).unsqueeze(1);
   }
+  if (speaker_vec_) x_BPD = x_BPD + speaker_vec_->forward(in.speaker_vec_BE).unsqueeze(1);
   Tensor x_BFD = variance_adaptor_.forward(x_BPD, in, out, probe);
   x_BFD = decoder_.forward(x_BFD, out.mel_pad_BF, "decoder", probe);
 

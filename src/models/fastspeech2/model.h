@@ -119,9 +119,9 @@ struct Factors {
 struct Inputs {
   Tensor text_BP;  ///< rows of the symbol table, 0 = padding
   Tensor text_lens_B;
-  Tensor speaker_B;          ///< rows of the speaker table; undefined = 0
-  Tensor speaker_vector_BD;  ///< added to the encoder's output as it is; undefined = none (torphix alone)
-  Tensor durations_BP;       ///< frames of each phoneme; undefined = predicted, like all below
+  Tensor speaker_B;       ///< rows of the speaker table; undefined = 0
+  Tensor speaker_vec_BE;  ///< who speaks, as a vector: of config.speaker.size numbers; torphix adds it as it is
+  Tensor durations_BP;    ///< frames of each phoneme; undefined = predicted, like all below
   Tensor mel_lens_B;
   std::int64_t frames_max = 0;  ///< frames of the padded batch, with mel_lens_B
   Tensor pitch;                 ///< [B,P] or [B,F] by variance.pitch_level
@@ -216,6 +216,7 @@ class FastSpeech2 final : public Network {
   nn::Linear mel_linear_;
   std::unique_ptr<PostNet> postnet_;
   std::unique_ptr<nn::Embedding> speaker_emb_;
+  std::unique_ptr<nn::Linear> speaker_vec_;
 };
 
 }  // namespace timbre::fastspeech2

@@ -32,6 +32,7 @@ class VoiceSynthesizer final : public roles::Synthesizer {
     const auto path = voice.dir / model.value("weights", "model.safetensors");
     model_->load_exactly(weights::read_safetensors(path), path.string());
     model_->eval();
+    if (config_.speaker.size > 0) speakers_ = weights::read_safetensors(voice.dir / "speaker_vectors.safetensors");
   }
 
   roles::MelUtterance synthesize(std::span<const std::string> phones, const roles::Controls& controls) override {
@@ -62,6 +63,7 @@ class VoiceSynthesizer final : public roles::Synthesizer {
     in.text_BP = batch::pad_ids({rows});
     in.text_lens_B = batch::to_lengths({static_cast<std::int64_t>(rows.size())});
     in.speaker_B = batch::to_lengths({speaker_row(controls.speaker)});
+    in.speaker_vec_BE = speaker_vector(controls);
     in.factors = {.pitch = controls.pitch, .energy = controls.energy, .duration = 1 / controls.speed};
     const Outputs out = model_->forward(in);
     spoken.durations_P.assign(phones.size(), 0);
@@ -86,7 +88,23 @@ class VoiceSynthesizer final : public roles::Synthesizer {
                      fmt::format("speakers: {}", join(vocabulary_.speakers, ", ")));
   }
 
+  /// The vector that was given, else the one of the speaker; undefined for a voice with a table.
+  Tensor speaker_vector(const roles::Controls& controls) const {
+    const auto size = static_cast<std::size_t>(config_.speaker.size);
+    const std::vector<float>& given = controls.speaker_vector;
+    if (size == 0 && given.empty()) return {};
+    if (size == 0)
+      throw UsageError("this voice was trained without speaker vectors: it cannot take after a recording",
+                       "train one with --speaker-encoder");
+    if (!given.empty() && given.size() != size)
+      throw UsageError(fmt::format("the speaker vector has {} numbers, this voice takes {}", given.size(), size),
+                       "make it with the encoder in the voice's folder speaker_encoder");
+    const std::string& name = vocabulary_.speakers.at(static_cast<std::size_t>(speaker_row(controls.speaker)));
+    return batch::pad_floats({given.empty() ? speakers_.at(name).to_f32() : given});
+  }
+
   Config config_;
+  weights::TensorMap speakers_;  ///< vectors by name
   Vocabulary vocabulary_;
   std::unique_ptr<Network> model_;
 };

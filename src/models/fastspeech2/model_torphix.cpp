@@ -283,7 +283,7 @@ Outputs Torphix::forward(const Inputs& in) const {
   Tensor x_BPD = kind_ == TorphixKind::head ? encoder_.embed(in.text_BP)
                                             : positional_encoding_->forward(phoneme_embedding_->forward(in.text_BP));
   x_BPD = encoder_.forward(x_BPD, out.text_pad_BP, "encoder", probe);
-  if (in.speaker_vector_BD.defined()) x_BPD = x_BPD + in.speaker_vector_BD.unsqueeze(1);
+  if (in.speaker_vec_BE.defined()) x_BPD = x_BPD + in.speaker_vec_BE.unsqueeze(1);
   Tensor x_BFD = variance_adaptor_.forward(x_BPD, in, out, probe);
   x_BFD = projection_.forward_BTC(x_BFD);
   hear(probe, "projection", x_BFD);

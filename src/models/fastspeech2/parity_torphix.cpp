@@ -169,7 +169,7 @@ void variations(ParityRun& run) {
     run.put_json(kCases, "/gt_alpha1p5_mel_lens", nn::from_torch(out.duration_BP.sum(1).to(at::kLong)).to_i64());
   if (run.has(kHead, "spk.in.speaker_embedding")) {
     Inputs spoken = given(batch);
-    spoken.speaker_vector_BD = nn::to_torch(run.input(kHead, "spk.in.speaker_embedding")).to(at::kFloat).squeeze(1);
+    spoken.speaker_vec_BE = nn::to_torch(run.input(kHead, "spk.in.speaker_embedding")).to(at::kFloat).squeeze(1);
     call("spk", spoken);
   }
   Subject frames = subject;
@@ -324,7 +324,7 @@ void march(ParityRun& run) {
     Inputs in = given(batch);
     if (run.has(kMarch, "gt.in.speaker_embedding")) {
       const at::NoGradGuard no_grad;
-      in.speaker_vector_BD = nn::to_torch(run.input(kMarch, "gt.in.speaker_embedding")).to(at::kFloat).squeeze(1);
+      in.speaker_vec_BE = nn::to_torch(run.input(kMarch, "gt.in.speaker_embedding")).to(at::kFloat).squeeze(1);
       put_outputs(run, kMarch, "gt.out.", model->forward(in));
     }
     const MeanLosses losses = mean_losses(subject.config, model->forward(given(batch)), batch);

@@ -52,6 +52,7 @@ void Recipe::open(const train::DataContext& context) {
   statistics_ = {statistics_in(columns_.at("statistics"), "pitch"), statistics_in(columns_.at("statistics"), "energy")};
   if (context.continued.is_object())
     statistics_ = read_statistics(context.continued.at("stats"), "the run's checkpoint");
+  open_speaker_vectors(context);
   list_items(context);
   choose_vocabulary(context);
   model_ = make_network(config_, static_cast<std::int64_t>(vocabulary_.symbols.size()),
@@ -68,7 +69,8 @@ void Recipe::list_items(const train::DataContext& context) {
     if (of != corpus::Side::train && of != corpus::Side::valid) continue;
     const std::string& id = all[i].id;
     const bool whole = std::all_of(std::begin(kColumns), std::end(kColumns) - 1,
-                                   [&](const char* name) { return columns_.at(name).has(id); });
+                                   [&](const char* name) { return columns_.at(name).has(id); }) &&
+                       (config_.speaker.size == 0 || columns_.at("speaker_vec").has(id));
     if (!whole) {
       ++without;
       continue;
@@ -168,6 +170,7 @@ batch::Batch Recipe::collate(train::Split split, std::span<const std::size_t> it
   batch.put("text_BP", batch::pad_ids(text));
   batch.put("text_lens_B", batch::to_lengths(text_lens));
   batch.put("speaker_B", batch::to_lengths(speakers));
+  put_speaker_vectors(split, items, batch);
   batch.put("durations_BP", batch::pad_ids(durations));
   batch.put("mel_BFM", batch::pad_frames(mels, config_.mel.mels));
   batch.put("mel_lens_B", batch::to_lengths(mel_lens));
@@ -199,6 +202,7 @@ void Recipe::samples(train::SampleSink& sink, const train::StepInfo&) {
   in.text_BP = batch["text_BP"].to(model_->device());
   in.text_lens_B = batch["text_lens_B"].to(model_->device());
   in.speaker_B = batch["speaker_B"].to(model_->device());
+  if (batch.has("speaker_vec_BE")) in.speaker_vec_BE = batch["speaker_vec_BE"].to(model_->device());
   const Outputs out = model_->forward(in);
   const weights::Tensor mel_1FM = nn::from_torch(out.mel_postnet_BFM.contiguous());
   const std::vector<std::int64_t> durations = nn::from_torch(out.duration_BP.to(at::kLong).contiguous()).to_i64();
@@ -249,6 +253,7 @@ void Recipe::write_voice(const std::filesystem::path& folder, const weights::Ten
   about["provenance"]["test_ids"] = test_ids_;
   make_folders(folder);
   weights::write_safetensors(folder / "model.safetensors", weights, {{"format", "pt"}});
+  write_speaker_vectors(folder);
   const auto front_end = text::make_front_end(config_.front_end);
   voice::write_voice(folder, std::move(about), front_end.get());
 }

@@ -44,6 +44,10 @@ class Recipe final : public train::Recipe {
   void choose_vocabulary(const train::DataContext& context);
   std::vector<std::string> corpus_symbols() const;
   void list_items(const train::DataContext& context);
+  /// recipe_speakers.cpp: the vectors of a speaker encoder, where the config names one.
+  void open_speaker_vectors(const train::DataContext& context);
+  void put_speaker_vectors(train::Split split, std::span<const std::size_t> items, batch::Batch& batch) const;
+  void write_speaker_vectors(const std::filesystem::path& folder) const;
 
   Config config_;
   std::optional<corpus::Corpus> corpus_;

@@ -10,6 +10,7 @@ Inputs inputs_of(const batch::Batch& batch, std::int64_t frames) {
   in.text_BP = batch["text_BP"];
   in.text_lens_B = batch["text_lens_B"];
   in.speaker_B = batch["speaker_B"];
+  if (batch.has("speaker_vec_BE")) in.speaker_vec_BE = batch["speaker_vec_BE"];
   in.durations_BP = batch["durations_BP"];
   in.mel_lens_B = batch["mel_lens_B"];
   in.frames_max = frames;
