@@ -6,15 +6,23 @@
 #include <limits>
 #include <numbers>
 
+#include "audio/cpu_levels.h"
 #include "audio/fft.h"
+#include "audio/lanes.h"
 #include "base/error.h"
 
 namespace timbre::audio {
 namespace {
 
 constexpr std::int64_t kLanes = RealFft<double>::kLanes;
+constexpr float kFloor = std::numeric_limits<float>::epsilon();  ///< of a filter's energy
 /// Keeps the logarithm of silence finite (lhotse's constant).
 constexpr double kEnergyOffset = 1e-15;
+
+/// The nonzero part of one filter.
+struct BankFilter {
+  std::int64_t first, count, weights;
+};
 
 std::int64_t frame_samples(const FbankOptions& o) {
   return static_cast<std::int64_t>(std::floor(o.frame_s * static_cast<double>(o.rate_hz)));
@@ -37,7 +45,7 @@ void check(const FbankOptions& o) {
 }
 
 /// The recording with ends mirrored (the edge sample repeated), so that frame f begins at f · shift.
-std::vector<double> mirrored(std::span<const float> wave_N, const FbankOptions& o, std::int64_t& frames) {
+std::vector<float> mirrored(std::span<const float> wave_N, const FbankOptions& o, std::int64_t& frames) {
   const auto n = static_cast<std::int64_t>(wave_N.size());
   const std::int64_t length = frame_samples(o), shift = shift_samples(o);
   if (o.snip_edges) {
@@ -50,7 +58,7 @@ std::vector<double> mirrored(std::span<const float> wave_N, const FbankOptions& 
   if (left > n || right > n)
     throw DataError(
         fmt::format("a recording of {} samples is too short to be mirrored by {}", n, std::max(left, right)));
-  std::vector<double> out(wave_N.begin(), wave_N.end());
+  std::vector<float> out(wave_N.begin(), wave_N.end());
   out.insert(out.begin(), wave_N.rend() - left, wave_N.rend());
   for (std::int64_t i = 0; i < right; ++i) out.push_back(wave_N[static_cast<std::size_t>(n - 1 - i)]);
   return out;
@@ -80,11 +88,72 @@ float numpy_log(float x) {
   return std::fma(static_cast<float>(exponent), std::numbers::ln2_v<float>, p / q);
 }
 
-double log_energy(std::span<const double> x_N, double floor) {
+float log_energy(std::span<const float> x_N, double floor) {
   double sum = kEnergyOffset;
-  for (const double x : x_N) sum += x * x;
-  return floor > 0 ? std::max(std::log(sum), std::log(floor)) : std::log(sum);
+  for (const float x : x_N) sum += static_cast<double>(x) * x;
+  return static_cast<float>(floor > 0 ? std::max(std::log(sum), std::log(floor)) : std::log(sum));
 }
+
+/// x[i] − coefficient · x[i − 1] (the first against itself), windowed: each step rounded to single precision, as lhotse
+/// computes it. `x_N` has a sample before its first.
+TIMBRE_INLINE void emphasise_body(const float* x_N, std::int64_t samples, float coefficient, const float* window_N,
+                                  float* out_N) {
+  std::int64_t i = 0;
+  for (; i + 8 <= samples; i += 8) {
+    V8 here, before, window;
+    load_any<float>(here, x_N + i);
+    load_any<float>(before, x_N + i - 1);
+    load_any<float>(window, window_N + i);
+    V8 product = before * coefficient;
+    // A barrier: contracted into one operation the product would not be rounded.
+    asm("" : "+m"(product));
+    const V8 out = (here - product) * window;
+    std::memcpy(out_N + i, &out, sizeof out);
+  }
+  for (; i < samples; ++i) {
+    float product = x_N[i - 1] * coefficient;
+    asm("" : "+m"(product));
+    out_N[i] = (x_N[i] - product) * window_N[i];
+  }
+}
+
+/// Spectra of four frames → log filter energies, filters × lanes.
+TIMBRE_INLINE void bank_body(const double* re_BL, const double* im_BL, std::int64_t bins, const BankFilter* filters,
+                             std::int64_t count, const float* weights, double* power_BL, float* log_ML) {
+  for (std::int64_t b = 0; b < bins; ++b) {
+    D4 re, im;
+    load<double>(re, re_BL + b * kLanes);
+    load<double>(im, im_BL + b * kLanes);
+    store<double>(power_BL + b * kLanes, re * re + im * im);
+  }
+  for (std::int64_t m = 0; m < count; ++m) {
+    D4 sum{};
+    for (std::int64_t i = 0; i < filters[m].count; ++i) {
+      D4 power;
+      load<double>(power, power_BL + (filters[m].first + i) * kLanes);
+      sum += power * static_cast<double>(weights[filters[m].weights + i]);
+    }
+    for (int l = 0; l < kLanes; ++l) {
+      const auto x = static_cast<float>(sum[l]);
+      log_ML[m * kLanes + l] = x > kFloor ? x : kFloor;
+    }
+  }
+  const std::int64_t all = count * kLanes;  // two filters a step; the buffer has room for an odd last one
+  for (std::int64_t i = 0; i < all; i += 8) {
+    V8 v;
+    load<float>(v, log_ML + i);
+    natural_log(v);
+    store<float>(log_ML + i, v);
+  }
+}
+
+TIMBRE_FOR_EACH_CPU(void, emphasise,
+                    (const float* x_N, std::int64_t samples, float coefficient, const float* window_N, float* out_N),
+                    (x_N, samples, coefficient, window_N, out_N))
+TIMBRE_FOR_EACH_CPU(void, bank,
+                    (const double* re_BL, const double* im_BL, std::int64_t bins, const BankFilter* filters,
+                     std::int64_t count, const float* weights, double* power_BL, float* log_ML),
+                    (re_BL, im_BL, bins, filters, count, weights, power_BL, log_ML))
 
 }  // namespace
 
@@ -111,15 +180,19 @@ std::int64_t fbank_fft_samples(const FbankOptions& o) {
   return static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(frame_samples(o))));
 }
 
-std::vector<double> fbank_window(const FbankOptions& o) {
+std::vector<float> fbank_window(const FbankOptions& o) {
   const std::int64_t n = frame_samples(o);
-  std::vector<double> window(static_cast<std::size_t>(n), 1.0);
+  std::vector<float> window(static_cast<std::size_t>(n), 1.0f);
+  const auto step = static_cast<float>(2 * std::numbers::pi / static_cast<double>(n - 1));
   for (std::int64_t i = 0; i < n; ++i) {
-    const double cosine = std::cos(2 * std::numbers::pi * static_cast<double>(i) / static_cast<double>(n - 1));
-    double& w = window[static_cast<std::size_t>(i)];
-    if (o.window == "povey") w = std::pow(0.5 - 0.5 * cosine, 0.85);
-    if (o.window == "hanning") w = 0.5 - 0.5 * cosine;
-    if (o.window == "hamming") w = 0.54 - 0.46 * cosine;
+    // In single precision throughout, as PyTorch makes it: that is part of what lhotse's features are.
+    const float angle = static_cast<float>(i) * step;
+    const auto cosine = static_cast<float>(std::cos(static_cast<double>(angle)));
+    const double hann = cosine * -0.5f + 0.5f;
+    float& w = window[static_cast<std::size_t>(i)];
+    if (o.window == "povey") w = static_cast<float>(std::pow(hann, static_cast<double>(0.85f)));
+    if (o.window == "hanning") w = static_cast<float>(hann);
+    if (o.window == "hamming") w = cosine * -0.46f + 0.54f;
   }
   return window;
 }
@@ -136,10 +209,13 @@ std::vector<float> fbank_filters(const FbankOptions& o) {
     return static_cast<float>(low) + static_cast<float>(i) * static_cast<float>(step);
   };
   const auto bin_hz = static_cast<float>(static_cast<double>(o.rate_hz) / static_cast<double>(fft));
+  std::vector<float> mel_B;
+  for (std::int64_t b = 0; b + 1 < bins; ++b)
+    mel_B.push_back(1127.0f * numpy_log(1.0f + bin_hz * static_cast<float>(b) / 700.0f));
   for (std::int64_t m = 0; m < o.filters; ++m) {
     const float left = edge(m), center = edge(m + 1), right = edge(m + 2);
     for (std::int64_t b = 0; b + 1 < bins; ++b) {
-      const float at = 1127.0f * numpy_log(1.0f + bin_hz * static_cast<float>(b) / 700.0f);
+      const float at = mel_B[static_cast<std::size_t>(b)];
       const float weight = std::min((at - left) / (center - left), (right - at) / (right - center));
       filters[static_cast<std::size_t>(m * bins + b)] = std::max(0.0f, weight);
     }
@@ -147,59 +223,84 @@ std::vector<float> fbank_filters(const FbankOptions& o) {
   return filters;
 }
 
-Fbank fbank(std::span<const float> wave_N, const FbankOptions& o) {
-  check(o);
+struct FbankMaker::Tables {
+  FbankOptions options;
+  std::int64_t length, shift;
+  RealFft<double> fft;
+  std::vector<float> window, weights;
+  std::vector<BankFilter> filters;
+
+  explicit Tables(const FbankOptions& o)
+      : options((check(o), o)),
+        length(frame_samples(o)),
+        shift(shift_samples(o)),
+        fft(fbank_fft_samples(o)),
+        window(fbank_window(o)) {
+    const std::vector<float> matrix = fbank_filters(o);
+    const std::int64_t bins = fft.bins();
+    for (std::int64_t m = 0; m < o.filters; ++m) {
+      const float* row = matrix.data() + m * bins;
+      std::int64_t first = 0, end = bins;
+      while (first < end && row[first] == 0) ++first;
+      while (end > first && row[end - 1] == 0) --end;
+      filters.push_back({first, end - first, static_cast<std::int64_t>(weights.size())});
+      weights.insert(weights.end(), row + first, row + end);
+    }
+  }
+
+  /// One frame into a lane of `lanes`; returns its log energy. `scratch` holds twice the frame and a sample more.
+  float prepare(const float* from, std::vector<float>& scratch, double* lane) const {
+    float* x = scratch.data() + 1;
+    float* y = x + length;
+    float mean = 0;
+    if (options.remove_dc) {
+      double sum = 0;
+      for (std::int64_t i = 0; i < length; ++i) sum += static_cast<double>(from[i]);
+      mean = static_cast<float>(sum / static_cast<double>(length));
+    }
+    for (std::int64_t i = 0; i < length; ++i) x[i] = from[i] - mean;
+    x[-1] = x[0];
+    const auto samples = static_cast<std::size_t>(length);
+    const bool raw = options.energy && options.raw_energy;
+    float energy = raw ? log_energy({x, samples}, options.energy_floor) : 0;
+    emphasise(x, length, static_cast<float>(options.preemphasis), window.data(), y);
+    if (options.energy && !raw) energy = log_energy({y, samples}, options.energy_floor);
+    for (std::int64_t i = 0; i < length; ++i) lane[i * kLanes] = static_cast<double>(y[i]);
+    return energy;
+  }
+};
+
+FbankMaker::FbankMaker(const FbankOptions& options) : tables_(std::make_unique<Tables>(options)) {}
+FbankMaker::~FbankMaker() = default;
+
+Fbank FbankMaker::operator()(std::span<const float> wave_N) const {
+  const Tables& t = *tables_;
   Fbank out;
-  const std::vector<double> x_N = mirrored(wave_N, o, out.frames);
-  const std::int64_t length = frame_samples(o), shift = shift_samples(o), fft = fbank_fft_samples(o),
-                     bins = fft / 2 + 1;
-  const std::vector<double> window = fbank_window(o);
-  const std::vector<float> filters = fbank_filters(o);
-  const std::int64_t first_column = o.energy ? 1 : 0;
-  out.columns = o.filters + first_column;
+  const std::vector<float> x_N = mirrored(wave_N, t.options, out.frames);
+  const std::int64_t first_column = t.options.energy ? 1 : 0, filters = t.options.filters;
+  out.columns = filters + first_column;
   out.values_FC.resize(static_cast<std::size_t>(out.frames * out.columns));
-  const RealFft<double> transform(fft);
-  Aligned<double> lanes(static_cast<std::size_t>(fft * kLanes)), re(static_cast<std::size_t>(bins * kLanes)),
-      im(re.size()), scratch(transform.scratch_size());
-  std::vector<double> frame(static_cast<std::size_t>(length));
+  Aligned<double> lanes(static_cast<std::size_t>(t.fft.size() * kLanes)),
+      re(static_cast<std::size_t>(t.fft.bins() * kLanes)), im(re.size()), power(re.size()),
+      scratch(t.fft.scratch_size());
+  Aligned<float> log_ML(static_cast<std::size_t>((filters + 1) * kLanes), 1.0f);
+  std::vector<float> frame(static_cast<std::size_t>(2 * t.length + 1));
   for (std::int64_t first = 0; first < out.frames; first += kLanes) {
     const std::int64_t count = std::min(kLanes, out.frames - first);
-    std::fill(lanes.begin(), lanes.end(), 0);
     for (std::int64_t l = 0; l < count; ++l) {
-      const auto from = x_N.begin() + (first + l) * shift;
-      std::copy(from, from + length, frame.begin());
-      float* row = out.values_FC.data() + (first + l) * out.columns;
-      if (o.remove_dc) {
-        double mean = 0;
-        for (const double x : frame) mean += x;
-        mean /= static_cast<double>(length);
-        for (double& x : frame) x -= mean;
-      }
-      if (o.energy && o.raw_energy) row[0] = static_cast<float>(log_energy(frame, o.energy_floor));
-      for (std::size_t i = frame.size(); i-- > 0;) frame[i] -= o.preemphasis * frame[i > 0 ? i - 1 : 0];
-      for (std::size_t i = 0; i < frame.size(); ++i) {
-        frame[i] *= window[i];
-        lanes[i * kLanes + static_cast<std::size_t>(l)] = frame[i];
-      }
-      if (o.energy && !o.raw_energy) row[0] = static_cast<float>(log_energy(frame, o.energy_floor));
+      const float energy = t.prepare(x_N.data() + (first + l) * t.shift, frame, lanes.data() + l);
+      if (t.options.energy) out.values_FC[static_cast<std::size_t>((first + l) * out.columns)] = energy;
     }
-    transform.forward(lanes.data(), re.data(), im.data(), scratch.data());
+    t.fft.forward(lanes.data(), re.data(), im.data(), scratch.data());
+    bank(re.data(), im.data(), t.fft.bins(), t.filters.data(), filters, t.weights.data(), power.data(), log_ML.data());
     for (std::int64_t l = 0; l < count; ++l) {
       float* row = out.values_FC.data() + (first + l) * out.columns + first_column;
-      for (std::int64_t m = 0; m < o.filters; ++m) {
-        double sum = 0;
-        for (std::int64_t b = 0; b < bins; ++b) {
-          const float weight = filters[static_cast<std::size_t>(m * bins + b)];
-          if (weight == 0) continue;
-          const auto at = static_cast<std::size_t>(b * kLanes + l);
-          sum += weight * (re[at] * re[at] + im[at] * im[at]);
-        }
-        row[m] =
-            static_cast<float>(std::log(std::max(sum, static_cast<double>(std::numeric_limits<float>::epsilon()))));
-      }
+      for (std::int64_t m = 0; m < filters; ++m) row[m] = log_ML[static_cast<std::size_t>(m * kLanes + l)];
     }
   }
   return out;
 }
+
+Fbank fbank(std::span<const float> wave_N, const FbankOptions& options) { return FbankMaker(options)(wave_N); }
 
 }  // namespace timbre::audio

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -8,7 +9,8 @@
 
 namespace timbre::audio {
 
-/// Kaldi's log mel filter bank, as lhotse's Fbank computes it on samples in [-1, 1].
+/// Kaldi's log mel filter bank, as lhotse's Fbank computes it on samples in [-1, 1]: a frame is prepared in single
+/// precision, step by step as there, and transformed in double.
 struct FbankOptions {
   std::int64_t rate_hz = 16000;
   double frame_s = 0.025;
@@ -36,10 +38,22 @@ struct Fbank {
 /// mirrored ends.
 Fbank fbank(std::span<const float> wave_N, const FbankOptions& options = {});
 
+/// The same with tables made once, for many recordings. Safe to use from several threads.
+class FbankMaker {
+ public:
+  explicit FbankMaker(const FbankOptions& options);
+  ~FbankMaker();
+  Fbank operator()(std::span<const float> wave_N) const;
+
+ private:
+  struct Tables;
+  std::unique_ptr<const Tables> tables_;
+};
+
 /// The FFT's size for these options: the next power of two.
 std::int64_t fbank_fft_samples(const FbankOptions& options);
 /// filters × (fft/2 + 1): triangles on the mel scale 1127 ln(1 + f/700), no norm; the last bin is 0.
 std::vector<float> fbank_filters(const FbankOptions& options);
-std::vector<double> fbank_window(const FbankOptions& options);
+std::vector<float> fbank_window(const FbankOptions& options);
 
 }  // namespace timbre::audio

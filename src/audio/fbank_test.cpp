@@ -11,9 +11,10 @@
 namespace timbre::audio {
 namespace {
 
-// set.json asks for 1e-4 everywhere. The reference computes in single precision, and where a filter is quiet beside a
-// loud one its FFT's rounding shows: lhotse's own steps in PyTorch 2.13 on another CPU are up to 5.5e-4 away from the
-// golden values (22 of 23,600 above 1e-4), in double 3.2e-4 (17). So: 99.8 % within 1e-4, all within 1e-3.
+// set.json asks for 1e-4 everywhere. The golden values are those of MKL's single-precision transform for Intel's
+// AVX-512, to the bit: with that kernel PyTorch repeats them exactly, with MKL's AVX2 kernel lhotse's own code is up
+// to 2.2e-3 away (76 of 118,080 values above 1e-4), with its AMD one 1.3e-3 (85). Ours, in double: 8.6e-4 (52).
+// So: 99.85 % within 1e-4, all within 1e-3.
 TEST(Fbank, EqualsLhotse) {
   TIMBRE_NEED_GOLDEN(folder, "speech_features");
   const GoldenTensors golden(folder / "cases.safetensors");
@@ -32,7 +33,7 @@ TEST(Fbank, EqualsLhotse) {
     EXPECT_LE(largest_difference(got.values_FC, want), 1e-3) << name;
     std::size_t close = 0;
     for (std::size_t i = 0; i < want.size(); ++i) close += std::abs(got.values_FC[i] - want[i]) <= 1e-4;
-    EXPECT_GE(static_cast<double>(close), 0.998 * static_cast<double>(want.size())) << name;
+    EXPECT_GE(static_cast<double>(close), 0.9985 * static_cast<double>(want.size())) << name;
     ++seen;
   }
   EXPECT_GT(seen, 1);
@@ -53,6 +54,21 @@ TEST(Fbank, EdgesAndContradictions) {
   EXPECT_THROW(fbank(std::span(wave_N).first(100), o), DataError);
   o.high_hz = 9000;
   EXPECT_THROW(fbank(wave_N, o), UsageError);
+}
+
+TEST(Fbank, RowsDoNotDependOnTheirNeighbours) {
+  std::vector<float> wave_N(16000);
+  for (std::size_t i = 0; i < wave_N.size(); ++i)
+    wave_N[i] = 0.3f * static_cast<float>(std::sin(1e-5 * static_cast<double>(i * i)));
+  const FbankOptions o{.filters = 23, .snip_edges = true, .energy = true, .raw_energy = false};
+  const FbankMaker maker(o);
+  const Fbank all = maker(wave_N);
+  for (const std::int64_t f : {0, 1, 6, 97}) {
+    const Fbank one = maker(std::span(wave_N).subspan(static_cast<std::size_t>(160 * f), 400));
+    ASSERT_EQ(one.frames, 1);
+    for (std::int64_t c = 0; c < 24; ++c)
+      EXPECT_EQ(one.values_FC[static_cast<std::size_t>(c)], all.values_FC[static_cast<std::size_t>(f * 24 + c)]);
+  }
 }
 
 TEST(Fbank, SilenceIsTheFloor) {

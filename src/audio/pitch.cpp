@@ -2,18 +2,12 @@
 
 #include <algorithm>
 
+#include "audio/dio.h"
 #include "base/error.h"
-#include "world/dio.h"
 #include "world/harvest.h"
-#include "world/stonemask.h"
 
 namespace timbre::audio {
 namespace {
-
-/// DIO's frame times and values.
-struct Track {
-  std::vector<double> times_F, f0_F;
-};
 
 void check(std::span<const double> wave_N, std::int64_t rate_hz, std::int64_t hop_samples) {
   if (wave_N.empty()) throw DataError("pitch of an empty recording");
@@ -21,35 +15,22 @@ void check(std::span<const double> wave_N, std::int64_t rate_hz, std::int64_t ho
     throw UsageError(fmt::format("pitch at {} Hz with a hop of {} samples", rate_hz, hop_samples));
 }
 
-Track dio(std::span<const double> wave_N, std::int64_t rate_hz, std::int64_t hop_samples, const PitchOptions& options) {
-  check(wave_N, rate_hz, hop_samples);
-  DioOption dio_options;
-  InitializeDioOption(&dio_options);
-  dio_options.f0_floor = options.floor_hz;
-  dio_options.f0_ceil = options.ceil_hz;
-  dio_options.frame_period = static_cast<double>(hop_samples) / static_cast<double>(rate_hz) * 1000.0;
-  const int samples = static_cast<int>(wave_N.size()), rate = static_cast<int>(rate_hz);
-  Track track;
-  track.f0_F.resize(static_cast<std::size_t>(GetSamplesForDIO(rate, samples, dio_options.frame_period)));
-  track.times_F.resize(track.f0_F.size());
-  Dio(wave_N.data(), samples, rate, &dio_options, track.times_F.data(), track.f0_F.data());
-  return track;
+DioOptions dio_options(std::int64_t rate_hz, std::int64_t hop_samples, const PitchOptions& options) {
+  return {.floor_hz = options.floor_hz, .ceil_hz = options.ceil_hz, .rate_hz = rate_hz, .hop_samples = hop_samples};
 }
 
 }  // namespace
 
 std::vector<double> pitch_dio(std::span<const double> wave_N, std::int64_t rate_hz, std::int64_t hop_samples,
                               const PitchOptions& options) {
-  return dio(wave_N, rate_hz, hop_samples, options).f0_F;
+  check(wave_N, rate_hz, hop_samples);
+  return dio(wave_N, dio_options(rate_hz, hop_samples, options));
 }
 
 std::vector<double> pitch_dio_stonemask(std::span<const double> wave_N, std::int64_t rate_hz, std::int64_t hop_samples,
                                         const PitchOptions& options) {
-  const Track track = dio(wave_N, rate_hz, hop_samples, options);
-  std::vector<double> refined(track.f0_F.size());
-  StoneMask(wave_N.data(), static_cast<int>(wave_N.size()), static_cast<int>(rate_hz), track.times_F.data(),
-            track.f0_F.data(), static_cast<int>(track.f0_F.size()), refined.data());
-  return refined;
+  const auto f0_F = pitch_dio(wave_N, rate_hz, hop_samples, options);
+  return stone_mask(wave_N, f0_F, dio_options(rate_hz, hop_samples, options));
 }
 
 std::vector<double> pitch_dio_stonemask(std::span<const float> wave_N, std::int64_t rate_hz, std::int64_t hop_samples,

@@ -194,7 +194,7 @@ void lhotse_parameters(roles::ParityRun& run) {
   const auto window = audio::fbank_window(o);
   run.put(kTensors, "lhotse.param._fb", parity::columns_first(audio::fbank_filters(o), o.filters, bins));
   run.put(kTensors, "lhotse.param.wav2win._window",
-          Tensor::of<double>({static_cast<std::int64_t>(window.size())}, window));
+          Tensor::of<float>({static_cast<std::int64_t>(window.size())}, window));
   run.put(kTensors, "lhotse.param._eps", Tensor::of<float>({}, {std::numeric_limits<float>::epsilon()}));
 }
 
