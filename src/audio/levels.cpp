@@ -89,6 +89,15 @@ Levels measure_levels(std::span<const float> wave_N, std::int64_t rate_hz) {
 
 Span trim_silence(std::span<const float> wave_N, std::int64_t rate_hz, const SilenceOptions& options) {
   const auto n = static_cast<std::int64_t>(wave_N.size());
+  if (const auto edge = seconds_to_samples(options.edge_s, rate_hz); edge > 0) {
+    if (n <= 2 * edge) return {};
+    SilenceOptions inner = options;
+    inner.edge_s = 0;
+    Span span = trim_silence(wave_N.subspan(static_cast<std::size_t>(edge), static_cast<std::size_t>(n - 2 * edge)),
+                             rate_hz, inner);
+    if (span.count > 0) span.first += edge;
+    return span;
+  }
   if (n == 0) return {};
   const std::int64_t frame =
       options.frame_samples > 0 ? options.frame_samples : std::max<std::int64_t>(4, seconds_to_samples(0.025, rate_hz));
@@ -111,6 +120,22 @@ EdgeSilence edge_silence(std::span<const float> wave_N, std::int64_t rate_hz, co
   const auto n = static_cast<std::int64_t>(wave_N.size());
   if (span.count == 0) return {samples_to_seconds(n, rate_hz), 0};
   return {samples_to_seconds(span.first, rate_hz), samples_to_seconds(n - span.first - span.count, rate_hz)};
+}
+
+void scale_to_peak(std::span<float> wave_N, double peak) {
+  float largest = 0;
+  for (const float x : wave_N) largest = std::max(largest, std::abs(x));
+  if (largest == 0) return;
+  const double gain = peak / static_cast<double>(largest);
+  for (float& x : wave_N) x = static_cast<float>(x * gain);
+}
+
+void scale_to_rms(std::span<float> wave_N, double rms_db) {
+  double power = 0;
+  for (const float x : wave_N) power += static_cast<double>(x) * x;
+  if (power == 0) return;
+  const double gain = std::pow(10.0, rms_db / 20) * std::sqrt(static_cast<double>(wave_N.size()) / power);
+  for (float& x : wave_N) x = static_cast<float>(x * gain);
 }
 
 }  // namespace timbre::audio

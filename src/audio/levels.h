@@ -21,6 +21,7 @@ struct SilenceOptions {
   double top_db = 40;              ///< a frame is silent when this far below the loudest frame
   std::int64_t frame_samples = 0;  ///< 0 = 25 ms
   std::int64_t hop_samples = 0;    ///< 0 = a quarter of the frame
+  double edge_s = 0;               ///< taken off both ends before looking; Coqui's do_trim_silence: 0.01
 };
 
 /// The part that is not silence at the ends: first sample and number of samples; {0, 0} when all is silent.
@@ -36,5 +37,11 @@ struct EdgeSilence {
   double leading_s = 0, trailing_s = 0;
 };
 EdgeSilence edge_silence(std::span<const float> wave_N, std::int64_t rate_hz, const SilenceOptions& options = {});
+
+/// So that the largest |sample| is `peak` (Coqui's do_sound_norm and HiFi-GAN's training: 0.95). Silence stays.
+void scale_to_peak(std::span<float> wave_N, double peak);
+/// So that the root mean square is `rms_db` against full scale (Coqui's do_rms_norm: -27). Silence stays; what exceeds
+/// full scale is not clipped.
+void scale_to_rms(std::span<float> wave_N, double rms_db);
 
 }  // namespace timbre::audio

@@ -80,5 +80,28 @@ TEST(Silence, TrimEqualsLibrosa) {
   }
 }
 
+TEST(Levels, ScalesToPeakAndLoudness) {
+  std::vector<float> wave_N = tone(16000, 0.3), silence_N(100);
+  scale_to_peak(wave_N, 0.95);
+  EXPECT_NEAR(measure_levels(wave_N, 16000).peak, 0.95, 1e-6);
+  scale_to_rms(wave_N, -27);
+  EXPECT_NEAR(measure_levels(wave_N, 16000).rms_db, -27, 1e-4);
+  scale_to_peak(silence_N, 0.95);
+  scale_to_rms(silence_N, -27);
+  EXPECT_EQ(measure_levels(silence_N, 16000).peak, 0);
+}
+
+TEST(Levels, EdgesGoBeforeTrimming) {
+  std::vector<float> wave_N(16000);
+  const auto loud = tone(8000, 0.5);
+  std::copy(loud.begin(), loud.end(), wave_N.begin() + 4000);
+  wave_N[0] = 0.9f;  // a click that would keep the silence after it
+  const Span with_click = trim_silence(wave_N, 16000), without = trim_silence(wave_N, 16000, {.edge_s = 0.01});
+  EXPECT_EQ(with_click.first, 0);
+  EXPECT_NEAR(static_cast<double>(without.first), 4000, 400);
+  EXPECT_NEAR(static_cast<double>(without.first + without.count), 12000, 400);
+  EXPECT_EQ(trim_silence(wave_N, 16000, {.edge_s = 0.5}).count, 0);
+}
+
 }  // namespace
 }  // namespace timbre::audio

@@ -86,7 +86,8 @@ config::Fields fields(MelOptions& o) {
   f.add("floor", o.floor, "smallest value before the logarithm").range(1e-30, 1);
   f.add("padding", o.padding, "ends: center (1 + N/hop frames), center_zero (with zeros), same (N/hop frames)")
       .choices({"center", "center_zero", "same"});
-  f.add("convention", o.convention, "details of magnitude and scale")
+  f.add("convention", o.convention,
+        "magnitude and scale; hifigan goes with padding same, coqui with floor 1e-8, vocos with floor 1e-7")
       .choices({"tacotron", "coqui", "hifigan", "vocos"});
   f.group("range", fields(o.range));
   return f;

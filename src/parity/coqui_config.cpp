@@ -62,12 +62,11 @@ CoquiConfig read_coqui_config(const json& config) {
 }
 
 audio::Span coqui_trim(std::span<const float> wave_N, const CoquiConfig& config) {
-  const auto margin = static_cast<std::size_t>(0.01 * static_cast<double>(config.mel.rate_hz));
-  if (wave_N.size() <= 2 * margin) return {};
-  const audio::Span kept = audio::trim_silence(
-      wave_N.subspan(margin, wave_N.size() - 2 * margin), config.mel.rate_hz,
-      {.top_db = config.trim_db, .frame_samples = config.mel.window_samples, .hop_samples = config.mel.hop_samples});
-  return {kept.first + static_cast<std::int64_t>(margin), kept.count};
+  return audio::trim_silence(wave_N, config.mel.rate_hz,
+                             {.top_db = config.trim_db,
+                              .frame_samples = config.mel.window_samples,
+                              .hop_samples = config.mel.hop_samples,
+                              .edge_s = 0.01});
 }
 
 }  // namespace timbre::parity
