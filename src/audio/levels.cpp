@@ -87,6 +87,21 @@ Levels measure_levels(std::span<const float> wave_N, std::int64_t rate_hz) {
   return levels;
 }
 
+void match_levels(std::span<float> a_N, std::int64_t a_rate_hz, std::span<float> b_N, std::int64_t b_rate_hz) {
+  constexpr double kLevel_db = -23, kPeak = 0.98;
+  const Levels a = measure_levels(a_N, a_rate_hz), b = measure_levels(b_N, b_rate_hz);
+  double level_db = kLevel_db;
+  for (const Levels& levels : {a, b})
+    if (levels.peak > 0) level_db = std::min(level_db, levels.speech_db - 20 * std::log10(levels.peak / kPeak));
+  const auto set = [&](std::span<float> wave_N, const Levels& levels) {
+    if (levels.peak <= 0) return;
+    const auto gain = static_cast<float>(std::pow(10, (level_db - levels.speech_db) / 20));
+    for (float& x : wave_N) x *= gain;
+  };
+  set(a_N, a);
+  set(b_N, b);
+}
+
 Span trim_silence(std::span<const float> wave_N, std::int64_t rate_hz, const SilenceOptions& options) {
   const auto n = static_cast<std::int64_t>(wave_N.size());
   if (const auto edge = seconds_to_samples(options.edge_s, rate_hz); edge > 0) {

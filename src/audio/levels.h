@@ -17,6 +17,10 @@ struct Levels {
 /// `rate_hz` sets the frame of 20 ms.
 Levels measure_levels(std::span<const float> wave_N, std::int64_t rate_hz);
 
+/// Brings two clips to the same level of speech: −23 dB, or what both can have with peaks up to 0.98. Digital silence
+/// stays as it is.
+void match_levels(std::span<float> a_N, std::int64_t a_rate_hz, std::span<float> b_N, std::int64_t b_rate_hz);
+
 struct SilenceOptions {
   double top_db = 40;              ///< a frame is silent when this far below the loudest frame
   std::int64_t frame_samples = 0;  ///< 0 = 25 ms

@@ -103,5 +103,21 @@ TEST(Levels, EdgesGoBeforeTrimming) {
   EXPECT_EQ(trim_silence(wave_N, 16000, {.edge_s = 0.5}).count, 0);
 }
 
+TEST(Levels, TwoClipsAreBroughtToOneLevelWithoutClipping) {
+  std::vector<float> loud(16000), peaky(8000), silent(100);
+  for (std::size_t i = 0; i < loud.size(); ++i) loud[i] = 0.8f * std::sin(0.05f * static_cast<float>(i));
+  for (std::size_t i = 0; i < peaky.size(); ++i) peaky[i] = 0.01f * std::sin(0.1f * static_cast<float>(i));
+  match_levels(loud, 16000, peaky, 8000);
+  EXPECT_NEAR(measure_levels(loud, 16000).speech_db, -23, 0.01);
+  EXPECT_NEAR(measure_levels(peaky, 8000).speech_db, -23, 0.01);
+  peaky[4000] = 1;  // far above the rest
+  match_levels(loud, 16000, peaky, 8000);
+  const Levels a = measure_levels(loud, 16000), b = measure_levels(peaky, 8000);
+  EXPECT_NEAR(a.speech_db, b.speech_db, 0.3);
+  EXPECT_LE(b.peak, 0.981);
+  match_levels(silent, 16000, peaky, 8000);
+  EXPECT_EQ(silent, std::vector<float>(100));
+}
+
 }  // namespace
 }  // namespace timbre::audio

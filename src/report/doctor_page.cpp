@@ -7,7 +7,6 @@
 #include <map>
 
 #include "audio/decode.h"
-#include "audio/write.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "base/strings.h"
@@ -15,6 +14,7 @@
 #include "plot/histogram.h"
 #include "plot/png.h"
 #include "report/page.h"
+#include "report/sound.h"
 
 namespace timbre::report {
 namespace {
@@ -43,18 +43,7 @@ class Beginning : public audio::BlockSink {
 /// Players of clips, each encoded once.
 class Players {
  public:
-  Players(const Corpus& corpus, const DoctorPageOptions& options)
-      : corpus_(corpus),
-        options_(options),
-        folder_(fs::temp_directory_path() / fmt::format("timbre-doctor-{}", static_cast<const void*>(this))) {
-    make_folders(folder_);
-  }
-  ~Players() {
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
-  }
-  Players(const Players&) = delete;
-  Players& operator=(const Players&) = delete;
+  Players(const Corpus& corpus, const DoctorPageOptions& options) : corpus_(corpus), options_(options) {}
 
   std::string html(const std::string& id) {
     auto [it, is_new] = made_.try_emplace(id);
@@ -78,23 +67,11 @@ class Players {
     const std::string cut = whole_s > options_.excerpt_s + 0.5 ? fmt::format("<br>the first {:.0f} s of {}",
                                                                              options_.excerpt_s, human_seconds(whole_s))
                                                                : "";
-    return Page::player_html(written(clip)) + cut;
-  }
-
-  fs::path written(const Beginning& clip) const {
-    const fs::path small = folder_ / "clip.ogg", large = folder_ / "clip.wav";
-    try {
-      audio::write_audio(small, clip.samples_N, clip.rate_hz, "ogg");
-      return small;
-    } catch (const SystemError&) {  // a build without libsndfile, or a rate Vorbis does not take: only the size differs
-      audio::write_audio(large, clip.samples_N, clip.rate_hz, "wav");
-      return large;
-    }
+    return Page::player_html(sound_uri(clip.samples_N, clip.rate_hz, "ogg")) + cut;
   }
 
   const Corpus& corpus_;
   const DoctorPageOptions& options_;
-  fs::path folder_;
   std::map<std::string, std::string> made_;
 };
 

@@ -24,14 +24,6 @@ audio{height:34px;width:100%;max-width:26rem} td audio{width:11.5rem}
 .wide{overflow-x:auto}
 )";
 
-std::string media_type_of(const std::filesystem::path& file) {
-  const std::string ending = ascii_lower(file.extension().string());
-  if (ending == ".mp3") return "audio/mpeg";
-  if (ending == ".ogg") return "audio/ogg";
-  if (ending == ".flac") return "audio/flac";
-  return "audio/wav";
-}
-
 }  // namespace
 
 std::string escape_html(std::string_view text) {
@@ -84,6 +76,8 @@ void Page::paragraph(const std::string& text) { body_ += fmt::format("<p>{}</p>\
 
 void Page::paragraph_html(const std::string& html) { body_ += fmt::format("<p>{}</p>\n", html); }
 
+void Page::block_html(const std::string& html) { body_ += html + "\n"; }
+
 void Page::anchor(const std::string& name) { body_ += fmt::format("<a id=\"{}\"></a>\n", escape_html(name)); }
 
 void Page::svg(const std::string& document) { body_ += "<figure>" + document + "</figure>\n"; }
@@ -93,15 +87,12 @@ void Page::picture(std::span<const unsigned char> png, const std::string& captio
                        data_uri("image/png", png), escape_html(caption), escape_html(caption));
 }
 
-std::string Page::player_html(const std::filesystem::path& file) {
-  const std::string bytes = read_file(file);
-  return fmt::format(
-      "<audio controls preload=\"metadata\" src=\"{}\"></audio>",
-      data_uri(media_type_of(file), {reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()}));
+std::string Page::player_html(const std::string& uri) {
+  return fmt::format("<audio controls preload=\"metadata\" src=\"{}\"></audio>", uri);
 }
 
-void Page::player(const std::filesystem::path& file, const std::string& caption) {
-  body_ += fmt::format("<figure>{}<figcaption>{}</figcaption></figure>\n", player_html(file), escape_html(caption));
+void Page::player(const std::string& uri, const std::string& caption) {
+  block_html(fmt::format("<figure>{}<figcaption>{}</figcaption></figure>", player_html(uri), escape_html(caption)));
 }
 
 void Page::table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows) {

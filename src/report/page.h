@@ -19,13 +19,15 @@ class Page {
   void section(const std::string& heading, const std::string& explanation = {});
   void paragraph(const std::string& text);
   void paragraph_html(const std::string& html);
+  /// Elements of any kind.
+  void block_html(const std::string& html);
   /// A place that links in the page lead to ("#name").
   void anchor(const std::string& name);
   void picture(std::span<const unsigned char> png, const std::string& caption);
   /// A drawing as an SVG document.
   void svg(const std::string& document);
-  /// A player of a sound file (WAV, FLAC, OGG, MP3), carried inside the page.
-  void player(const std::filesystem::path& file, const std::string& caption);
+  /// A player of a sound inside the page (report/sound.h).
+  void player(const std::string& uri, const std::string& caption);
   /// Cells of the first column are row headings.
   void table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows);
   /// As above, cells being HTML.
@@ -34,7 +36,7 @@ class Page {
   void details(const std::string& summary, const std::string& text);
   std::string html() const;
 
-  static std::string player_html(const std::filesystem::path& file);
+  static std::string player_html(const std::string& uri);
 
  private:
   std::string title_, subtitle_, body_;

@@ -7,7 +7,6 @@
 #include "audio/decode.h"
 #include "audio/mel.h"
 #include "audio/pitch.h"
-#include "audio/write.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "base/json.h"
@@ -17,6 +16,7 @@
 #include "plot/png.h"
 #include "report/curves.h"
 #include "report/page.h"
+#include "report/sound.h"
 
 namespace timbre::report {
 namespace {
@@ -52,31 +52,10 @@ plot::Png picture_of(const fs::path& wav, const std::string& title, const std::v
                          .size = {1040, 320}});
 }
 
-/// Small files for the page: speech as OGG where libsndfile is there, else the WAV itself.
-class SmallSounds {
- public:
-  SmallSounds() : folder_(fs::temp_directory_path() / fmt::format("timbre-report-{}", static_cast<const void*>(this))) {
-    make_folders(folder_);
-  }
-  ~SmallSounds() {
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
-  }
-  fs::path operator()(const fs::path& wav) {
-    const fs::path small = folder_ / fmt::format("{}.ogg", count_++);
-    const auto clip = audio::decode_audio(wav);
-    try {
-      audio::write_audio(small, clip.samples_N, clip.rate_hz, "ogg");
-      return small;
-    } catch (const SystemError&) {
-      return wav;  // a build without libsndfile: the page is larger, nothing is lost
-    }
-  }
-
- private:
-  fs::path folder_;
-  int count_ = 0;
-};
+std::string speech_uri(const fs::path& wav) {
+  const auto clip = audio::decode_audio(wav);
+  return sound_uri(clip.samples_N, clip.rate_hz, "ogg");
+}
 
 std::vector<plot::Segment> segments_of(const json& timestamps, double frame_s) {
   std::vector<plot::Segment> segments;
@@ -90,7 +69,7 @@ std::vector<plot::Segment> segments_of(const json& timestamps, double frame_s) {
   return segments;
 }
 
-void add_said(Page& page, const fs::path& folder, SmallSounds& sounds) {
+void add_said(Page& page, const fs::path& folder) {
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(folder)) {
     if (entry.path().extension() == ".wav") files.push_back(entry.path());
@@ -112,7 +91,7 @@ void add_said(Page& page, const fs::path& folder, SmallSounds& sounds) {
       for (const auto& piece : timestamps["pieces"])
         text += (text.empty() ? "" : " ") + piece["text"].get<std::string>();
     }
-    page.player(sounds(wav), text);
+    page.player(speech_uri(wav), text);
     page.picture(
         picture_of(wav, "", segments),
         fmt::format("{:.2f} s of speech: mel bins over time in seconds, louder is brighter; the line is the pitch "
@@ -121,7 +100,7 @@ void add_said(Page& page, const fs::path& folder, SmallSounds& sounds) {
   }
 }
 
-void add_score(Page& page, const json& score, const fs::path& clips, std::int64_t prompts, SmallSounds& sounds) {
+void add_score(Page& page, const json& score, const fs::path& clips, std::int64_t prompts) {
   page.section(
       "Score",
       fmt::format(
@@ -155,7 +134,8 @@ void add_score(Page& page, const json& score, const fs::path& clips, std::int64_
       const bool ok = clip["understood"];
       const auto heard = clip["heard"].get<std::string>();
       cells.push_back(fmt::format("{}<br><span class=\"{}\">{}</span>",
-                                  Page::player_html(sounds(clips / clip["file"].get<std::string>())), ok ? "ok" : "bad",
+                                  Page::player_html(speech_uri(clips / clip["file"].get<std::string>())),
+                                  ok ? "ok" : "bad",
                                   ok              ? "understood"
                                   : heard.empty() ? "nothing was recognised"
                                                   : "heard: " + escape_html(heard)));
@@ -276,9 +256,8 @@ void add_data(Page& page, const corpus::Corpus& corpus, const fs::path& check) {
 std::string make_report(const ReportSources& sources) {
   Page page("timbre: " + sources.run.filename().string(),
             "Everything on this page was made by one run on this machine; the page is one file and needs no network.");
-  SmallSounds sounds;
-  if (!sources.said.empty()) add_said(page, sources.said, sounds);
-  if (!sources.score.empty()) add_score(page, read_json(sources.score), sources.clips, sources.prompts, sounds);
+  if (!sources.said.empty()) add_said(page, sources.said);
+  if (!sources.score.empty()) add_score(page, read_json(sources.score), sources.clips, sources.prompts);
   add_training(page, sources.run);
   if (!sources.corpus.empty()) add_data(page, corpus::Corpus::open(sources.corpus), sources.check);
   return page.html();
