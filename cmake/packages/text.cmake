@@ -4,7 +4,7 @@ find_program(TIMBRE_TEXT_PYTHON NAMES python3 PATHS ${CMAKE_SOURCE_DIR}/.venv/bi
 if(NOT TIMBRE_TEXT_PYTHON)
   find_program(TIMBRE_TEXT_PYTHON NAMES python3 NO_CACHE REQUIRED)
 endif()
-set(TIMBRE_TEXT_TABLES decompose compose combining lower cmudict pinyin_characters pinyin_phrases homographs g2p_network)
+set(TIMBRE_TEXT_TABLES decompose compose combining lower cmudict cmudict_others pinyin_characters pinyin_phrases homographs g2p_network)
 # g2p_en (Apache-2.0) would drag NLTK into the environment: only its two data files are wanted, from its source package.
 set(TIMBRE_G2P_EN_DIR ${CMAKE_SOURCE_DIR}/.cache/sources/g2p_en-2.1.0)
 if(NOT EXISTS ${TIMBRE_G2P_EN_DIR}/homographs.en)

@@ -10,7 +10,7 @@
 // Laid down by cmake/packages/text.cmake.
 extern "C" {
 extern const unsigned char timbre_text_decompose[], timbre_text_compose[], timbre_text_combining[], timbre_text_lower[],
-    timbre_text_cmudict[], timbre_text_pinyin_characters[], timbre_text_pinyin_phrases[], timbre_text_homographs[],
+    timbre_text_cmudict[], timbre_text_cmudict_others[], timbre_text_pinyin_characters[], timbre_text_pinyin_phrases[], timbre_text_homographs[],
     timbre_text_g2p_network[];
 extern const char timbre_text_share[];  // the build's own share folder
 }
@@ -85,6 +85,7 @@ TIMBRE_TEXT_TABLE(compose_table, timbre_text_compose)
 TIMBRE_TEXT_TABLE(combining_table, timbre_text_combining)
 TIMBRE_TEXT_TABLE(lower_table, timbre_text_lower)
 TIMBRE_TEXT_TABLE(cmudict_table, timbre_text_cmudict)
+TIMBRE_TEXT_TABLE(cmudict_others_table, timbre_text_cmudict_others)
 TIMBRE_TEXT_TABLE(pinyin_character_table, timbre_text_pinyin_characters)
 TIMBRE_TEXT_TABLE(pinyin_phrase_table, timbre_text_pinyin_phrases)
 TIMBRE_TEXT_TABLE(homograph_table, timbre_text_homographs)

