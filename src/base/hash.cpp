@@ -18,7 +18,17 @@ std::string hash_hex(std::string_view bytes) { return hex(XXH3_128bits(bytes.dat
 
 std::string hash_file(const std::filesystem::path& path) {
   const MappedFile file(path);
-  return hex(XXH3_128bits(file.bytes().data(), file.bytes().size()));
+  const std::string_view bytes(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
+  constexpr std::size_t kPiece = std::size_t(1) << 23;
+  if (bytes.size() <= kPiece) return hex(XXH3_128bits(bytes.data(), bytes.size()));
+  XXH3_state_t state;
+  XXH3_128bits_reset(&state);
+  for (std::size_t from = 0; from < bytes.size(); from += kPiece) {
+    const std::string_view piece = bytes.substr(from, kPiece);
+    XXH3_128bits_update(&state, piece.data(), piece.size());
+    file.forget(piece);
+  }
+  return hex(XXH3_128bits_digest(&state));
 }
 
 struct RunningHash::State {

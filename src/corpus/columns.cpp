@@ -16,16 +16,6 @@ namespace timbre::corpus {
 using nlohmann::json;
 using weights::Tensor;
 
-Shard Shard::parse(std::string_view text) {
-  auto parts = split(text, '/');
-  std::optional<std::int64_t> index, count;
-  if (parts.size() == 2) index = parse_int(parts[0]), count = parse_int(parts[1]);
-  if (!index || !count || *count < 1 || *index < 0 || *index >= *count)
-    throw UsageError(fmt::format("--shard {}: expected INDEX/COUNT with 0 ≤ INDEX < COUNT", text),
-                     "for example --shard 0/4");
-  return {*index, *count};
-}
-
 Tensor text_tensor(std::string_view text) { return Tensor::of_text(text); }
 std::string tensor_text(const Tensor& tensor) { return tensor.to_text(); }
 Tensor list_tensor(const std::vector<std::string>& items) { return Tensor::of_text(join(items, " ")); }
@@ -141,7 +131,14 @@ ColumnState column_state(const fs::path& corpus, const ColumnKey& key, std::int6
   ColumnState state;
   state.wanted = utterances;
   std::vector<Part> parts = read_parts(column_folder(corpus, key.name));
-  IdSet made, skipped;
+  // Sorted hashes rather than a set: a worker of 64 looks at a million ids a column before it starts.
+  std::vector<std::uint64_t> made, skipped;
+  const auto hash = [](const std::string& id) -> std::uint64_t { return std::hash<std::string_view>{}(id); };
+  const auto sort_unique = [](std::vector<std::uint64_t>& hashes) {
+    std::sort(hashes.begin(), hashes.end());
+    hashes.erase(std::unique(hashes.begin(), hashes.end()), hashes.end());
+    return static_cast<std::int64_t>(hashes.size());
+  };
   const Part* stale = nullptr;
   for (const Part& part : parts) {
     if (part.key != key) {
@@ -149,12 +146,14 @@ ColumnState column_state(const fs::path& corpus, const ColumnKey& key, std::int6
       continue;
     }
     if (!part_fault(part).empty()) continue;
-    for (const std::string& id : part.ids) state.made += made.insert(id);
+    for (const std::string& id : part.ids) made.push_back(hash(id));
   }
+  state.made = sort_unique(made);
   for (const Part& part : parts)
     if (part.key == key)
       for (const Skipped& skip : part.skipped)
-        if (!made.contains(skip.id)) state.skipped += skipped.insert(skip.id);
+        if (const auto h = hash(skip.id); !std::binary_search(made.begin(), made.end(), h)) skipped.push_back(h);
+  state.skipped = sort_unique(skipped);
   if (state.made + state.skipped == 0) {
     state.kind = stale ? ColumnState::Kind::stale : ColumnState::Kind::missing;
     if (stale) {
@@ -233,6 +232,11 @@ ColumnWriter::ColumnWriter(const fs::path& corpus, ColumnKey key, Shard shard, j
   if (removed) log::detail(fmt::format("column {}: {} stale or damaged part(s) removed", key.name, removed));
   state_ = std::make_unique<State>(folder, std::move(key), shard, std::move(settings), limits);
   for (const Part& part : fresh) {
+    // What other workers of the same round hold is never this one's: every utterance has one shard.
+    const std::string name = part.index.filename().string();
+    if (name.find(fmt::format("-of-{}.", shard.count)) != std::string::npos &&
+        !name.starts_with(fmt::format("{}-of-", shard.index)))
+      continue;
     for (const std::string& id : part.ids) state_->done.insert(id);
     for (const Skipped& skip : part.skipped) state_->done.insert(skip.id);
   }

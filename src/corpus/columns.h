@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "corpus/shard.h"
 #include "weights/tensor.h"
 
 /// Columns: what preparation computes for each utterance (phonemes, mel, durations, codes …), one tensor an utterance,
@@ -34,15 +35,6 @@ struct ColumnKey {
   std::string settings_hash;  ///< of the settings that made it
   std::string inputs_hash;    ///< of the manifest and of the columns it was made from
   bool operator==(const ColumnKey&) const = default;
-};
-
-/// Worker `index` of `count`: takes the utterances whose position in the manifest is index modulo count.
-struct Shard {
-  std::int64_t index = 0;
-  std::int64_t count = 1;
-  bool has(std::int64_t position) const { return position % count == index; }
-  /// "3/64"; the index counts from 0. Throws UsageError.
-  static Shard parse(std::string_view text);
 };
 
 /// Text as a U8 tensor, and back. Lists of phones are joined by ' '.

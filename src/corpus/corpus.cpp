@@ -35,7 +35,9 @@ json read_about(const fs::path& path) {
 
 }  // namespace
 
-Corpus Corpus::open(const fs::path& dir) {
+Corpus Corpus::open(const fs::path& dir) { return open(dir, Shard{}); }
+
+Corpus Corpus::open(const fs::path& dir, Shard shard) {
   std::error_code ignored;
   if (!fs::exists(dir / kManifest, ignored)) {
     bool there = fs::exists(dir, ignored);
@@ -49,12 +51,19 @@ Corpus Corpus::open(const fs::path& dir) {
   {
     MappedFile file(dir / kManifest);
     std::string_view bytes(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
-    corpus.hash_ = hash_hex(bytes);
-    corpus.utterances_ = load_manifest(bytes, file.path().string(), [&](std::string_view part) { file.forget(part); });
+    const auto forget = [&](std::string_view part) { file.forget(part); };
+    corpus.hash_ = hash_file(file.path());  // streamed: a large manifest need not be in memory at once
+    corpus.as_imported_ = corpus.about_.value("manifest_hash", corpus.hash_) == corpus.hash_;
+    const bool checked = corpus.as_imported_ && corpus.about_.contains("manifest_hash");
+    if (shard.count > 1 && checked) {
+      corpus.utterances_ = load_manifest_shard(bytes, file.path().string(), shard, corpus.size_, forget);
+    } else {
+      corpus.utterances_ = load_manifest(bytes, file.path().string(), forget);
+      corpus.size_ = static_cast<std::int64_t>(corpus.utterances_.size());
+    }
   }
-  if (corpus.utterances_.empty())
+  if (corpus.size_ == 0)
     throw DataError(fmt::format("{}: no utterance in it", (dir / kManifest).string()), "import the corpus again");
-  corpus.as_imported_ = corpus.about_.value("manifest_hash", corpus.hash_) == corpus.hash_;
   corpus.index_.reserve(corpus.utterances_.size());
   for (std::size_t i = 0; i < corpus.utterances_.size(); ++i)
     corpus.index_.emplace_back(id_hash(corpus.utterances_[i].id), static_cast<std::uint32_t>(i));

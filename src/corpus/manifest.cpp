@@ -244,4 +244,25 @@ std::vector<Utterance> load_manifest(std::string_view bytes, const std::string& 
   return all;
 }
 
+std::vector<Utterance> load_manifest_shard(std::string_view bytes, const std::string& file, Shard shard,
+                                           std::int64_t& total, const std::function<void(std::string_view)>& read) {
+  constexpr std::size_t kPiece = std::size_t(1) << 23;
+  std::vector<Utterance> mine;
+  total = 0;
+  std::int64_t number = 1;
+  std::size_t told = 0;
+  for (std::size_t from = 0; from < bytes.size(); ++number) {
+    const std::size_t to = std::min(bytes.find('\n', from), bytes.size());
+    const std::string_view line = bytes.substr(from, to - from);
+    from = std::min(to + 1, bytes.size());
+    if (!is_blank(line) && shard.has(total++)) mine.push_back(from_line(line, file, number));
+    if (read && from - told >= kPiece) {
+      read(bytes.substr(told, from - told));
+      told = from;
+    }
+  }
+  if (read) read(bytes.substr(told));
+  return mine;
+}
+
 }  // namespace timbre::corpus

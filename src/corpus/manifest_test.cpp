@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/rng.h"
 #include "base/strings.h"
 #include "corpus/clips.h"
@@ -146,6 +147,39 @@ TEST(Corpus, OpensFindsAndHashes) {
   EXPECT_EQ(corpus.audio_path(corpus.utterances()[1]), dir / "audio/clip1.wav");
   made.utterances[0].text += "!";
   EXPECT_NE(made.publish().hash(), corpus.hash());
+}
+
+TEST(Corpus, AShardHoldsItsOwnLinesAndKnowsTheRest) {
+  TempFolder tmp;
+  CorpusWriter writer(tmp.path() / "c");
+  Utterance u;
+  u.audio = "audio/x.wav";
+  u.text = "x";
+  for (int i = 0; i < 23; ++i) {
+    u.id = "u" + std::to_string(i);
+    writer.add(u);
+  }
+  writer.finish({{"name", "c"}});
+  const fs::path dir = tmp.path() / "c";
+  const Corpus whole = Corpus::open(dir);
+  EXPECT_TRUE(whole.whole());
+  std::vector<std::string> ids(23);
+  for (std::int64_t i = 0; i < 4; ++i) {
+    const Corpus part = Corpus::open(dir, Shard{i, 4});
+    EXPECT_FALSE(part.whole());
+    EXPECT_EQ(part.size(), 23);
+    EXPECT_EQ(part.hash(), whole.hash());
+    for (std::size_t k = 0; k < part.utterances().size(); ++k)
+      ids[static_cast<std::size_t>(i) + 4 * k] = part.utterances()[k].id;
+    EXPECT_GE(part.find("u" + std::to_string(i)), 0);
+  }
+  for (std::size_t i = 0; i < 23; ++i) EXPECT_EQ(ids[i], whole.utterances()[i].id);
+  // Edited after import: its lines and ids were never checked, so all are.
+  const std::string lines = read_file(dir / "manifest.jsonl");
+  write_bytes(dir / "manifest.jsonl", lines + to_line(whole.utterances()[0]) + "\n");
+  EXPECT_THAT(data_error([&] { Corpus::open(dir, Shard{1, 4}); }), HasSubstr("'u0' came before"));
+  write_bytes(dir / "manifest.jsonl", "\n" + lines);
+  EXPECT_TRUE(Corpus::open(dir, Shard{1, 4}).whole());
 }
 
 TEST(Corpus, MissingOrEmptyIsADataError) {

@@ -19,7 +19,7 @@ def read_columns(corpus):
     for index in sorted(pathlib.Path(corpus, "columns").glob("*/*.json")):
         values = columns.setdefault(index.parent.name, {})
         about = json.loads(index.read_text())
-        new = {item["id"]: item["reason"] for item in about["skipped"]}
+        new = dict(about["skipped"])
         tensors = index.with_suffix(".safetensors")
         if tensors.exists():
             new.update(read_safetensors(tensors))
