@@ -16,6 +16,7 @@ Aligner& Aligner::operator=(Aligner&&) noexcept = default;
 Aligner::~Aligner() = default;
 
 const std::map<std::string, std::string>& Aligner::classes() const { return model_->classes; }
+const AlignerOptions& Aligner::options() const { return model_->options; }
 const std::vector<double>& Aligner::log_likelihood() const { return model_->log_likelihood; }
 
 std::string plainer_phone(const std::string& phone) {
@@ -38,12 +39,34 @@ std::int64_t Aligner::Model::class_of(const std::string& phone, const std::strin
     if (known == classes.end()) continue;
     return class_number.at(known->second);
   }
-  throw DataError(fmt::format("utterance {}: the aligner was not trained on the phone \"{}\"", id, phone));
+  throw DataError(fmt::format("utterance {}: the aligner was not trained on the phone \"{}\"", id, phone),
+                  "take an aligner of the same language and front end, or train one on this corpus");
+}
+
+// Mean and deviation of a clip whose speaker is new, as if kEveryoneFrames frames of all speakers had been heard
+// before.
+static Normalisation of_new_speaker(const Features& features, const Normalisation& everyone) {
+  constexpr double kEveryoneFrames = 200;
+  const double count = kEveryoneFrames + static_cast<double>(features.frames);
+  Normalisation norm;
+  for (std::size_t d = 0; d < everyone.mean_D.size(); ++d) {
+    const double m = everyone.mean_D[d], s = everyone.deviation_D[d];
+    double sum = kEveryoneFrames * m, square = kEveryoneFrames * (s * s + m * m);
+    for (std::int64_t f = 0; f < features.frames; ++f) {
+      const auto v = static_cast<double>(features.row(f)[d]);
+      sum += v;
+      square += v * v;
+    }
+    const double mean = sum / count;
+    norm.mean_D.push_back(mean);
+    norm.deviation_D.push_back(std::sqrt(std::max(square / count - mean * mean, 1e-8)));
+  }
+  return norm;
 }
 
 FrameBlocks Aligner::Model::normalised(const Features& features, const std::string& speaker) const {
   const auto own = speakers.find(speaker);
-  const Normalisation& norm = own == speakers.end() ? everyone : own->second;
+  const Normalisation norm = own == speakers.end() ? of_new_speaker(features, everyone) : own->second;
   constexpr auto K = FrameBlocks::kBlock;
   FrameBlocks x;
   x.frames = features.frames;
@@ -59,13 +82,17 @@ FrameBlocks Aligner::Model::normalised(const Features& features, const std::stri
   return x;
 }
 
+double stay_probability(const Aligner::Model& model, std::size_t state, double hop_s) {
+  return std::clamp(1.0 - hop_s / model.mean_duration_s[state], 0.05, 0.995);
+}
+
 Trellis make_trellis(const Aligner::Model& model, const Transcript& transcript, double hop_s,
                      const std::vector<bool>& closed) {
   Trellis t;
   const auto add = [&](std::int64_t phone_class, std::int32_t phone, std::int32_t skip, double extra_leave) {
     for (std::int64_t k = 0; k < kStates; ++k) {
       const auto state = static_cast<std::size_t>(phone_class * kStates + k);
-      const double stay = std::clamp(1.0 - hop_s / model.mean_duration_s[state], 0.05, 0.995);
+      const double stay = stay_probability(model, state, hop_s);
       t.chain.column_J.push_back(static_cast<std::int32_t>(state));
       t.chain.stay_J.push_back(static_cast<float>(std::log(stay)));
       t.chain.leave_J.push_back(static_cast<float>(std::log1p(-stay) + (k == kStates - 1 ? extra_leave : 0.0)));
@@ -98,20 +125,20 @@ std::vector<std::int32_t> compact_columns(Chain& chain) {
   return states;
 }
 
-double path_confidence(const std::vector<std::int32_t>& path, const Trellis& trellis, std::span<const float> score_FS,
-                       std::int64_t states, std::int64_t phones) {
-  double sum = 0;
-  std::int64_t count = 0;
-  for (std::size_t f = 0; f < path.size(); ++f) {
-    const std::int32_t phone = trellis.phone_J[static_cast<std::size_t>(path[f])];
-    if (phone < 0 || phone >= phones) continue;
-    const auto row = score_FS.subspan(f * static_cast<std::size_t>(states), static_cast<std::size_t>(states));
-    sum +=
-        static_cast<double>(row[static_cast<std::size_t>(trellis.chain.column_J[static_cast<std::size_t>(path[f])])] -
-                            *std::max_element(row.begin(), row.end()));
-    ++count;
+double fit_score(const Aligner::Model& model, const Trellis& trellis, const std::vector<std::int32_t>& path,
+                 double path_score, std::span<const float> score_FS, std::int64_t phones, double hop_s) {
+  std::vector<float> stay_S, leave_S;
+  for (std::int64_t s = 0; s < model.state_count(); ++s) {
+    const double stay = stay_probability(model, static_cast<std::size_t>(s), hop_s);
+    stay_S.push_back(static_cast<float>(std::log(stay)));
+    leave_S.push_back(static_cast<float>(std::log1p(-stay)));
   }
-  return count ? sum / static_cast<double>(count) : 0;
+  const auto speech = std::count_if(path.begin(), path.end(), [&](std::int32_t place) {
+    const std::int32_t phone = trellis.phone_J[static_cast<std::size_t>(place)];
+    return phone >= 0 && phone < phones;
+  });
+  const double free_score = best_loop(stay_S, leave_S, kStates, score_FS, static_cast<std::int64_t>(path.size()));
+  return (path_score - free_score) / static_cast<double>(std::max<std::ptrdiff_t>(speech, 1));
 }
 
 namespace {
@@ -139,6 +166,7 @@ struct Fit {
   std::vector<float> score_FS;
   Trellis trellis;
   std::vector<std::int32_t> path;  ///< empty = too few frames
+  double score = 0;                ///< ln probability of the path
 };
 
 Fit fit_clip(const Aligner::Model& model, const Transcript& transcript, std::span<const float> wave_N,
@@ -147,7 +175,7 @@ Fit fit_clip(const Aligner::Model& model, const Transcript& transcript, std::spa
   fit.hop_s = options.hop_s;
   const FrameBlocks x = model.normalised(mfcc(wave_N, options), transcript.speaker);
   fit.frames = x.frames;
-  // All states are scored, not only the transcript's: the confidence compares with the best of all.
+  // All states are scored, not only the transcript's: the fit is compared with that of any phones.
   std::vector<std::int32_t> all(static_cast<std::size_t>(model.state_count()));
   for (std::size_t s = 0; s < all.size(); ++s) all[s] = static_cast<std::int32_t>(s);
   model.table.score(x, all, fit.score_FS);
@@ -155,9 +183,8 @@ Fit fit_clip(const Aligner::Model& model, const Transcript& transcript, std::spa
   for (bool again = true; again;) {
     again = false;
     fit.trellis = make_trellis(model, transcript, fit.hop_s, closed);
-    double score = 0;
     fit.path = best_path(fit.trellis.chain, static_cast<std::int32_t>(kStates), fit.score_FS, fit.frames,
-                         model.state_count(), score);
+                         model.state_count(), fit.score);
     for (const Run& run : runs_of(fit.trellis, fit.path))
       if (run.phone <= -2 && static_cast<double>(run.end - run.first) * fit.hop_s < model.options.min_pause_s)
         closed[static_cast<std::size_t>(-2 - run.phone)] = again = true;
@@ -180,9 +207,9 @@ Alignment Aligner::align(const Transcript& transcript, std::span<const float> wa
     fit = fit_clip(*model_, transcript, wave_N, options);
   }
   if (fit.path.empty())
-    throw DataError(
-        fmt::format("utterance {}: {:.2f} s are too short for {} phones", transcript.id, duration_s, phones),
-        "is the text really what is said?");
+    throw DataError(fmt::format("the text does not fit the recording: {:.2f} s are too short for the {} phones of {}",
+                                duration_s, phones, transcript.id),
+                    "is the text really what is said?");
 
   Alignment result;
   const auto runs = runs_of(fit.trellis, fit.path);
@@ -200,7 +227,8 @@ Alignment Aligner::align(const Transcript& transcript, std::span<const float> wa
                                                : "sil"});
     result.word_of_phone.push_back(speech ? transcript.word_of_phone[static_cast<std::size_t>(run.phone)] : -1);
   }
-  result.confidence = path_confidence(fit.path, fit.trellis, fit.score_FS, model_->state_count(), phones);
+  result.score = fit_score(*model_, fit.trellis, fit.path, fit.score, fit.score_FS, phones, fit.hop_s);
+  result.confidence = model_->calibration.probability(result.score);
   return result;
 }
 

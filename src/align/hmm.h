@@ -11,7 +11,9 @@
 
 /// A forced aligner that needs no model from elsewhere: monophone hidden Markov models with Gaussian mixtures, trained
 /// on the very corpus they align, from a flat start (Rabiner 1989; Young et al., The HTK Book, ch. 8).
-/// Non-goals: triphones, speaker adaptation beyond mean and variance, recognition.
+/// Non-goals: triphones, speaker adaptation beyond mean and variance, recognition. Measured against a learned aligner
+/// on the same 24 minutes (docs/aligner.md): 91 % of phone boundaries within 30 ms after 8 CPU s, that one 24 % after
+/// 575.
 namespace timbre::align {
 
 /// What is said in one clip. Word numbers rise; phones of one word are neighbours.
@@ -44,8 +46,10 @@ struct Alignment {
   std::vector<Interval> phones;
   /// Word number of each interval; -1 for sil and sp.
   std::vector<std::int64_t> word_of_phone;
-  /// Mean over speech frames of ln p(frame | aligned state) − ln max over all states: 0 = nothing fits better than
-  /// the text, strongly negative = the text is not what is said.
+  /// How much worse the text fits than what fits best, nats a frame of speech (calibration.h): 0 = nothing fits better.
+  double score = 0;
+  /// Probability that the text is what is said, calibrated on the corpus that the aligner was trained on. Comparable
+  /// over clips, speakers and corpora.
   double confidence = 0;
 };
 
@@ -63,13 +67,24 @@ class Aligner {
   static Aligner train(const std::vector<Transcript>& transcripts, const AudioSource& audio,
                        const AlignerOptions& options, const AlignProgress& progress = {});
 
+  /// A speaker that was not in the training is normalised by this clip's own frames, drawn towards all speakers.
   /// Throws DataError when the clip is too short for its phones (15 ms each) or has none.
   Alignment align(const Transcript& transcript, std::span<const float> wave_N) const;
 
   /// Phones in their classes: stress marks and digits are dropped where a phone is too rare to stand alone.
   const std::map<std::string, std::string>& classes() const;
+  const AlignerOptions& options() const;
   /// Mean log likelihood per frame after each training pass.
   const std::vector<double>& log_likelihood() const;
+
+  /// Everything there is to a trained aligner, as named arrays: what loads is the same to the last bit.
+  struct Saved {
+    std::map<std::string, std::vector<double>> numbers;
+    std::map<std::string, std::string> texts;
+  };
+  Saved save() const;
+  /// Throws DataError, naming `where`, when something is missing or does not fit together.
+  static Aligner load(const Saved& saved, const std::string& where);
 
   struct Model;  ///< align/hmm_model.h
   const Model& model() const { return *model_; }

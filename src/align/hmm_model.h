@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "align/calibration.h"
 #include "align/hmm.h"
 #include "align/mfcc.h"
 #include "align/mixture.h"
@@ -32,6 +33,7 @@ struct Aligner::Model {
   double pause_probability = 0.3;       ///< that a word boundary is a pause
   std::map<std::string, Normalisation> speakers;
   Normalisation everyone;
+  Calibration calibration;
   std::vector<double> log_likelihood;
 
   std::int64_t state_count() const { return (static_cast<std::int64_t>(class_number.size()) + 1) * kStates; }
@@ -45,13 +47,16 @@ struct Trellis {
   std::vector<std::int32_t> phone_J;  ///< index of the phone, −1 at the start, −2 − i: pause before phone i, P: end
 };
 
+/// ln probability that a state lasts one more frame.
+double stay_probability(const Aligner::Model& model, std::size_t state, double hop_s);
+
 /// Pauses are possible wherever the word changes, but not before the phones listed in `closed`.
 Trellis make_trellis(const Aligner::Model& model, const Transcript& transcript, double hop_s,
                      const std::vector<bool>& closed = {});
 
-/// Mean over speech frames of ln p(frame | its state on the path) − ln p(frame | best state of all).
-double path_confidence(const std::vector<std::int32_t>& path, const Trellis& trellis, std::span<const float> score_FS,
-                       std::int64_t states, std::int64_t phones);
+/// The fit score of a path (calibration.h) through a trellis of `phones` phones. score_FS has all states, at `hop_s`.
+double fit_score(const Aligner::Model& model, const Trellis& trellis, const std::vector<std::int32_t>& path,
+                 double path_score, std::span<const float> score_FS, std::int64_t phones, double hop_s);
 
 /// Replaces state numbers by columns; returns the states in the order of the columns.
 std::vector<std::int32_t> compact_columns(Chain& chain);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <mutex>
 #include <numeric>
 #include <optional>
@@ -17,12 +18,13 @@ namespace {
 
 // Fixed, so that sums are added in the same order whatever the number of threads.
 constexpr std::size_t kShares = 32;
-constexpr std::int64_t kAloneFrom = 30;    // times a phone must occur to keep its stress mark to itself
-constexpr double kVarianceFloor = 0.02;    // of features normalised to variance 1
-constexpr double kPriorFrames = 8;         // weight of the prior (mean 0, variance 1) in every Gaussian
-constexpr double kQuietInside_s = 0.14;    // quiet for so long inside speech = a pause, not the closure of a stop
-constexpr double kFlatFrames = 3;          // frames a state lasts, before anything is known
-constexpr double kMisfit = -15;            // confidence below which a clip does not say its text
+constexpr std::int64_t kAloneFrom = 30;         // times a phone must occur to keep its stress mark to itself
+constexpr double kVarianceFloor = 0.02;         // of features normalised to variance 1
+constexpr double kPriorFrames = 8;              // weight of the prior (mean 0, variance 1) in every Gaussian
+constexpr double kQuietInside_s = 0.14;         // quiet for so long inside speech = a pause, not the closure of a stop
+constexpr double kFlatFrames = 3;               // frames a state lasts, before anything is known
+constexpr double kMisfit = -7;                  // fit score below which a clip does not say its text
+constexpr std::size_t kCalibrationClips = 512;  // so many tell what right and wrong texts score
 constexpr double kFramesPerGaussian = 40;  // a state gets another Gaussian only when it has that many frames for each
 
 struct Clip {
@@ -62,6 +64,7 @@ class Trainer {
       if (i == passes / 3) leave_out_misfits();
       iterate(i);
     }
+    calibrate_scores();
     return std::move(model_);
   }
 
@@ -325,28 +328,72 @@ class Trainer {
     model_->table = MixtureTable(model_->states);
   }
 
-  // Clips whose text is not what is said (a tone, silence, another sentence) would blur every model they touch.
-  void leave_out_misfits() {
+  // The fit score of a clip under a transcript; nothing where the clip is too short for it.
+  std::optional<double> score_of(const Clip& clip, const Transcript& transcript,
+                                 const std::vector<float>& score_FS) const {
+    const Trellis trellis = make_trellis(*model_, transcript, model_->mfcc.hop_s);
+    double score = 0;
+    const auto path = best_path(trellis.chain, static_cast<std::int32_t>(kStates), score_FS, clip.x.frames,
+                                model_->state_count(), score);
+    if (path.empty()) return std::nullopt;
+    return fit_score(*model_, trellis, path, score, score_FS, static_cast<std::int64_t>(transcript.phones.size()),
+                     model_->mfcc.hop_s);
+  }
+
+  std::vector<float> all_scores(const Clip& clip) const {
     std::vector<std::int32_t> all(static_cast<std::size_t>(model_->state_count()));
     std::iota(all.begin(), all.end(), 0);
+    std::vector<float> score_FS;
+    model_->table.score(clip.x, all, score_FS);
+    return score_FS;
+  }
+
+  // Clips whose text is not what is said (a tone, silence, another sentence) would blur every model they touch.
+  void leave_out_misfits() {
     std::vector<char> misfit(clips_.size(), 0);
     parallel_for(clips_.size(), [&](std::size_t i) {
-      const Transcript& transcript = transcripts_[clips_[i].index];
-      const Trellis trellis = make_trellis(*model_, transcript, model_->mfcc.hop_s);
-      std::vector<float> score_FS;
-      model_->table.score(clips_[i].x, all, score_FS);
-      double score = 0;
-      const auto path = best_path(trellis.chain, static_cast<std::int32_t>(kStates), score_FS, clips_[i].x.frames,
-                                  model_->state_count(), score);
-      misfit[i] = path.empty() || path_confidence(path, trellis, score_FS, model_->state_count(),
-                                                  static_cast<std::int64_t>(transcript.phones.size())) < kMisfit;
+      const auto score = score_of(clips_[i], transcripts_[clips_[i].index], all_scores(clips_[i]));
+      misfit[i] = !score || *score < kMisfit;
     });
     // Where most clips misfit, the model is at fault rather than the clips.
-    if (std::count(misfit.begin(), misfit.end(), 1) * 10 > static_cast<std::ptrdiff_t>(clips_.size())) return;
+    if (std::count(misfit.begin(), misfit.end(), 1) * 4 > static_cast<std::ptrdiff_t>(clips_.size())) return;
     std::size_t kept = 0;
     for (std::size_t i = 0; i < clips_.size(); ++i)
       if (!misfit[i]) std::swap(clips_[kept++], clips_[i]);
+    for (std::size_t i = kept; i < clips_.size(); ++i) misfits_.push_back(std::move(clips_[i]));
     clips_.resize(kept);
+  }
+
+  // What texts of the corpus score on their own clips, and on clips of other texts of like length.
+  void calibrate_scores() {
+    std::vector<const Clip*> order;
+    for (const auto& group : {std::cref(clips_), std::cref(misfits_)})
+      for (const Clip& clip : group.get()) order.push_back(&clip);
+    const auto phones = [&](const Clip* clip) -> const Transcript& { return transcripts_[clip->index]; };
+    std::sort(order.begin(), order.end(), [&](const Clip* a, const Clip* b) {
+      return std::pair(phones(a).phones.size(), a->index) < std::pair(phones(b).phones.size(), b->index);
+    });
+    const std::size_t count = std::min(order.size(), kCalibrationClips);
+    std::vector<std::optional<double>> own(count), wrong(count);
+    parallel_for(count, [&](std::size_t i) {
+      const std::size_t place = i * order.size() / count;
+      const Transcript& right = phones(order[place]);
+      const std::vector<float> score_FS = all_scores(*order[place]);
+      own[i] = score_of(*order[place], right, score_FS);
+      Philox rng(model_->options.seed, place);
+      std::size_t other = (place + 1 + rng.below(8)) % order.size();
+      for (std::size_t tries = 0; tries < 8 && phones(order[other]).phones == right.phones; ++tries)
+        other = (other + 1) % order.size();
+      if (phones(order[other]).phones != right.phones)
+        wrong[i] = score_of(*order[place], phones(order[other]), score_FS);
+    });
+    const auto there = [](const std::vector<std::optional<double>>& scores) {
+      std::vector<double> found;
+      for (const auto& score : scores)
+        if (score) found.push_back(*score);
+      return found;
+    };
+    model_->calibration = calibrate(there(own), there(wrong));
   }
 
   void add_clip(const Clip& clip, Sums& share) const {
@@ -440,7 +487,7 @@ class Trainer {
   const AudioSource& audio_;
   const AlignProgress& progress_;
   std::unique_ptr<Aligner::Model> model_;
-  std::vector<Clip> clips_;
+  std::vector<Clip> clips_, misfits_;
   std::vector<double> occupancy_;
   std::mutex guard_;
   double done_ = 0, total_ = 0;

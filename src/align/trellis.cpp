@@ -1,6 +1,7 @@
 #include "align/trellis.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace timbre::align {
@@ -63,6 +64,31 @@ std::vector<std::int32_t> best_path(const Chain& chain, std::int32_t tail, std::
       at -= static_cast<std::size_t>(chain.skip_J[at]) + 1;
   }
   return path;
+}
+
+double best_loop(std::span<const float> stay_U, std::span<const float> leave_U, std::int64_t per_class,
+                 std::span<const float> score_FU, std::int64_t frames) {
+  const std::size_t columns = stay_U.size();
+  const auto states = static_cast<std::size_t>(per_class);
+  const std::size_t classes = columns / states;
+  const float enter = -std::log(static_cast<float>(classes));
+  std::vector<float> row(columns, kNever), before(columns);
+  for (std::size_t u = 0; u < columns; u += states) row[u] = enter + score_FU[u];
+  double offset = 0;
+  for (std::size_t f = 1; f < static_cast<std::size_t>(frames); ++f) {
+    std::swap(row, before);
+    float leaving = kNever;
+    for (std::size_t u = states - 1; u < columns; u += states) leaving = std::max(leaving, before[u] + leave_U[u]);
+    const float* emission = score_FU.data() + f * columns;
+    for (std::size_t u = 0; u < columns; ++u) {
+      const float come = u % states ? before[u - 1] + leave_U[u - 1] : leaving + enter;
+      row[u] = std::max(before[u] + stay_U[u], come) + emission[u];
+    }
+    const float top = *std::max_element(row.begin(), row.end());  // running scores stay small: floats keep precision
+    offset += static_cast<double>(top);
+    for (float& v : row) v -= top;
+  }
+  return offset + static_cast<double>(*std::max_element(row.begin(), row.end()));
 }
 
 }  // namespace timbre::align

@@ -22,4 +22,10 @@ struct Chain {
 std::vector<std::int32_t> best_path(const Chain& chain, std::int32_t tail, std::span<const float> score_FU,
                                     std::int64_t frames, std::int64_t columns, double& score);
 
+/// ln probability of the best path through any sequence of classes, all equally likely at every turn: what a clip gives
+/// when its text is not known. Class c has the columns c·per_class … of score_FU, left to right; stay_U and leave_U as
+/// in Chain. `frames` at least 1.
+double best_loop(std::span<const float> stay_U, std::span<const float> leave_U, std::int64_t per_class,
+                 std::span<const float> score_FU, std::int64_t frames);
+
 }  // namespace timbre::align

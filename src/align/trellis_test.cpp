@@ -81,5 +81,39 @@ TEST(Trellis, TooFewFramesGiveNoPath) {
   EXPECT_TRUE(best_path(chain, 1, std::vector<float>(5, 0.0f), 1, 5, score).empty());
 }
 
+TEST(Trellis, TheLoopIsTheBestOfAllSequences) {
+  Philox rng(8);
+  for (int round = 0; round < 40; ++round) {
+    // Three classes of two states; every sequence of places by counting.
+    constexpr std::int64_t kColumns = 6, kPer = 2;
+    std::vector<float> stay_U, leave_U;
+    for (int u = 0; u < kColumns; ++u) {
+      const auto stay = static_cast<float>(0.1 + 0.8 * rng.uniform());
+      stay_U.push_back(std::log(stay));
+      leave_U.push_back(std::log(1 - stay));
+    }
+    const auto frames = static_cast<std::int64_t>(1 + rng.below(5));
+    std::vector<float> score_FU(static_cast<std::size_t>(frames * kColumns));
+    for (auto& v : score_FU) v = static_cast<float>(3 * rng.normal());
+    double best = -1e300;
+    const double enter = -std::log(3.0);
+    const std::function<void(std::int64_t, std::int64_t, double)> walk = [&](std::int64_t f, std::int64_t at,
+                                                                             double sum) {
+      sum += static_cast<double>(score_FU[static_cast<std::size_t>(f * kColumns + at)]);
+      if (f + 1 == frames) {
+        best = std::max(best, sum);
+        return;
+      }
+      const auto u = static_cast<std::size_t>(at);
+      walk(f + 1, at, sum + static_cast<double>(stay_U[u]));
+      if (at % kPer == 0) return walk(f + 1, at + 1, sum + static_cast<double>(leave_U[u]));
+      for (std::int64_t to = 0; to < kColumns; to += kPer)
+        walk(f + 1, to, sum + static_cast<double>(leave_U[u]) + enter);
+    };
+    for (std::int64_t u = 0; u < kColumns; u += kPer) walk(0, u, enter);
+    EXPECT_NEAR(best_loop(stay_U, leave_U, kPer, score_FU, frames), best, 1e-4);
+  }
+}
+
 }  // namespace
 }  // namespace timbre::align

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "cli/verb.h"
+#include "prepare/aligner_column.h"
 #include "prepare/ming024_columns.h"
 #include "prepare/run_file.h"
 #include "prepare/speaker_vectors.h"
@@ -19,7 +20,7 @@ namespace timbre::cli {
 namespace {
 
 struct PrepareVerb {
-  std::string corpus, model, preset, base, only, from_ming024, shard = "0/1";
+  std::string corpus, model, preset, base, only, from_ming024, take_aligner, shard = "0/1";
   std::int64_t stage = 0, stop_stage = -1;
   bool redo = false, compact = false;
   std::unique_ptr<roles::ModelConfig> config;  // of the model named by --for
@@ -40,6 +41,9 @@ config::Fields fields(PrepareVerb& o) {
   f.add("from_ming024", o.from_ming024,
         "take the columns from a data folder of ming024/FastSpeech2 (preprocessed_path) instead of making them")
       .metavar("DIR");
+  f.add("take_aligner", o.take_aligner,
+        "align with the aligner of another prepared corpus, which may be larger, instead of training one")
+      .metavar("CORPUS");
   f.add("redo", o.redo, "make the columns anew even when they are fresh");
   f.add("compact", o.compact, "afterwards, merge what many shards and interruptions left into few files");
   return f;
@@ -138,6 +142,7 @@ void print_report(const prepare::Report& report, Context& context) {
     fmt::print(context.out, "{:<11} {} made, {} kept, {} skipped  {}\n", s.stage, s.made, s.kept, s.skipped.size(),
                s.made || !s.skipped.empty() ? human_seconds(s.seconds) : "");
     print_skipped(s.skipped, context);
+    if (!s.summary.empty()) fmt::print(context.out, "  {}\n", s.summary);
   }
 }
 
@@ -175,7 +180,8 @@ int take_ming024(const PrepareVerb& o, const corpus::Corpus& corpus, Context& co
 int run(const PrepareVerb& o, Context& context) {
   const auto problems = o.config->problems();
   if (!problems.empty()) throw UsageError(join(problems, "\n"));
-  const auto corpus = corpus::Corpus::open(o.corpus);
+  const auto shard = corpus::Shard::parse(o.shard);
+  const auto corpus = o.from_ming024.empty() ? corpus::Corpus::open(o.corpus, shard) : corpus::Corpus::open(o.corpus);
   const auto requests = requests_of(o);
   if (context.dry_run) {
     print_plan(prepare::make_plan(corpus, requests), context);
@@ -186,13 +192,18 @@ int run(const PrepareVerb& o, Context& context) {
     for (const auto& step : prepare::make_plan(corpus, requests).steps)
       if (step.stage->network && step.state != corpus::ColumnState::Kind::complete) throw NeedsTorch();
   }
+  bool redo = o.redo;
+  if (!o.take_aligner.empty()) {
+    prepare::take_aligner(corpus, o.take_aligner, requests, redo);
+    redo = false;  // done: what depended on another aligner is gone
+  }
   interrupted = false;
   const auto before = std::signal(SIGINT, on_interrupt);
-  prepare::RunOptions options{.shard = corpus::Shard::parse(o.shard),
+  prepare::RunOptions options{.shard = shard,
                               .only = o.only,
                               .first_stage = o.stage,
                               .last_stage = o.stop_stage,
-                              .redo = o.redo,
+                              .redo = redo,
                               .stop = &interrupted};
   const auto report = prepare::run_plan(corpus, requests, options, context.events);
   std::signal(SIGINT, before);

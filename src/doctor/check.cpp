@@ -29,6 +29,8 @@ config::Fields fields(CheckOptions& o) {
   f.add("min_duration_s", o.min_duration_s, "shorter clips are reported").range(0, 1e6);
   f.add("max_duration_s", o.max_duration_s, "longer clips are reported").range(0, 1e6);
   f.add("outlier_deviations", o.outlier_deviations, "robust deviations of pace that make an outlier").range(1, 100);
+  f.add("min_confidence", o.min_confidence, "probability that the text is what is said, below which it is reported")
+      .range(0, 1);
   f.add("min_total_s", o.min_total_s, "less speech than this is reported").range(0, 1e9);
   f.add("min_speaker_clips", o.min_speaker_clips, "fewer clips of a speaker are reported").range(0, 1e9);
   f.add("examples", o.examples, "worst examples shown for each rule").range(0, 10000);
@@ -159,9 +161,12 @@ PreparedFacts read_prepared(const corpus::Corpus& corpus) {
   }
   if (there("confidence")) {
     const corpus::Column column = corpus::Column::open(corpus.dir(), "confidence");
-    for (const corpus::Utterance& u : utterances)
-      prepared.confidence.push_back(column.has(u.id) ? static_cast<float>(column.get(u.id).as<double>()[0])
-                                                     : std::numeric_limits<float>::quiet_NaN());
+    for (const corpus::Utterance& u : utterances) {
+      const double value = column.has(u.id) ? column.get(u.id).as<double>()[0] : 0;
+      // Probabilities never reach 0 or 1: anything else was left by a version that measured otherwise.
+      prepared.confidence.push_back(value > 0 && value < 1 ? static_cast<float>(value)
+                                                           : std::numeric_limits<float>::quiet_NaN());
+    }
     prepared.misaligned.resize(utterances.size());
     for (const Skipped& skipped : column.skipped())
       if (const auto place = corpus.find(skipped.id); place >= 0)

@@ -28,6 +28,7 @@ struct CheckOptions {
   double edge_silence_s = 0.8, inner_silence_s = 2;
   double min_duration_s = 0.3, max_duration_s = 20;
   double outlier_deviations = 5;
+  double min_confidence = 0.5;
   double min_total_s = 600;
   std::int64_t min_speaker_clips = 20;
   std::int64_t examples = 5;
@@ -47,7 +48,7 @@ struct Example {
 /// What preparation has left beside the manifest, as the utterances; an empty vector when that column is not there.
 struct PreparedFacts {
   std::vector<std::int32_t> phones;     ///< number of phones, -1 = none for this one
-  std::vector<float> confidence;        ///< of the alignment, larger fits better; NaN = none for this one
+  std::vector<float> confidence;        ///< probability that the text is what is said; NaN = not known
   std::vector<std::string> misaligned;  ///< why the aligner left it out; "" = it did not
 };
 

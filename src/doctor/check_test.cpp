@@ -227,20 +227,19 @@ TEST_F(Doctor, PhonePaceOutlierNeedsPhonemes) {
 TEST_F(Doctor, TextMisfitNeedsAnAlignment) {
   EXPECT_EQ(examine().not_run.back().first, "text-misfit");
   write_column(dir.path(), made.utterances, "confidence", [](corpus::ColumnWriter& writer, const corpus::Utterance& u) {
-    const double usual = -3 - 0.1 * double(u.id.back() - '0');
-    writer.put(u.id, weights::Tensor::of<double>({1}, {u.id == "clip7" ? -9.0 : usual}));
+    writer.put(u.id, weights::Tensor::of<double>({1}, {u.id == "clip7" ? 0.03 : 0.97}));
   });
-  expect_only("text-misfit", "clip7", "alignment score -9.0, usual -3.");
+  expect_only("text-misfit", "clip7", "probability 0.03 that this is what is said");
   write_column(dir.path(), made.utterances, "confidence", [](corpus::ColumnWriter& writer, const corpus::Utterance& u) {
     if (u.id == "clip8")
       writer.skip(u.id, "the text does not fit the recording");
     else
-      writer.put(u.id, weights::Tensor::of<double>({1}, {-3.0}));
+      writer.put(u.id, weights::Tensor::of<double>({1}, {0.97}));
   });
   expect_only("text-misfit", "clip8", "the text does not fit");
   // TextGrids bring no score: nothing to say, and that is said.
   write_column(dir.path(), made.utterances, "confidence", [](corpus::ColumnWriter& writer, const corpus::Utterance& u) {
-    writer.put(u.id, weights::Tensor::of<double>({1}, {0.0}));
+    writer.put(u.id, weights::Tensor::of<double>({1}, {std::numeric_limits<double>::quiet_NaN()}));
   });
   EXPECT_THAT(rules(examine()), IsEmpty());
   EXPECT_THAT(examine().not_run.back().second, HasSubstr("TextGrids"));

@@ -82,34 +82,17 @@ void phone_pace_outliers(const Examined& e, Hits& hits) {
   for (const auto& [name, group] : groups) find_outliers(e, group, "phones", hits);
 }
 
-/// What the aligner left out, and what fits far worse than the speaker's other clips.
+/// What the aligner left out, and where it takes another text for likelier than this one.
 void misfits(const Examined& e, Hits& hits) {
-  constexpr std::size_t kEnough = 20;
-  constexpr double kLeast = 3.5;  // logarithms of a likelihood ratio a frame: less is within a voice's variety
-  std::map<std::string, std::vector<std::size_t>> groups;
   for (std::size_t i = 0; i < e.utterances.size(); ++i) {
     // Other reasons to leave a clip out (no phonemes) are no verdict on its sound.
     if (e.prepared.misaligned[i].starts_with("the text does not fit"))
       hits.add(e.utterances[i], fmt::format("{}: {}", e.prepared.misaligned[i], e.utterances[i].text), 1000);
-    // TextGrids come without a score and are written as 0.
-    if (std::isfinite(e.prepared.confidence[i]) && e.prepared.confidence[i] != 0)
-      groups[group_key(e.utterances[i])].push_back(i);
-  }
-  for (const auto& [name, places] : groups) {
-    if (places.size() < kEnough) continue;
-    std::vector<double> values;
-    for (std::size_t i : places) values.push_back(e.prepared.confidence[i]);
-    const double usual = corpus::median(values);
-    for (double& v : values) v = std::abs(v - usual);
-    const double deviation = 1.4826 * corpus::median(values);
-    for (std::size_t i : places) {
-      const double below = usual - e.prepared.confidence[i];
-      if (below < std::max(kLeast, e.options.outlier_deviations * deviation)) continue;
-      hits.add(e.utterances[i],
-               fmt::format("alignment score {:.1f}, usual {:.1f}: {}", e.prepared.confidence[i], usual,
-                           e.utterances[i].text),
-               below);
-    }
+    const auto confidence = static_cast<double>(e.prepared.confidence[i]);  // NaN: from a TextGrid, or not aligned
+    if (!(confidence < e.options.min_confidence)) continue;
+    hits.add(e.utterances[i],
+             fmt::format("probability {:.2f} that this is what is said: {}", confidence, e.utterances[i].text),
+             1 - confidence);
   }
 }
 
@@ -147,7 +130,7 @@ std::string needs_phones(const Examined& e) {
 std::string needs_alignment(const Examined& e) {
   if (e.prepared.confidence.empty()) return "not aligned yet; timbre prepare does it";
   const bool any = std::any_of(e.prepared.confidence.begin(), e.prepared.confidence.end(),
-                               [](float c) { return std::isfinite(c) && c != 0; }) ||
+                               [](float c) { return std::isfinite(c); }) ||
                    std::any_of(e.prepared.misaligned.begin(), e.prepared.misaligned.end(),
                                [](const std::string& why) { return !why.empty(); });
   return any ? "" : "the alignment comes from TextGrids, which have no score";

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "audio/timebase.h"
 #include "base/error.h"
@@ -53,6 +54,19 @@ TrimmedPhones trim_phones(std::span<const align::Interval> intervals, std::int64
     out.framed.durations_P.push_back(audio::duration_frames(interval.start_s, interval.end_s, rate_hz, hop_samples));
   }
   return out;
+}
+
+void fit_to_frames(FramedPhones& framed, std::int64_t frames) {
+  constexpr std::int64_t kRounding = 2;
+  auto excess = std::accumulate(framed.durations_P.begin(), framed.durations_P.end(), std::int64_t{0}) - frames;
+  if (excess < 0 || excess > kRounding || frames < 1)
+    throw DataError(fmt::format("its phones last {} frames, its audio {}", frames + excess, frames),
+                    "is the TextGrid that of this clip?");
+  for (auto duration = framed.durations_P.rbegin(); excess > 0 && duration != framed.durations_P.rend(); ++duration) {
+    const std::int64_t taken = std::min(excess, *duration);
+    *duration -= taken;
+    excess -= taken;
+  }
 }
 
 }  // namespace timbre::prepare

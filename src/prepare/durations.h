@@ -31,6 +31,11 @@ struct TrimmedPhones {
 /// Throws DataError when nothing but silence is left.
 TrimmedPhones trim_phones(std::span<const align::Interval> intervals, std::int64_t rate_hz, std::int64_t hop_samples);
 
+/// Takes what the sum of the durations has too much off the last phones that have frames. Edges of a phone are rounded
+/// one by one, samples are cut whole, so that a spectrogram without a frame for its last samples may have up to two
+/// frames fewer. Throws DataError for more than two, and where frames are left over.
+void fit_to_frames(FramedPhones& framed, std::int64_t frames);
+
 /// True for sil, sp, spn and "" (how MFA 2 writes silence).
 bool is_silence(const std::string& label);
 

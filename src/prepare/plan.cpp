@@ -100,6 +100,9 @@ class Planner {
                                      settings[key].dump(), column, value.dump()),
                          "prepare the two in different corpus folders, or make the settings equal");
       settings[key] = value;
+      if (std::find(stage.shares.begin(), stage.shares.end(), key) != stage.shares.end())
+        for (const auto& need : needs_of(stage))
+          if (const Stage& below = maker(need); has_field(below, key)) offer(below, key, value, column, seen);
       return true;
     }
     for (const auto& need : needs_of(stage))
@@ -139,7 +142,7 @@ class Planner {
       inputs += '\n' + key.name + ' ' + key.settings_hash + ' ' + key.inputs_hash;
     }
     step.inputs_hash = hash_hex(inputs);
-    step.total = stage.all ? 1 : static_cast<std::int64_t>(corpus_.utterances().size());
+    step.total = stage.all ? 1 : corpus_.size();
     step.done = step.total;
     step.state = corpus::ColumnState::Kind::complete;
     for (const auto& column : stage.makes) {

@@ -119,7 +119,7 @@ TEST(Plan, TheBuiltInStagesServeFastSpeech2) {
                                              {"energy"},
                                              {"statistics", {{"normalise", false}}}};
   const Plan plan = make_plan(toy.open(), wanted);
-  EXPECT_EQ(plan.steps.size(), 7u);
+  EXPECT_EQ(plan.steps.size(), 8u);
   EXPECT_EQ(plan.step("phonemes").settings.at("front_end"), "espeak:it");
   EXPECT_EQ(plan.step("mel").settings.at("hop_samples"), 200);
   EXPECT_EQ(plan.step("pitch").settings.at("level"), "frame");

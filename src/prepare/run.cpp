@@ -7,6 +7,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <set>
 
 #include "base/strings.h"
 #include "base/threads.h"
@@ -28,8 +30,10 @@ class Inputs {
   Inputs(const corpus::Corpus& corpus, const Plan& plan, const Step& step) {
     for (const auto& name : step.needs) {
       for (const auto& other : plan.steps)
-        if (std::find(other.stage->makes.begin(), other.stage->makes.end(), name) != other.stage->makes.end())
+        if (std::find(other.stage->makes.begin(), other.stage->makes.end(), name) != other.stage->makes.end()) {
           columns_.emplace(name, corpus::Column::open(corpus.dir(), other.key(name)));
+          if (other.stage->all) own_ids_.insert(name);
+        }
       for (const auto& skipped : columns_.at(name).skipped())
         reasons_.emplace(name + '\n' + skipped.id, skipped.reason);
     }
@@ -40,10 +44,11 @@ class Inputs {
     return found.get(id);
   }
   nlohmann::json settings_of(const std::string& column) const { return columns_.at(column).settings(); }
+  const corpus::Column& column(const std::string& name) const { return columns_.at(name); }
   /// Why an utterance cannot be done: the first needed column that has no value for it; "" when all have.
   std::string obstacle(const std::string& id) const {
     for (const auto& [name, column] : columns_) {
-      if (column.has(id)) continue;
+      if (column.has(id) || own_ids_.contains(name)) continue;
       const auto reason = reasons_.find(name + '\n' + id);
       return fmt::format("no {}: {}", name, reason == reasons_.end() ? "not made yet" : reason->second);
     }
@@ -52,6 +57,7 @@ class Inputs {
 
  private:
   std::map<std::string, corpus::Column> columns_;
+  std::set<std::string> own_ids_;  ///< columns that have no value for each utterance
   std::map<std::string, std::string> reasons_;
 };
 
@@ -68,6 +74,7 @@ class StepRun {
              step.settings,
              [this](const std::string& column, const std::string& id) { return inputs_.read(column, id); },
              [this](const std::string& column) { return inputs_.settings_of(column); },
+             [this](const std::string& column) -> const corpus::Column& { return inputs_.column(column); },
              [this](const Event& event) { emit(event); },
              options.stop} {
     for (const auto& column : step.stage->makes)
@@ -83,6 +90,7 @@ class StepRun {
     else
       run_rows();
     for (auto& [column, writer] : writers_) writer->commit();
+    if (step_.stage->summary_of && report_.made > 0) report_.summary = step_.stage->summary_of(corpus_);
     report_.seconds = seconds_since(start);
     return std::move(report_);
   }
@@ -97,7 +105,13 @@ class StepRun {
   }
 
   void run_all() {
-    for (const auto& [id, row] : step_.stage->all(job_)) {
+    std::map<std::string, Row> rows;
+    try {
+      rows = step_.stage->all(job_);
+    } catch (const Stopped&) {
+      stopped_ = true;
+    }
+    for (const auto& [id, row] : rows) {
       for (const auto& [column, tensor] : row)
         if (!writers_.at(column)->is_done(id)) writers_.at(column)->put(id, tensor);
       ++report_.made;
@@ -109,7 +123,7 @@ class StepRun {
     const auto& all = corpus_.utterances();
     std::int64_t mine = 0;
     for (std::size_t i = 0; i < all.size(); ++i) {
-      if (!options_.shard.has(static_cast<std::int64_t>(i))) continue;
+      if (corpus_.whole() && !options_.shard.has(static_cast<std::int64_t>(i))) continue;
       ++mine;
       const bool done =
           std::all_of(writers_.begin(), writers_.end(), [&](const auto& w) { return w.second->is_done(all[i].id); });
@@ -234,6 +248,7 @@ nlohmann::json to_json(const Report& report) {
                       {"skipped", skipped},
                       {"postponed", s.postponed},
                       {"seconds", s.seconds}});
+    if (!s.summary.empty()) stages.back()["summary"] = s.summary;
   }
   return {{"stages", stages}, {"stopped", report.stopped}};
 }
@@ -242,8 +257,17 @@ Report run_plan(const corpus::Corpus& corpus, const std::vector<ColumnRequest>& 
                 const EventSink& events, const Stages& stages) {
   Report report;
   Plan plan = make_plan(corpus, wanted, stages);
+  std::optional<corpus::Corpus> all;  // opened for the first stage that looks at more than the shard
+  const auto seen_by = [&](const Stage& stage) -> const corpus::Corpus& {
+    if (!stage.whole_corpus || corpus.whole()) return corpus;
+    if (!all) all = corpus::Corpus::open(corpus.dir());
+    return *all;
+  };
+  bool changed =
+      false;  // what earlier stages made changes the states; looking takes a while where there are many parts
   for (const auto& name : chosen_stages(plan, options)) {
-    plan = make_plan(corpus, wanted, stages);  // what earlier stages made has changed the states
+    if (changed) plan = make_plan(corpus, wanted, stages);
+    changed = false;
     const Step* step = &plan.step(name);
     if (options.redo)
       for (const auto& column : step->stage->makes) corpus::remove_column(corpus.dir(), column);
@@ -272,7 +296,8 @@ Report run_plan(const corpus::Corpus& corpus, const std::vector<ColumnRequest>& 
           fmt::format("{}: {} needs {} of the whole corpus", corpus.dir().string(), name, fmt::join(step->needs, ", ")),
           "run the stages before it first (without --only, or every --shard of them)");
     }
-    StepRun run(corpus, plan, *step, options, events);
+    changed = true;
+    StepRun run(seen_by(*step->stage), plan, *step, options, events);
     report.stages.push_back(run.run());
     if (run.stopped()) {
       report.stopped = true;

@@ -27,6 +27,7 @@ struct StageReport {
   std::vector<Skipped> skipped;  ///< now
   bool postponed = false;        ///< looks at the whole corpus, and other shards are not done yet
   double seconds = 0;
+  std::string summary;  ///< Stage::summary_of
 };
 
 struct Report {
@@ -36,7 +37,8 @@ struct Report {
 
 nlohmann::json to_json(const Report& report);
 
-/// Runs what is left to do. Finished batches survive a kill; stale columns are removed and remade.
+/// Runs what is left to do. `corpus` may be opened for options.shard alone. Finished batches survive a kill; stale
+/// columns are removed and remade.
 Report run_plan(const corpus::Corpus& corpus, const std::vector<ColumnRequest>& wanted, const RunOptions& options,
                 const EventSink& events, const Stages& stages = Stages::built_in());
 

@@ -91,6 +91,21 @@ TEST(Run, ShardsTogetherMakeTheWholeAndTheLastOneTheTotals) {
   EXPECT_EQ(total_of(toy), 3 * kTotalOf7);
 }
 
+TEST(Run, AShardOpenedAloneMakesTheSame) {
+  const ToyCorpus toy(21);
+  Calls calls;
+  const Stages stages = testing_support::toy_stages(calls);
+  for (std::int64_t round = 0; round < 2; ++round)
+    for (std::int64_t i = 0; i < 3; ++i) {
+      const RunOptions options{.shard = {i, 3}};
+      const auto corpus = corpus::Corpus::open(toy.dir(), options.shard);
+      ASSERT_FALSE(corpus.whole());
+      run_plan(corpus, kTotal, options, no_events(), stages);  // the total is over all utterances
+    }
+  EXPECT_EQ(calls.length, 21);
+  EXPECT_EQ(total_of(toy), 3 * kTotalOf7);
+}
+
 TEST(Run, OnlyAndStageNumbersChoose) {
   const ToyCorpus toy(7);
   Calls calls;

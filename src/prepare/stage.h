@@ -24,10 +24,10 @@
 ///   words             U8 text, joined by '\n'  the words these numbers count
 ///   alignment         f64 [·,3]                start_s, end_s in the clip, word number (-1 = silence)
 ///   alignment_phones  U8 text, joined by ' '   label of each interval: phones, sil at the ends, sp for real pauses
-///   confidence        f64 [1]                  see align::Alignment; 0 where a TextGrid was read
-///   mel               f32 [F,M]                log mel
-///   energy_frames     f32 [F]                  L2 norm of each frame's magnitudes
-///   durations         i64 [P]                  frames of each of aligned_phonemes; their sum is F
+///   aligner           f64 [·], U8 text         under the names of its arrays: align::Aligner::Saved
+///   confidence        f64 [1]                  probability that the text is what is said; NaN where a TextGrid was
+///   read mel               f32 [F,M]                log mel energy_frames     f32 [F]                  L2 norm of each
+///   frame's magnitudes durations         i64 [P]                  frames of each of aligned_phonemes; their sum is F
 ///   aligned_phonemes  U8 text, joined by ' '   alignment_phones of what mel keeps; P phones
 ///   pitch             f64 [P] or [F]           Hz; of phones interpolated over unvoiced frames, of frames 0 there
 ///   energy            f32 [P] or [F]
@@ -46,6 +46,8 @@ struct StageJob {
   std::function<std::optional<weights::Tensor>(const std::string& column, const std::string& id)> read;
   /// The settings another column was made with.
   std::function<nlohmann::json(const std::string& column)> settings_of;
+  /// A needed column itself, for those with ids of their own.
+  std::function<const corpus::Column&(const std::string& column)> column;
   EventSink events;
   const std::atomic<bool>* stop = nullptr;  ///< set on SIGINT: leave at the next safe point
 };
@@ -64,16 +66,20 @@ struct Stage {
   std::function<std::pair<std::shared_ptr<void>, config::Fields>()> settings;
   /// The settings that name a file or a folder of files: what they hold makes a column stale, not where they lie.
   std::vector<std::string> files;
+  /// The settings that a stage it builds on has under the same name: both get the same value.
+  std::vector<std::string> shares = {};
   /// The columns needed with these settings.
   std::function<std::vector<std::string>(const nlohmann::json& settings)> needs;
-  /// One utterance at a time: parallel, resumable, shardable. Making the MakeRow may look at the whole corpus
-  /// (`whole_corpus`: its needs must then be complete), as the aligner does to train.
+  /// One utterance at a time: parallel, resumable, shardable.
   std::function<MakeRow(const StageJob&)> rows;
+  /// Looks at the whole corpus, as the aligner does to train: what it needs must then be complete.
   bool whole_corpus = false;
   /// It runs a network: only a program that has some can make its columns (prepare/speaker_vectors.h).
   bool network = false;
-  /// Instead of `rows`, for columns with ids of their own (statistics): id → row.
+  /// Instead of `rows`, for columns with ids of their own (aligner, statistics): id → row.
   std::function<std::map<std::string, Row>(const StageJob&)> all;
+  /// A line about what its columns hold, for the report; may be empty. Called after anything was made.
+  std::function<std::string(const corpus::Corpus&)> summary_of = {};
 };
 
 /// The stages by name; register_stage_<file> in prepare/stages/<file>.cpp adds one.

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "align/textgrid.h"
@@ -138,6 +139,58 @@ TEST(Stages, AlignsWithoutTextGridsAndExportsThem) {
   EXPECT_DOUBLE_EQ(words->intervals.back().end_s, 2.38775);
   // Ten seconds of speech teach an aligner too little to judge its times; hmm_test.cpp does that on planted boundaries,
   // tests/prepare/aligner_accuracy.py on the corpus these clips come from.
+}
+
+// A corpus of one clip of a second, with a TextGrid of these phones; its alignment, or why there is none.
+struct GridResult {
+  std::vector<std::string> labels;
+  std::vector<double> ends_s;
+  std::string skipped;
+};
+GridResult align_by_grid(std::vector<align::Interval> phones, double end_s) {
+  const fs::path dir = fs::temp_directory_path() / ("timbre_grid_" + std::to_string(::getpid()));
+  fs::remove_all(dir);
+  {
+    corpus::CorpusWriter writer(dir);
+    corpus::Utterance u{.id = "c", .audio = "c.wav", .text = "a b", .duration_s = 1.0, .rate_hz = 16000};
+    u.extra = {{"textgrid", "c.TextGrid"}};
+    align::TextGrid grid{.start_s = 0, .end_s = end_s};
+    grid.tiers.push_back({.name = "phones", .start_s = 0, .end_s = end_s, .intervals = std::move(phones)});
+    align::write_textgrid(writer.staging() / "c.TextGrid", grid);
+    writer.add(u);
+    writer.finish({{"name", "grid"}});
+  }
+  GridResult result;
+  const Report report = run_plan(corpus::Corpus::open(dir), {{"alignment", {{"source", "textgrid"}}}}, {}, no_events());
+  for (const auto& skipped : report.stages.back().skipped) result.skipped = skipped.reason;
+  if (result.skipped.empty()) {
+    result.labels = corpus::tensor_list(corpus::Column::open(dir, "alignment_phones").get("c"));
+    const auto times = corpus::Column::open(dir, "alignment").get("c").to_f64();
+    for (std::size_t i = 1; i < times.size(); i += 3) result.ends_s.push_back(times[i]);
+    EXPECT_TRUE(std::isnan(corpus::Column::open(dir, "confidence").get("c").to_f64()[0]));
+  }
+  fs::remove_all(dir);
+  return result;
+}
+
+TEST(Stages, TextGridsEndWithTheirClip) {
+  const auto expect = [](const GridResult& got, std::vector<std::string> labels, std::vector<double> ends_s) {
+    EXPECT_EQ(got.skipped, "");
+    EXPECT_EQ(got.labels, labels);
+    EXPECT_EQ(got.ends_s, ends_s);
+  };
+  // Up to two frame shifts belong to the last interval, more is silence.
+  expect(align_by_grid({{0, 0.5, "a"}, {0.5, 0.99, "b"}}, 0.99), {"a", "b"}, {0.5, 1.0});
+  expect(align_by_grid({{0, 0.5, "a"}, {0.5, 0.9, "b"}}, 0.9), {"a", "b", "sil"}, {0.5, 0.9, 1.0});
+  // MFA 2 writes silence as "", at the ends and inside.
+  expect(align_by_grid({{0, 0.1, ""}, {0.1, 0.5, "a"}, {0.5, 0.7, ""}, {0.7, 0.9, "b"}, {0.9, 1, ""}}, 1),
+         {"sil", "a", "sp", "b", "sil"}, {0.1, 0.5, 0.7, 0.9, 1.0});
+  // Silence beyond the clip is cut, a phone a little beyond it as well; one far beyond it is of another clip.
+  expect(align_by_grid({{0, 0.5, "a"}, {0.5, 0.9, "b"}, {0.9, 3, ""}}, 3), {"a", "b", "sil"}, {0.5, 0.9, 1.0});
+  expect(align_by_grid({{0, 0.5, "a"}, {0.5, 1.0, "b"}, {1.0, 3, "sil"}}, 3), {"a", "b"}, {0.5, 1.0});
+  expect(align_by_grid({{0, 0.5, "a"}, {0.5, 1.05, "b"}}, 1.05), {"a", "b"}, {0.5, 1.0});
+  EXPECT_THAT(align_by_grid({{0, 0.5, "a"}, {0.5, 2.0, "b"}}, 2).skipped,
+              testing::HasSubstr("c.TextGrid: the phone \"b\" ends at 2.000 s, the clip at 1.000 s"));
 }
 
 TEST(Stages, VanishedClipsAreSkippedByName) {

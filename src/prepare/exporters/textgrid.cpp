@@ -8,45 +8,27 @@
 #include "corpus/columns.h"
 #include "exchange/exporter.h"
 #include "exchange/importer.h"  // make_id
+#include "prepare/alignment_grid.h"
 
 /// The column alignment as <speaker>/<id>.TextGrid, tiers words and phones as MFA has them (silence is sil at the ends
 /// and sp inside among phones, "" among words). Words are named by the front end.
 namespace timbre::prepare {
 namespace {
 
-// Consecutive intervals of one word number become one; silences become "".
-align::Tier words_of(const align::Tier& phones, std::span<const double> times, const std::vector<std::string>& words) {
-  align::Tier tier{.name = "words", .start_s = phones.start_s, .end_s = phones.end_s};
-  std::int64_t last = -2;
-  for (std::size_t i = 0; i < phones.intervals.size(); ++i) {
-    const auto word = static_cast<std::int64_t>(times[3 * i + 2]);
-    if (word != last) {
-      const bool named = word >= 0 && word < static_cast<std::int64_t>(words.size());
-      tier.intervals.push_back(
-          {phones.intervals[i].start_s, 0, named ? words[static_cast<std::size_t>(word)] : std::string()});
-    }
-    tier.intervals.back().end_s = phones.intervals[i].end_s;
-    last = word;
-  }
-  return tier;
-}
-
 align::TextGrid grid_of(const corpus::Column& alignment, const corpus::Column& labels, const corpus::Column* words,
                         const std::string& id) {
   const auto tensor = alignment.get(id);
   const auto times = tensor.as<double>();
   const auto phones = corpus::tensor_list(labels.get(id));
-  align::Tier tier{.name = "phones"};
-  for (std::size_t i = 0; i < phones.size(); ++i) tier.intervals.push_back({times[3 * i], times[3 * i + 1], phones[i]});
-  if (tier.intervals.empty()) return {};
-  tier.start_s = tier.intervals.front().start_s;
-  tier.end_s = tier.intervals.back().end_s;
-  align::TextGrid grid{.start_s = tier.start_s, .end_s = tier.end_s};
+  std::vector<align::Interval> intervals;
+  std::vector<std::int64_t> word_of_phone;
+  for (std::size_t i = 0; i < phones.size(); ++i) {
+    intervals.push_back({times[3 * i], times[3 * i + 1], phones[i]});
+    word_of_phone.push_back(static_cast<std::int64_t>(times[3 * i + 2]));
+  }
   const bool named = words && words->has(id);
-  grid.tiers.push_back(
-      words_of(tier, times, named ? split(corpus::tensor_text(words->get(id)), '\n') : std::vector<std::string>{}));
-  grid.tiers.push_back(std::move(tier));
-  return grid;
+  return alignment_grid(intervals, word_of_phone,
+                        named ? split(corpus::tensor_text(words->get(id)), '\n') : std::vector<std::string>{});
 }
 
 void write(exchange::ExportJob& job) {

@@ -16,6 +16,7 @@ MakeRow rows(const StageJob& job) {
     FramedPhones framed = trimmed ? trimmed->framed
                                   : frame_phones(read_alignment(job, utterance.id), frames, settings.mel.rate_hz,
                                                  settings.mel.hop_samples);
+    if (trimmed) fit_to_frames(framed, frames);
     const auto count = static_cast<std::int64_t>(framed.durations_P.size());
     return Row{{"durations", weights::Tensor::of<std::int64_t>({count}, std::move(framed.durations_P))},
                {"aligned_phonemes", corpus::list_tensor(framed.phones)}};

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 #include <numeric>
 
@@ -14,8 +15,9 @@ MakeRow rows(const StageJob& job) {
     audio::Mel mel = (*maker)(load_samples(job, utterance, settings, trimmed));
     if (trimmed) {  // durations decide the length: the spectrogram is cut to their sum
       const auto& durations = trimmed->framed.durations_P;
-      const auto frames = std::accumulate(durations.begin(), durations.end(), std::int64_t{0});
-      if (frames < 1 || frames > mel.frames) return Skipped{utterance.id, "its phones last longer than its audio"};
+      const auto frames = std::min(mel.frames, std::accumulate(durations.begin(), durations.end(), std::int64_t{0}));
+      FramedPhones fitted = trimmed->framed;
+      fit_to_frames(fitted, frames);
       mel.frames = frames;
       mel.values_FM.resize(static_cast<std::size_t>(frames * mel.bins));
       mel.energy_F.resize(static_cast<std::size_t>(frames));
