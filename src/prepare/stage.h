@@ -31,6 +31,9 @@
 ///   aligned_phonemes  U8 text, joined by ' '   alignment_phones of what mel keeps; P phones
 ///   pitch             f64 [P] or [F]           Hz; of phones interpolated over unvoiced frames, of frames 0 there
 ///   energy            f32 [P] or [F]
+///   speaker_mel       f32 [·,M]                what a speaker encoder hears (audio/speaker_mel.h)
+///   speaker_vec       f32 [E]                  who speaks, by a speaker encoder
+///   speaker_mean      f32 [E] under the names of speakers
 ///   statistics        f64 [4] under the ids "pitch" and "energy": min, max (of normalised values), mean, deviation
 namespace timbre::prepare {
 

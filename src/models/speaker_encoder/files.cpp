@@ -1,7 +1,6 @@
 #include "models/speaker_encoder/files.h"
 
-#include <cmath>
-#include <regex>
+#include <algorithm>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -47,6 +46,7 @@ std::int64_t count_layers(const TensorMap& model, const std::string& prefix, con
 /// A key of config.json that may be missing or null.
 template <class T>
 void take(const json& from, const char* key, T& to, const std::string& where) {
+  if (!from.is_object()) throw DataError(fmt::format("{}: an object is expected around '{}'", where, key));
   const auto found = from.find(key);
   if (found == from.end() || found->is_null()) return;
   try {
@@ -60,8 +60,9 @@ void take_audio(const json& given, audio::SpeakerMelOptions& audio, const std::s
   audio::MelOptions& mel = audio.mel;
   take(given, "sample_rate", mel.rate_hz, where);
   take(given, "fft_size", mel.fft_samples, where);
-  if (!given.contains("fft_size") && given.contains("num_freq"))  // of older files: half the transform, and one
-    mel.fft_samples = (given["num_freq"].get<std::int64_t>() - 1) * 2;
+  std::int64_t half = mel.fft_samples / 2 + 1;
+  take(given, "num_freq", half, where);  // of older files: half the transform, and one
+  if (!given.contains("fft_size") && half > 1 && half < (1 << 20)) mel.fft_samples = (half - 1) * 2;
   mel.window_samples = mel.fft_samples;
   take(given, "win_length", mel.window_samples, where);
   take(given, "hop_length", mel.hop_samples, where);
@@ -69,8 +70,11 @@ void take_audio(const json& given, audio::SpeakerMelOptions& audio, const std::s
   take(given, "frame_length_ms", frame_ms, where);
   take(given, "frame_shift_ms", shift_ms, where);
   if (frame_ms > 0 && shift_ms > 0) {
-    mel.window_samples = static_cast<std::int64_t>(frame_ms / 1000.0 * static_cast<double>(mel.rate_hz));
-    mel.hop_samples = static_cast<std::int64_t>(shift_ms / 1000.0 * static_cast<double>(mel.rate_hz));
+    const auto samples = [&](double ms) {
+      return static_cast<std::int64_t>(std::min(ms / 1000.0 * static_cast<double>(mel.rate_hz), 1e9));
+    };
+    mel.window_samples = samples(frame_ms);
+    mel.hop_samples = samples(shift_ms);
   }
   take(given, "preemphasis", mel.preemphasis, where);
   take(given, "num_mels", mel.mels, where);
@@ -96,10 +100,26 @@ void take_audio(const json& given, audio::SpeakerMelOptions& audio, const std::s
 
 }  // namespace
 
-json parse_mozilla_config(std::string text, const std::string& where) {
-  text = std::regex_replace(text, std::regex("\\\\\r?\n"), "");
-  text = std::regex_replace(text, std::regex("//[^\n]*\n"), "\n");
-  return parse_json(text, where, "config.json of a Mozilla encoder: JSON with // comments");
+json parse_mozilla_config(std::string_view text, const std::string& where) {
+  std::string joined;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const std::string_view rest = text.substr(i);
+    const std::size_t end = rest.starts_with("\\\n") ? 1 : rest.starts_with("\\\r\n") ? 2 : 0;
+    if (end == 0) joined += text[i];
+    i += end;
+  }
+  std::string plain;
+  for (std::size_t i = 0; i < joined.size();) {
+    const std::size_t slashes = joined.find("//", i);
+    const std::size_t end = slashes == std::string::npos ? slashes : joined.find('\n', slashes);
+    if (end == std::string::npos) {  // its reader takes away only what a line's end closes
+      plain.append(joined, i);
+      break;
+    }
+    plain.append(joined, i, slashes - i);
+    i = end;
+  }
+  return parse_json(plain, where, "config.json of a Mozilla encoder: JSON with // comments");
 }
 
 json read_mozilla_config(const fs::path& path) { return parse_mozilla_config(read_file(path), path.string()); }
@@ -155,7 +175,9 @@ Config mozilla_config(const TensorMap& model, const json& settings, const std::s
   }
   if (settings.is_null()) return config;
   if (!settings.is_object()) throw DataError(fmt::format("{}: config.json is no JSON object", where));
-  if (const std::string name = settings.value("model_name", "lstm"); name != "lstm")
+  std::string name = "lstm";
+  take(settings, "model_name", name, where);
+  if (name != "lstm")
     throw DataError(fmt::format("{}: model_name \"{}\": only LSTM encoders are known here", where, name));
   // Newer Coqui says model_params and hears through an InstanceNorm.
   if (settings.contains("model_params")) config.kind = "coqui";

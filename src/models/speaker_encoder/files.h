@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include "models/speaker_encoder/config.h"
 #include "weights/tensor.h"
@@ -15,7 +16,7 @@ namespace fs = std::filesystem;
 /// Mozilla's config.json: JSON in which a backslash at a line's end joins the next line and // begins a comment (also
 /// within a string: that is how its reader has it). Throws DataError naming the file and the place.
 nlohmann::json read_mozilla_config(const fs::path& path);
-nlohmann::json parse_mozilla_config(std::string text, const std::string& where);
+nlohmann::json parse_mozilla_config(std::string_view text, const std::string& where);
 
 /// A checkpoint of another program.
 struct Checkpoint {
