@@ -10,6 +10,7 @@ namespace timbre::audio {
 #define TIMBRE_INLINE inline __attribute__((always_inline))
 
 typedef float V8 __attribute__((vector_size(32)));
+typedef float V4 __attribute__((vector_size(16)));
 typedef double D4 __attribute__((vector_size(32)));
 typedef std::int32_t I8 __attribute__((vector_size(32)));
 
@@ -41,6 +42,15 @@ TIMBRE_INLINE void store(T* to, const Lanes<T>& v) {
 
 TIMBRE_INLINE void square_root(V8& v) {
   for (int i = 0; i < 8; ++i) v[i] = __builtin_sqrtf(v[i]);
+}
+
+/// The same of four; one instruction where every CPU of the architecture has it (a scalar root must mind errno).
+TIMBRE_INLINE void square_root(V4& v) {
+#if defined(__x86_64__)
+  v = __builtin_ia32_sqrtps(v);
+#else
+  for (int i = 0; i < 4; ++i) v[i] = __builtin_sqrtf(v[i]);
+#endif
 }
 
 /// Natural logarithm of positive, normal numbers; within 2 ulp. x = m·2^e, √½ ≤ m < √2, ln m = 2·artanh((m−1)/(m+1)).

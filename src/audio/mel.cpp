@@ -32,7 +32,9 @@ TIMBRE_INLINE void magnitudes_body(const double* re_BH, const double* im_BH, std
     load<double>(im, im_BH + b * kHalf);
     const D4 power = re * re + im * im + under_root;
     energy += power;
-    for (int l = 0; l < kHalf; ++l) magnitude_BL[b * kL + l] = __builtin_sqrtf(static_cast<float>(power[l]));
+    V4 magnitude = __builtin_convertvector(power, V4);
+    square_root(magnitude);
+    std::memcpy(magnitude_BL + b * kL, &magnitude, sizeof magnitude);
   }
   for (int l = 0; l < kHalf; ++l) energy_L[l] = static_cast<float>(__builtin_sqrt(energy[l]));
 }
@@ -54,6 +56,31 @@ TIMBRE_INLINE void filter_body(const float* magnitude_BL, const Filter* filters,
   }
 }
 
+/// The largest |sample|; negative when one is not finite.
+TIMBRE_INLINE float peak_body(const float* wave_N, std::int64_t samples) {
+  V8 top{}, odd{};
+  std::int64_t i = 0;
+  for (; i + 8 <= samples; i += 8) {
+    V8 x;
+    load_any<float>(x, wave_N + i);
+    odd += x * 0.0f;  // what is not finite stays NaN
+    x = x < 0.0f ? -x : x;
+    top = x > top ? x : top;
+  }
+  float peak = 0, sum = 0;
+  for (; i < samples; ++i) {
+    const float x = wave_N[i] < 0 ? -wave_N[i] : wave_N[i];
+    sum += x * 0.0f;
+    peak = x > peak ? x : peak;
+  }
+  for (int l = 0; l < 8; ++l) {
+    sum += odd[l];
+    peak = top[l] > peak ? top[l] : peak;
+  }
+  return sum == 0 ? peak : -1;
+}
+
+TIMBRE_FOR_EACH_CPU(float, peak, (const float* wave_N, std::int64_t samples), (wave_N, samples))
 TIMBRE_FOR_EACH_CPU(void, magnitudes,
                     (const double* re_BH, const double* im_BH, std::int64_t bins, double under_root,
                      float* magnitude_BL, float* energy_L),
@@ -174,8 +201,10 @@ const MelOptions& MelMaker::options() const { return tables_->options; }
 
 Mel MelMaker::operator()(std::span<const float> wave_N) const {
   const Tables& t = *tables_;
-  for (std::size_t i = 0; i < wave_N.size(); ++i) {
-    if (!std::isfinite(wave_N[i])) throw DataError(fmt::format("sample {} of the recording is not a finite number", i));
+  const float top = peak(wave_N.data(), static_cast<std::int64_t>(wave_N.size()));
+  if (top < 0) {
+    const auto odd = std::find_if(wave_N.begin(), wave_N.end(), [](float x) { return !std::isfinite(x); });
+    throw DataError(fmt::format("sample {} of the recording is not a finite number", odd - wave_N.begin()));
   }
   std::vector<float> emphasised_N;
   if (t.options.preemphasis != 0) {
@@ -185,7 +214,7 @@ Mel MelMaker::operator()(std::span<const float> wave_N) const {
   }
   std::vector<double> padded = t.stft.padded(wave_N);
   // TacotronSTFT's callers clip first; resampled audio can overshoot.
-  if (t.options.convention == "tacotron") {
+  if (t.options.convention == "tacotron" && (top > 1 || t.options.preemphasis != 0)) {
     for (double& x : padded) x = std::clamp(x, -1.0, 1.0);
   }
   Mel mel;
