@@ -262,6 +262,10 @@ void interpolate(std::span<const double> edges, double rate_hz, std::span<const 
   }
 }
 
+double period_ms_of(const DioOptions& o) {
+  return static_cast<double>(o.hop_samples) / static_cast<double>(o.rate_hz) * 1000.0;
+}
+
 /// One band's pitch in every frame, and how much its four kinds of events disagree.
 void judge_band(const Events& events, double top_hz, const DioOptions& o, std::span<const double> times_F,
                 std::span<double> candidate_F, std::span<double> score_F) {
@@ -285,8 +289,13 @@ void judge_band(const Events& events, double top_hz, const DioOptions& o, std::s
 
 }  // namespace
 
+std::int64_t dio_frames(std::int64_t samples, const DioOptions& o) {
+  return 1 + static_cast<std::int64_t>(1000.0 * static_cast<double>(samples) / static_cast<double>(o.rate_hz) /
+                                       period_ms_of(o));
+}
+
 std::vector<double> dio(std::span<const double> wave_N, const DioOptions& o) {
-  const double period_ms = static_cast<double>(o.hop_samples) / static_cast<double>(o.rate_hz) * 1000.0;
+  const double period_ms = period_ms_of(o);
   // The reference appends one sample of silence, and the mean is over that as well.
   std::vector<double> y_N(wave_N.begin(), wave_N.end());
   y_N.push_back(0);
@@ -295,8 +304,7 @@ std::vector<double> dio(std::span<const double> wave_N, const DioOptions& o) {
   mean /= static_cast<double>(y_N.size());
   for (double& y : y_N) y -= mean;
 
-  const std::size_t frames = 1 + static_cast<std::size_t>(1000.0 * static_cast<double>(wave_N.size()) /
-                                                          static_cast<double>(o.rate_hz) / period_ms);
+  const auto frames = static_cast<std::size_t>(dio_frames(static_cast<std::int64_t>(wave_N.size()), o));
   std::vector<double> times_F(frames), score_F(frames), best_score_F(frames), best_F(frames);
   for (std::size_t f = 0; f < frames; ++f) times_F[f] = static_cast<double>(f) * period_ms / 1000.0;
 

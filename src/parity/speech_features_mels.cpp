@@ -4,6 +4,7 @@
 #include <limits>
 #include <regex>
 
+#include "audio/dio.h"
 #include "audio/fbank.h"
 #include "audio/levels.h"
 #include "base/error.h"
@@ -151,7 +152,8 @@ void clip_counts(roles::ParityRun& run, const SpeechClip& clip) {
   const auto samples = static_cast<std::int64_t>(samples_N.size());
   const audio::MelOptions taco = front_end(run, "taco");
   run.put_json(kCases, clip.at() + "/frames_taco", audio::mel_frames(samples, taco));
-  run.put_json(kCases, clip.at() + "/frames_world", samples / taco.hop_samples + 1);
+  run.put_json(kCases, clip.at() + "/frames_world",
+               audio::dio_frames(samples, {.rate_hz = taco.rate_hz, .hop_samples = taco.hop_samples}));
   for (const std::string& config : run.keys(kCases, "/coqui_configs")) {
     const CoquiConfig coqui = read_coqui_config(run.input_json(kCases, "/coqui_configs/" + config));
     if (!coqui.trim) continue;
