@@ -52,6 +52,7 @@ roles::Registry::ParityRunner runner_of(const roles::ParityRun& run) {
   if (!add_running_networks(registry)) throw NeedsTorch{};
   if (const auto found = sets.find(run.set()); found != sets.end()) return found->second;
   std::vector<std::string> known;
+  known.reserve(sets.size());
   for (const auto& [name, runner] : sets) known.push_back(name);
   const std::string nearest = did_you_mean(run.set(), known);
   throw UsageError(fmt::format("{}: nothing here computes the set '{}'", run.dir().string(), run.set()),
