@@ -87,9 +87,7 @@ Comparison parse_comparison(const json& key, const std::string& where) {
   return c;
 }
 
-namespace {
-
-void count_file(const Comparison& c, const json& result, const std::string& where, Verdict& verdict) {
+void count_listener(const Comparison& c, const json& result, const std::string& where, Verdict& verdict) {
   if (!result.is_object() || result.value("format", json()) != kResultFormat)
     throw DataError(fmt::format("{}: not a listener's answers", where), "give the files that the page saved");
   if (take<std::string>(result, "comparison", where, "a text") != c.id)
@@ -111,13 +109,11 @@ void count_file(const Comparison& c, const json& result, const std::string& wher
   ++verdict.listeners;
 }
 
-}  // namespace
-
 Verdict count_answers(const Comparison& c, std::span<const fs::path> results) {
   Verdict verdict;
   verdict.trials.resize(c.trials.size());
   for (const fs::path& path : results)
-    count_file(c, parse_json(read_file(path), path.string()), path.string(), verdict);
+    count_listener(c, parse_json(read_file(path), path.string()), path.string(), verdict);
   return verdict;
 }
 

@@ -46,8 +46,11 @@ struct Verdict {
   std::vector<Tally> trials;  ///< as in Comparison::trials
 };
 
-/// Counts the answers of listeners' result files, as the page saves them. Throws DataError for a file of another
-/// comparison, an answer to no trial, an unknown choice, or a trial answered twice in one file.
+/// Adds one listener's answers, as the page saves them. Throws DataError for answers to another comparison, an answer
+/// to no trial, an unknown choice, or a trial answered twice.
+void count_listener(const Comparison& comparison, const nlohmann::json& result, const std::string& where,
+                    Verdict& verdict);
+/// Counts the files of several listeners. Throws as above and for what is no JSON.
 Verdict count_answers(const Comparison& comparison, std::span<const std::filesystem::path> results);
 
 nlohmann::json to_json(const Comparison& comparison, const Verdict& verdict);
