@@ -60,6 +60,7 @@ struct Probe {
 constexpr Probe kProbes[] = {
     {"libsndfile", "WAV, FLAC, OGG, MP3", "libsndfile.so.1", "sf_version_string", "libsndfile1"},
     {"soxr", "resampling", "libsoxr.so.0", "soxr_version", "libsoxr0"},
+    {"WebRTC audio", "voice detection", "libwebrtc_audio_processing.so.1", nullptr, "libwebrtc-audio-processing1"},
     {"FFmpeg", "G.722 and other audio formats", "libavutil.so.57", "av_version_info",
      "libavcodec59 libavformat59 libswresample4"},
     {"espeak-ng", "phonemes", "libespeak-ng.so.1", "espeak_Info", "libespeak-ng1 espeak-ng-data"},
