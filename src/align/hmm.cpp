@@ -46,7 +46,7 @@ std::int64_t Aligner::Model::class_of(const std::string& phone, const std::strin
 // Mean and deviation of a clip whose speaker is new, as if kEveryoneFrames frames of all speakers had been heard
 // before.
 static Normalisation of_new_speaker(const Features& features, const Normalisation& everyone) {
-  constexpr double kEveryoneFrames = 200;
+  constexpr double kEveryoneFrames = 100;  // 50 to 400 are alike on a voice left out
   const double count = kEveryoneFrames + static_cast<double>(features.frames);
   Normalisation norm;
   for (std::size_t d = 0; d < everyone.mean_D.size(); ++d) {
