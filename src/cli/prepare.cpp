@@ -20,7 +20,7 @@ namespace timbre::cli {
 namespace {
 
 struct PrepareVerb {
-  std::string corpus, model, preset, base, only, from_ming024, take_aligner, shard = "0/1";
+  std::string corpus, model, preset, base, only, from_ming024, from_torphix, take_aligner, shard = "0/1";
   std::int64_t stage = 0, stop_stage = -1;
   bool redo = false, compact = false;
   std::unique_ptr<roles::ModelConfig> config;  // of the model named by --for
@@ -41,6 +41,7 @@ config::Fields fields(PrepareVerb& o) {
   f.add("from_ming024", o.from_ming024,
         "take the columns from a data folder of ming024/FastSpeech2 (preprocessed_path) instead of making them")
       .metavar("DIR");
+  f.add("from_torphix", o.from_torphix, "the same from processed_dataset of torphix/fastspeech2-TTS").metavar("DIR");
   f.add("take_aligner", o.take_aligner,
         "align with the aligner of another prepared corpus, which may be larger, instead of training one")
       .metavar("CORPUS");
@@ -156,8 +157,12 @@ void compact(const corpus::Corpus& corpus, const std::vector<prepare::ColumnRequ
 }
 
 /// The columns of another program's folder, and its held-out side as a list for training.
-int take_ming024(const PrepareVerb& o, const corpus::Corpus& corpus, Context& context) {
-  const prepare::Ming024Import taken = prepare::import_ming024(corpus, o.from_ming024, requests_of(o), o.redo);
+int take_folder(const PrepareVerb& o, const corpus::Corpus& corpus, Context& context) {
+  if (!o.from_ming024.empty() && !o.from_torphix.empty())
+    throw UsageError("--from-ming024 and --from-torphix exclude each other", "give one of them");
+  const std::string& folder = o.from_ming024.empty() ? o.from_torphix : o.from_ming024;
+  const auto import = o.from_ming024.empty() ? prepare::import_torphix : prepare::import_ming024;
+  const prepare::Ming024Import taken = import(corpus, folder, requests_of(o), o.redo);
   const fs::path valid = corpus.dir() / "ming024_valid.txt";
   if (!taken.valid_ids.empty()) write_file_atomic(valid, join(taken.valid_ids, "\n") + "\n");
   if (context.json) {
@@ -168,7 +173,7 @@ int take_ming024(const PrepareVerb& o, const corpus::Corpus& corpus, Context& co
                nlohmann::json{{"utterances", taken.utterances}, {"skipped", skipped}, {"broken", broken}}.dump(2));
     return 0;
   }
-  fmt::print(context.out, "took the columns of {} utterances from {}; {} skipped\n", taken.utterances, o.from_ming024,
+  fmt::print(context.out, "took the columns of {} utterances from {}; {} skipped\n", taken.utterances, folder,
              taken.skipped.size());
   print_skipped(taken.skipped, context);
   print_skipped(taken.broken, context);
@@ -187,7 +192,7 @@ int run(const PrepareVerb& o, Context& context) {
     print_plan(prepare::make_plan(corpus, requests), context);
     return 0;
   }
-  if (!o.from_ming024.empty()) return take_ming024(o, corpus, context);
+  if (!o.from_ming024.empty() || !o.from_torphix.empty()) return take_folder(o, corpus, context);
   if (!prepare::speaker_encoder_opener()) {
     for (const auto& step : prepare::make_plan(corpus, requests).steps)
       if (step.stage->network && step.state != corpus::ColumnState::Kind::complete) throw NeedsTorch();

@@ -9,8 +9,8 @@
 #include "corpus/corpus.h"
 #include "prepare/plan.h"
 
-/// The way back from a ready data folder of ming024/FastSpeech2 (ming024_folder.h) into the columns of a corpus, so
-/// that training goes on from there.
+/// The way back from a ready data folder of ming024/FastSpeech2 (ming024_folder.h) or torphix/fastspeech2-TTS
+/// (torphix_folder.h) into the columns of a corpus, so that training goes on from there.
 namespace timbre::prepare {
 
 /// A line "id|speaker|{PH ON ES}|text" of train.txt or val.txt. The text may hold further bars.
@@ -35,6 +35,12 @@ struct Ming024Import {
 /// Throws DataError when the folder lacks a file, or when nothing fits; UsageError when `wanted` has none of these
 /// columns, or is complete already and `redo` is false.
 Ming024Import import_ming024(const corpus::Corpus& corpus, const std::filesystem::path& folder,
+                             const std::vector<ColumnRequest>& wanted, bool redo);
+
+/// The same from processed_dataset of torphix: its <speaker>/<speaker>_data.json and all_metadata.json. Its
+/// create_dataset normalises the last speaker alone, whose folder then holds an all_metadata.json too; the others'
+/// values are taken as they are. The files' "root" is not looked at.
+Ming024Import import_torphix(const corpus::Corpus& corpus, const std::filesystem::path& folder,
                              const std::vector<ColumnRequest>& wanted, bool redo);
 
 }  // namespace timbre::prepare

@@ -6,6 +6,7 @@
 
 #include "corpus/clips.h"
 #include "prepare/ming024_folder.h"
+#include "prepare/torphix_folder.h"
 #include "weights/npy.h"
 
 namespace timbre::prepare {
@@ -99,6 +100,30 @@ TEST_F(Ming024Columns, ComeBackFromTheFolderTheyWereExportedTo) {
   EXPECT_EQ(fault(to, true), "no error");
 }
 
+TEST_F(Ming024Columns, TorphixFoldersComeBackToo) {
+  corpus::Corpus from = MadeCorpus(dir / "a", 8, 0.6).publish();
+  fill(from);
+  write_torphix_folder(export_torphix(from), dir / "processed_dataset", dir / "processed_dataset");
+  corpus::Corpus to = MadeCorpus(dir / "b", 8, 0.6).publish();
+  EXPECT_EQ(import_torphix(to, dir / "processed_dataset", wanted(), false).utterances, 8);
+  const auto value = [&](const corpus::Corpus& corpus, const char* column) {
+    return corpus::Column::open(corpus.dir(), column).get(from.utterances()[3].id).to_f64();
+  };
+  EXPECT_EQ(value(to, "mel"), value(from, "mel"));
+  EXPECT_EQ(value(to, "durations"), value(from, "durations"));
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_NEAR(value(to, "pitch")[i], value(from, "pitch")[i], 1e-11);
+  // A speaker whose folder has no all_metadata.json was not normalised: its values are taken as they are.
+  const std::string speaker = from.utterances()[3].speaker;
+  const auto scaled =
+      weights::read_npy(dir / "processed_dataset" / speaker / "pitch" / (from.utterances()[3].id + "-pitch.npy"))
+          .to_f64();
+  fs::remove(dir / "processed_dataset" / speaker / "all_metadata.json");
+  import_torphix(to, dir / "processed_dataset", wanted(), true);
+  EXPECT_EQ(value(to, "pitch"), scaled);
+  fs::remove(dir / "processed_dataset/all_metadata.json");
+  EXPECT_THROW(import_torphix(to, dir / "processed_dataset", wanted(), true), DataError);
+}
+
 TEST_F(Ming024Columns, WhatDoesNotFitIsToldAndLeftOut) {
   corpus::Corpus from = MadeCorpus(dir / "a", 6, 0.6).publish();
   fill(from);
@@ -120,7 +145,7 @@ TEST_F(Ming024Columns, WhatDoesNotFitIsToldAndLeftOut) {
   EXPECT_THAT(why["clip3"], HasSubstr("mel of shape [40, 2]; expected [frames, 80]"));
   EXPECT_THAT(why["clip4"], HasSubstr("one a phone: 3"));
   EXPECT_THAT(why["clip5"], HasSubstr("ada-energy-clip5.npy"));
-  EXPECT_EQ(why["clip2"], "not in the ming024 folder");
+  EXPECT_EQ(why["clip2"], "not in the folder");
   ASSERT_EQ(result.broken.size(), 4u);
   EXPECT_THAT(result.broken[0].reason + result.broken[1].reason + result.broken[2].reason + result.broken[3].reason,
               testing::AllOf(HasSubstr("spoken by bob"), HasSubstr("2 columns"), HasSubstr("no utterance other"),

@@ -152,7 +152,9 @@ class LabReader {
 void read(const fs::path& source, const Options& options, const ImportOptions& common, EntrySink& sink) {
   if (!fs::is_directory(source))
     throw DataError(fmt::format("{}: not a folder; expected {}", source.string(), kLayout));
-  LabReader(source, options, common, sink).read();
+  // database/<dataset> of torphix/fastspeech2-TTS: raw_data/ beside it holds the same clips before they were prepared.
+  const fs::path prepared = source / "preprocessed_dataset";
+  LabReader(fs::is_directory(prepared) ? prepared : source, options, common, sink).read();
 }
 
 config::Fields fields(Options& o) {

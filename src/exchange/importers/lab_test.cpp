@@ -39,5 +39,19 @@ TEST(ImportLab, TextGridsInAFolderOfTheSpeaker) {
   EXPECT_FALSE(corpus.utterances()[1].extra.contains("textgrid"));
 }
 
+TEST(ImportLab, OfTorphixsDatabaseThePreparedClipsAlone) {
+  TempFolder dir;
+  for (const char* place : {"in/raw_data/LJSpeech-1.1/wavs/x", "in/preprocessed_dataset/7/x"}) {
+    testing_support::write_clip(dir / (std::string(place) + ".wav"), babble(1, 16000), 16000);
+    write_bytes(dir / (std::string(place) + ".lab"), "a word\n");
+  }
+  Importers importers;
+  register_all_importers(importers);
+  import_corpus(importers.make("lab"), {.sources = {dir / "in"}, .out = dir / "out"}, no_events());
+  const corpus::Corpus corpus = corpus::Corpus::open(dir / "out");
+  ASSERT_EQ(corpus.utterances().size(), 1u);
+  EXPECT_EQ(corpus.utterances()[0].speaker, "7");
+}
+
 }  // namespace
 }  // namespace timbre::exchange
