@@ -164,7 +164,9 @@ int run(const MakeDatasetVerb& o, Context& context) {
   } else if (!context.dry_run) {
     Words train{"train", o.model, "--corpus", steps.back()[1]};
     add_flag(train, "--preset", o.preset);
-    fmt::print(context.out, "next: {}\n", command_line(train));
+    fmt::print(context.out,
+               "next: {}\n      after a first try whether it can learn a few by heart: the same with --overfit 4\n",
+               command_line(train));
   }
   return code;
 }

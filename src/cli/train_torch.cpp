@@ -44,14 +44,17 @@ std::vector<std::string> own_words() {
 std::string describe(const train::RunOptions& o, const train::Outcome& outcome) {
   if (outcome.ended_by == "dry run") return "nothing was written: " + outcome.forecast.text();
   std::string text = fmt::format("{} after step {}",
-                                 outcome.ended_by == "signal"     ? "stopped"
-                                 : outcome.ended_by == "patience" ? "no longer better, ended"
-                                                                  : "done",
+                                 outcome.ended_by == "signal"      ? "stopped"
+                                 : outcome.ended_by == "patience"  ? "no longer better, ended"
+                                 : outcome.ended_by == "memorised" ? "known by heart, ended"
+                                                                   : "done",
                                  outcome.step);
   if (std::isfinite(outcome.best_loss))
     text += fmt::format(", best validation loss {:.4f} ({})", outcome.best_loss, outcome.best);
   text += outcome.ended_by == "signal" ? fmt::format("\ngo on with: timbre train --continue {}", o.out)
                                        : fmt::format("\nvoice: {}/voice", o.out);
+  if (outcome.advice) text += "\n" + outcome.advice->text;
+  if (outcome.overfit) text += "\n" + outcome.overfit->text();
   return text;
 }
 
@@ -72,6 +75,8 @@ int run(TrainVerb& verb, Context& context) {
                             {"forecast_disk_bytes", outcome.forecast.disk_bytes},
                             {"steps", outcome.forecast.steps}};
     if (std::isfinite(outcome.best_loss)) document["best_loss"] = outcome.best_loss;
+    if (outcome.advice) document["advice"] = to_json(*outcome.advice);
+    if (outcome.overfit) document["overfit"] = to_json(*outcome.overfit);
     fmt::print(context.out, "{}\n", document.dump(2));
   } else if (!train::is_rank() || std::string(std::getenv("RANK")) == "0") {
     log::note(describe(verb.run, outcome));

@@ -31,6 +31,14 @@ class ModelConfig {
   virtual std::unique_ptr<ModelConfig> clone() const = 0;
 };
 
+/// A region of a network that people name: `--lr.pitch`, `--optim.freeze encoder`.
+struct Part {
+  std::string name;
+  std::string summary;                ///< "the pitch predictor"
+  std::vector<std::string> patterns;  ///< of parameter names (nn::matches); those this network lacks count for nothing
+  std::vector<std::string> also;      ///< other names for it
+};
+
 /// A named set of option values.
 struct Preset {
   std::string name;
@@ -67,6 +75,8 @@ struct ModelSpec {
   /// What it trains on. An empty list = on data of its own: it takes no corpus.
   std::function<std::vector<ColumnNeed>(const ModelConfig&)> columns;
   std::vector<Converter> converters;
+  /// Regions by name, the narrow ones before those that hold them: where two match, the first counts.
+  std::vector<Part> parts;
 
   /// Throws UsageError with "did you mean" and the list of presets.
   const Preset& preset(const std::string& preset_name) const;

@@ -24,6 +24,7 @@
 #include "base/threads.h"
 #include "nn/init.h"
 #include "nn/threads.h"
+#include "train/parts.h"
 
 namespace timbre::train {
 namespace {
@@ -202,6 +203,41 @@ nlohmann::json provenance_of(const RunOptions& o) {
   return p;
 }
 
+/// Learning by heart needs far more passes than the preset's end, and no look at the losses after every one of them.
+/// What was given stays.
+void set_overfit_defaults(RunOptions& o, const std::function<bool(const char*)>& given) {
+  constexpr std::int64_t kSteps = 3000, kValidEvery = 50;
+  if (std::none_of(std::begin(kEnds), std::end(kEnds), [&](const End& end) { return given(end.name); })) {
+    for (const End& end : kEnds) end.forget(o.loop);
+    o.loop.max_steps = kSteps;
+    o.stop_when_memorised = true;
+  }
+  if (!given("valid_every_steps")) o.loop.valid_every_steps = kValidEvery;
+  if (!given("valid_at_epoch_end")) o.loop.valid_at_epoch_end = false;
+}
+
+/// The loop's options with parts of the model turned into its parameters' names.
+TrainOptions with_parts(const RunOptions& o, const Registry& registry, const nn::Module& model) {
+  std::vector<std::string> names;
+  const std::vector<nn::Named> parameters = model.named_parameters();
+  for (const nn::Named& named : parameters) names.push_back(named.name);
+  TrainOptions options = o.loop;
+  options.optim = resolve_parts(o.loop.optim, const_cast<Registry&>(registry).roles().model(o.model).parts, names);
+  return options;
+}
+
+void start_from_base(const RunOptions& o, Recipe& recipe, bool first, const fs::path& run, const EventSink& screen) {
+  const Base base = open_base(o.base);
+  const StartReport report = recipe.start_from(base);
+  RunLog log(run, 0, screen);
+  if (first) say_base(base, report, log);
+}
+
+int exit_code(const Outcome& outcome) {
+  if (outcome.signal != 0) return 128 + outcome.signal;
+  return outcome.overfit && !outcome.overfit->pass() ? 1 : 0;
+}
+
 }  // namespace
 
 config::Fields fields(RunOptions& o) {
@@ -253,8 +289,15 @@ void extend_fields(RunOptions& o, config::Fields& all, const std::vector<std::st
   o.config = spec.config_of(preset);
   if (entry.defaults) entry.defaults(o.loop, preset);
   // The list is made anew, since defaults are taken when a field is added.
-  config::Fields fresh = fields(o);
-  fresh.group("", o.config->fields(), "Model");
+  const auto listed = [&] {
+    config::Fields list = fields(o);
+    if (!spec.parts.empty())
+      list.group("lr", part_fields(o.loop.optim, spec.parts),
+                 "Learning rate of a part; where two match, the first counts");
+    list.group("", o.config->fields(), "Model");
+    return list;
+  };
+  config::Fields fresh = listed();
   std::string base = word("base");
   if (base.empty() && !text.empty()) base = config::peek_yaml(text, "base", file).value_or("");
   if (!base.empty() && continued.empty()) {
@@ -265,8 +308,7 @@ void extend_fields(RunOptions& o, config::Fields& all, const std::vector<std::st
       auto values = about["model"]["config"];
       values.erase("split");  // who was held out belongs to the old corpus, not to the model
       config::from_json(own, values, base + " (model.config)");
-      fresh = fields(o);
-      fresh.group("", o.config->fields(), "Model");
+      fresh = listed();
     }
   }
   if (!text.empty()) {
@@ -277,6 +319,11 @@ void extend_fields(RunOptions& o, config::Fields& all, const std::vector<std::st
   if (!continued.empty()) o.continued_values = config::to_json(fresh).dump();
   o.end_given =
       keep_given_ends(o.loop, [&](const char* name) { return config::peek_flag(fresh, words, name).has_value(); });
+  const auto utterances = config::peek_flag(fresh, words, "overfit");
+  if (continued.empty() && (utterances ? *utterances != "0" : o.loop.overfit > 0))
+    set_overfit_defaults(o, [&](const char* name) {
+      return fresh.find(name)->given() || config::peek_flag(fresh, words, name).has_value();
+    });
   all = std::move(fresh);
 }
 
@@ -357,7 +404,6 @@ int run_job(RunOptions& o, config::Fields& all_fields, const Registry& registry,
     set_thread_count(threads);
     at::set_num_threads(threads);
   }
-  if (!continuing && !dry_run && ranks.first()) write_file_atomic(run / "run.yaml", config::to_yaml(all_fields, true));
 
   const std::unique_ptr<Recipe> recipe = registry.recipe(o.model).make(*o.config);
   const EventSink screen = ranks.first() ? events : no_events();
@@ -372,17 +418,16 @@ int run_job(RunOptions& o, config::Fields& all_fields, const Registry& registry,
                   .continued = resume ? resume->state.value("about", nlohmann::json()) : nlohmann::json(),
                   .events = screen});
   }
-  if (!o.base.empty() && !resume) {
-    const Base base = open_base(o.base);
-    const StartReport report = recipe->start_from(base);
-    RunLog log(ranks.first() && !dry_run ? run : fs::path(), 0, screen);
-    if (ranks.first()) say_base(base, report, log);
-  }
+  if (!o.base.empty() && !resume)
+    start_from_base(o, *recipe, ranks.first(), ranks.first() && !dry_run ? run : fs::path(), screen);
   recipe->model().to(device);
   log::detail(fmt::format("matrix products: {}; {} threads", nn::matrix_kernels(), thread_count()));
   nlohmann::json resolved = config::to_json(all_fields);
+  const TrainOptions loop = with_parts(o, registry, recipe->model());
+  // Not before all options are known to fit: a folder with a run file is a run, and the same command is typed again.
+  if (!continuing && !dry_run && ranks.first()) write_file_atomic(run / "run.yaml", config::to_yaml(all_fields, true));
   Job job{.recipe = *recipe,
-          .options = o.loop,
+          .options = loop,
           .ranks = ranks,
           .run = run,
           .device = device,
@@ -390,9 +435,10 @@ int run_job(RunOptions& o, config::Fields& all_fields, const Registry& registry,
           .provenance = provenance_of(o),
           .resume = std::move(resume),
           .dry_run = dry_run,
+          .stop_when_memorised = o.stop_when_memorised,
           .events = screen};
   *outcome = train(job);
-  return outcome->signal == 0 ? 0 : 128 + outcome->signal;
+  return exit_code(*outcome);
 }
 
 }  // namespace timbre::train

@@ -19,8 +19,9 @@ struct RunOptions {
   std::int64_t ranks = 1;
   TrainOptions loop;
   std::shared_ptr<roles::ModelConfig> config;
-  std::string continued_values;  ///< JSON of all options as the continued run has them
-  bool end_given = false;        ///< an end was typed: it counts, not the one the continued run was last given
+  std::string continued_values;      ///< JSON of all options as the continued run has them
+  bool stop_when_memorised = false;  ///< --overfit without an end of its own
+  bool end_given = false;            ///< an end was typed: it counts, not the one the continued run was last given
 };
 config::Fields fields(RunOptions& o);
 
@@ -29,8 +30,8 @@ config::Fields fields(RunOptions& o);
 void extend_fields(RunOptions& o, config::Fields& fields, const std::vector<std::string>& words,
                    const Registry& registry);
 
-/// Runs (or with several ranks starts) the job. Returns the exit code: 0; 128 + signal after a stop by one.
-/// Throws UsageError, DataError, SystemError.
+/// Runs (or with several ranks starts) the job. Returns the exit code: 0; 1 when --overfit did not learn its utterances
+/// by heart; 128 + signal after a stop by one. Throws UsageError, DataError, SystemError.
 int run_job(RunOptions& o, config::Fields& all_fields, const Registry& registry, const std::vector<std::string>& words,
             bool dry_run, const EventSink& events, Outcome* outcome);
 

@@ -87,6 +87,9 @@ class Loop {
   void validate_now(bool at_end);
   void after_step(bool epoch_ended);
   void save(const char* why);
+  void look_untrained();
+  OverfitVerdict verdict() const;
+  void advise_at_end();
   void samples();
   Checkpoint snapshot() const;
   void finish();
@@ -109,6 +112,12 @@ class Loop {
   double since_report_s_ = 0, waited_s_ = 0, train_s_ = 0, last_save_s_ = 0, units_since_report_ = 0, valid_s_ = 0;
   int failed_saves_ = 0;
   std::string ended_by_;
+  std::vector<CurvePoint> curve_;
+  std::optional<double> train_loss_;
+  double untrained_loss_ = 0;                 ///< with --overfit
+  std::map<std::string, double> best_means_;  ///< terms of the best validation of this process
+  std::optional<Advice> advice_;
+  std::optional<OverfitVerdict> overfit_;
 };
 
 std::uint64_t seed_of(const TrainOptions& options) { return static_cast<std::uint64_t>(options.seed); }
@@ -332,6 +341,7 @@ void Loop::report(const StepOutcome& outcome, double seconds) {
       values[group.pattern == "*" ? "lr" : "lr." + group.pattern] = lr * group.factor;
   since_report_s_ = 0;
   units_since_report_ = 0;
+  train_loss_ = values["loss"];
   log_.metrics("train", progress_.step, values);
   log_.progress(static_cast<double>(progress_.step), static_cast<double>(progress_.max_steps),
                 fmt::format("loss {:.4f} · {:.0f} {}/s", values["loss"], values[job_.recipe.units() + "_per_s"],
@@ -357,7 +367,9 @@ void Loop::validate_now(bool at_end) {
   if (better) {
     progress_.best_loss = total;
     progress_.best = fmt::format("step_{:09}", progress_.step);
+    best_means_ = values;
   }
+  curve_.push_back({progress_.step, total, train_loss_});
   values["loss"] = total;
   values["best_loss"] = progress_.best_loss;
   log_.metrics("valid", progress_.step, values);
@@ -391,6 +403,7 @@ void Loop::after_step(bool epoch_ended) {
     samples();
     if (average_) average_->swap();
   }
+  if (validates && job_.stop_when_memorised && verdict().pass()) ended_by_ = "memorised";
   if (validates && o_.patience > 0 && progress_.worse_in_a_row >= o_.patience) ended_by_ = "patience";
   const bool due = o_.save_every_steps > 0 && progress_.step % o_.save_every_steps == 0;
   const bool old = o_.save_every_minutes > 0 && now_s() - last_save_s_ > 60 * o_.save_every_minutes;
@@ -402,6 +415,32 @@ void Loop::after_step(bool epoch_ended) {
     if (++failed_saves_ >= 3) throw;
     log_.warn(progress_.step, fmt::format("no checkpoint: {} ({} of 3 tries)", e.what(), failed_saves_));
   }
+}
+
+/// What an untrained network loses on the utterances of --overfit: the measure where the recipe has none of its own.
+void Loop::look_untrained() {
+  if (o_.overfit <= 0 || validator_.empty()) return;
+  validator_.run({.step = 0, .epoch = 0, .training = false}, &untrained_loss_);
+  log_.event("untrained", progress_.step, {{"loss", untrained_loss_}});
+}
+
+OverfitVerdict Loop::verdict() const {
+  const std::int64_t step = progress_.best.empty() ? progress_.step : parse_int(progress_.best.substr(5)).value_or(0);
+  return judge_overfit(static_cast<std::int64_t>(side_.units.size()), step, best_means_, job_.recipe.memorised_at(),
+                       progress_.best_loss, untrained_loss_);
+}
+
+void Loop::advise_at_end() {
+  // A run that was continued has the curve before it in its events.
+  if (job_.resume && job_.ranks.first() && !log_.mute()) curve_ = read_curve(job_.run);
+  if (o_.overfit > 0) {
+    if (ended_by_ == "signal" || best_means_.empty()) return;
+    overfit_ = verdict();
+    log_.event("overfit", progress_.step, to_json(*overfit_));
+    return;  // more data and an earlier end are no advice for utterances to be learned by heart
+  }
+  advice_ = advise(curve_, job_.run.string(), progress_.step);
+  if (advice_) log_.event("advice", progress_.step, to_json(*advice_));
 }
 
 void Loop::write_voice() {
@@ -432,6 +471,7 @@ void Loop::write_voice() {
 void Loop::finish() {
   save(ended_by_ == "signal" ? "stopped by a signal" : "end");
   write_voice();
+  advise_at_end();
   const double measured = train_s_ + valid_s_;
   log_.event("end", progress_.step,
              {{"ended_by", ended_by_},
@@ -459,6 +499,7 @@ Outcome Loop::run() {
   } else {
     last_save_s_ = now_s();
     if (!job_.resume) save("start");
+    look_untrained();
     job_.recipe.model().train();
     reset_peak_resident();
     {
@@ -478,7 +519,9 @@ Outcome Loop::run() {
                   .best = progress_.best,
                   .forecast = forecast_,
                   .train_s = train_s_,
-                  .waited_s = waited_s_};
+                  .waited_s = waited_s_,
+                  .advice = advice_,
+                  .overfit = overfit_};
   if (outcome.best.empty()) {
     outcome.best = fmt::format("step_{:09}", progress_.step);
     outcome.best_loss = std::nan("");

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "train/advice.h"
 #include "train/checkpoint.h"
 #include "train/distributed.h"
 #include "train/forecast.h"
@@ -23,18 +24,21 @@ struct Job {
   nlohmann::json provenance;         ///< corpus, base … of the voice
   std::optional<Checkpoint> resume;  ///< goes on after this one
   bool dry_run = false;              ///< forecast only, nothing is written
+  bool stop_when_memorised = false;  ///< with --overfit: end as soon as the verdict is "pass"
   EventSink events = no_events();
 };
 
 /// How a run ended.
 struct Outcome {
   std::int64_t step = 0;
-  std::string ended_by;  ///< "steps", "patience", "signal", "dry run"
+  std::string ended_by;  ///< "steps", "patience", "memorised", "signal", "dry run"
   int signal = 0;        ///< the signal it was stopped by
   double best_loss = 0;  ///< of validation; NaN when there was none
   std::string best;      ///< name of the best checkpoint, else of the last
   Forecast forecast;
-  double train_s = 0, waited_s = 0;  ///< of this process: in steps; of that, waiting for data
+  double train_s = 0, waited_s = 0;       ///< of this process: in steps; of that, waiting for data
+  std::optional<Advice> advice;           ///< what the validation curve says; none without validations
+  std::optional<OverfitVerdict> overfit;  ///< of a run with --overfit that was not stopped by a signal
 };
 
 /// Trains until the end or a signal (SIGTERM, SIGINT: checkpoint, then return). Throws what the recipe and the disk

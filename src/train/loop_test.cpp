@@ -292,7 +292,11 @@ TEST(Loop, OverfitSeesTheFirstUtterancesOnlyAndLearnsThemByHeart) {
   o.max_steps = 1;
   o.optim.lr = 0;
   o.valid_every_steps = 1;
-  run(untrained, o, folder / "untrained");
+  const Outcome outcome = run(untrained, o, folder / "untrained");
+  ASSERT_TRUE(outcome.overfit);
+  EXPECT_FALSE(outcome.overfit->pass()) << outcome.overfit->text();
+  EXPECT_EQ(outcome.overfit->items, 3);
+  EXPECT_FALSE(outcome.advice) << "a curve of utterances to be learned by heart says nothing";
   EXPECT_LT(losses.back(), 0.2 * valid_losses(folder / "untrained").at(0));
 }
 

@@ -14,8 +14,10 @@ config::Fields fields(OptimOptions& o) {
   f.add("group_lr", o.group_lr,
         "PATTERN=FACTOR: parameters whose name matches learn at FACTOR times the rate; the first match counts")
       .metavar("PATTERN=FACTOR");
-  f.add("freeze", o.freeze, "name patterns of parameters that stay as they are ('encoder', '*.bias')")
-      .metavar("PATTERN");
+  f.add("freeze", o.freeze,
+        "parts of the model or name patterns of parameters that stay as they are (encoder, '*.bias')")
+      .alias("freeze")
+      .metavar("PART|PATTERN");
   return f;
 }
 
@@ -47,7 +49,10 @@ config::Fields fields(TrainOptions& o) {
   loop.add("max_minutes", o.max_minutes,
            "as many steps as the trial before step 1 says fit into so many minutes; fixed at the start")
       .range(0, 1e7);
-  loop.add("overfit", o.overfit, "train and validate on the first so many utterances only; 0 = all").range(0, 1e9);
+  loop.add("overfit", o.overfit,
+           "train and validate on the first so many utterances only, and say whether they were learned by heart: the "
+           "first step of every new set-up; 0 = all")
+      .range(0, 1e9);
   loop.add("valid_every_steps", o.valid_every_steps, "validate every so many steps; 0 = not by steps").range(0, 1e12);
   loop.add("valid_at_epoch_end", o.valid_at_epoch_end, "validate after each pass over the data");
   loop.add("save_every_steps", o.save_every_steps, "checkpoint every so many steps; 0 = not by steps").range(0, 1e12);

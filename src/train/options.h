@@ -1,4 +1,6 @@
 #pragma once
+#include <map>
+
 #include "batch/sampler.h"
 #include "config/fields.h"
 
@@ -15,6 +17,7 @@ struct OptimOptions {
   double clip_norm = 1.0;
   std::vector<std::string> group_lr;
   std::vector<std::string> freeze;
+  std::map<std::string, double> part_lr;  ///< by the model's part; 0 = lr (parts.h)
 };
 config::Fields fields(OptimOptions& o);
 

@@ -114,6 +114,10 @@ class Recipe {
   /// best.
   virtual std::vector<Term> validate(const batch::Batch& batch, const StepInfo& info) { return losses(batch, info); }
 
+  /// Validation losses, by term, at or below which the utterances of --overfit count as learned by heart. Empty = a
+  /// tenth of the untrained network's total.
+  virtual std::map<std::string, double> memorised_at() const { return {}; }
+
   /// Artefacts for people; called after validation, in evaluation mode.
   virtual void samples(SampleSink&, const StepInfo&) {}
 

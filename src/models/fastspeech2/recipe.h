@@ -34,6 +34,7 @@ class Recipe final : public train::Recipe {
   void write_voice(const std::filesystem::path& folder, const weights::TensorMap& weights,
                    const nlohmann::json& provenance) const override;
   double bytes_per_unit() const override;
+  std::map<std::string, double> memorised_at() const override;
 
  private:
   struct Utterance {

@@ -35,6 +35,26 @@ void register_fastspeech2(roles::Registry& registry) {
                       .recognises = fastspeech2::looks_like_torphix,
                       .to_voice = fastspeech2::torphix_to_voice,
                       .from_voice = fastspeech2::voice_to_torphix}},
+      .parts =
+          {{"duration", "the duration predictor", {"variance_adaptor.duration_predictor"}, {"variance.duration"}},
+           {"pitch", "the pitch predictor and what its value adds", {"variance_adaptor.pitch_*"}, {"variance.pitch"}},
+           {"energy",
+            "the energy predictor and what its value adds",
+            {"variance_adaptor.energy_*"},
+            {"variance.energy"}},
+           {"speaker", "the speaker table or vector", {"speaker_*"}, {}},
+           {"encoder", "phoneme table and encoder", {"encoder", "phoneme_embedding"}, {}},
+           {"decoder",
+            "decoder and mel layer",
+            {"decoder", "mel_linear", "projection", "variance_adaptor.phase_linear"},
+            {}},
+           {"postnet", "the post-net", {"postnet"}, {}},
+           {"variance", "all predictors", {"variance_adaptor"}, {}},
+           {"mel",
+            "what makes the mel: all but the predictors",
+            {"encoder", "phoneme_embedding", "decoder", "mel_linear", "projection", "variance_adaptor.phase_linear",
+             "postnet", "speaker_*"},
+            {}}},
   });
 }
 
