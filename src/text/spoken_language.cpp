@@ -196,7 +196,7 @@ std::string Language::fraction(std::uint64_t whole, std::uint64_t above, std::ui
   return joined({head, cardinal(above), word("over"), cardinal(below)});
 }
 
-std::string Language::range(const Amount& from, const Amount& to, const Noun* noun) const {
+std::string Language::range(const Amount& from, const Amount& to, const Noun* noun, const Place&) const {
   const std::string_view set = noun ? std::string_view(noun->gender) : std::string_view();
   return joined(
       {number(from, from.one() ? std::string_view() : set), word("to"), noun ? count(to, *noun) : number(to)});

@@ -120,7 +120,7 @@ class Language {
   /// "3/4", "2 1/2"; whole 0 = none.
   virtual std::string fraction(std::uint64_t whole, std::uint64_t above, std::uint64_t below) const;
   /// From one to another, with what is counted.
-  virtual std::string range(const Amount& from, const Amount& to, const Noun* noun) const;
+  virtual std::string range(const Amount& from, const Amount& to, const Noun* noun, const Place& place) const;
   virtual std::string roman(std::uint64_t number, const Place& place) const;
   virtual std::string letters(std::string_view capitals) const;
   virtual std::string telephone(const std::vector<std::string>& groups) const;

@@ -46,9 +46,11 @@ std::optional<SpokenReader::Found> SpokenReader::amount_at(std::size_t at) const
     found.amount.negative = true;
     ++at;
   }
-  const auto end = digits(at, 1, kLongest);
+  const bool bare_point = at + 1 < text_.size() && text_[at] == language_.tables().decimal_mark &&
+                          digit(text_[at + 1]) && (at == 0 || text_[at - 1] == ' ');  // ".5 mg"
+  const auto end = bare_point ? std::optional(at) : digits(at, 1, kLongest);
   if (!end) return std::nullopt;
-  found.amount.whole = text_.substr(at, *end - at);
+  found.amount.whole = bare_point ? "0" : text_.substr(at, *end - at);
   found.end = *end;
   const std::string_view marks = language_.tables().group_marks;
   if (*end - at <= kGroup && text_[at] != '0' && found.end < text_.size() &&
@@ -74,6 +76,7 @@ std::optional<SpokenReader::Found> SpokenReader::amount_at(std::size_t at) const
       found.end = *next;
     }
   }
+  if (bare_point && found.amount.fraction.empty()) return std::nullopt;  // ".5.5"
   return found;
 }
 
@@ -99,13 +102,15 @@ std::optional<SpokenReader::Counted> SpokenReader::counted_at(std::size_t end) c
     found.end = at + 1;
     return found;
   }
-  std::size_t longest = 0;
+  std::size_t longest = 0, first = end;
+  while (first > 0 && digit(text_[first - 1])) --first;
+  const bool broken = first > 1 && text_[first - 1] == language_.tables().decimal_mark && digit(text_[first - 2]);
   const auto search = [&](const std::vector<Scale>& list, Counted::Kind kind) {
     for (const Scale& one : list)
       for (const std::string& sign : one.signs) {
         if (sign.size() <= longest || !starts(at, sign)) continue;
-        if (kind == Counted::Kind::scale && sign.size() == 1 && at == end && static_cast<unsigned char>(sign[0]) < 0x80)
-          continue;  // "204B" is a room
+        if (kind == Counted::Kind::scale && sign.size() == 1 && at == end && !broken && sign[0] > 0)
+          continue;  // "204B" is a room, "3.5M" are millions
         longest = sign.size();
         found.kind = kind;
         found.noun = one.noun;
@@ -145,8 +150,13 @@ std::optional<std::size_t> SpokenReader::dash_at(std::size_t at) const {
 
 // €/month
 void SpokenReader::say_per() {
-  if (look() == '/' && !open_at(at_ + 1) && !digit(look(1)) && !language_.word("per").empty())
-    say(language_.word("per"), at_ + 1);
+  if (look() == '/' && !open_at(at_ + 1) && !digit(look(1)) && !language_.word("per").empty()) {
+    const std::size_t thing = at_ + 1;
+    const auto counted = counted_at(thing);
+    const bool unit = counted && counted->kind == Counted::Kind::unit && text_[thing] != ' ';
+    say(language_.word("per"), thing);
+    if (unit) say(counted->noun.forms.front(), counted->end);
+  }
 }
 
 bool SpokenReader::say_counted(const Found& found, const Counted& counted) {
@@ -187,7 +197,7 @@ bool SpokenReader::money() {
   if (const auto dash = dash_at(found->end)) {
     std::size_t skip = *dash;
     if (auto to = amount_at(skip); to && to->amount.fraction.size() != 2 && found->amount.fraction.size() != 2) {
-      say(language_.range(found->amount, to->amount, &currency->major), to->end);
+      say(language_.range(found->amount, to->amount, &currency->major, place(at_, to->end)), to->end);
       return true;
     }
   }
@@ -228,14 +238,15 @@ bool SpokenReader::range(const Found& found) {
   if (second && second->kind == Counted::Kind::currency &&
       (found.amount.fraction.size() == 2 || to->amount.fraction.size() == 2))
     return false;
-  const bool years = !second && found.amount.whole.size() == 4 && to->amount.whole.size() == 4 && !found.grouped;
+  const bool years = !second && found.amount.whole.size() == 4 && !found.grouped && found.amount.fraction.empty() &&
+                     (to->amount.whole.size() == 4 || to->amount.whole.size() == 2) && to->amount.fraction.empty();
   if (years) {
     const Place here = place(at_, to->end);
     say(language_.joined({language_.bare(found.amount, here), language_.word("to"), language_.bare(to->amount, here)}),
         to->end);
     return true;
   }
-  std::string words = language_.range(found.amount, to->amount, second ? &second->noun : nullptr);
+  std::string words = language_.range(found.amount, to->amount, second ? &second->noun : nullptr, place(at_, to->end));
   if (second && second->kind == Counted::Kind::scale && second->currency)
     words = language_.joined(
         {words, language_.after_million(second->currency->major.forms.back()) + second->currency->major.forms.back()});
@@ -346,7 +357,8 @@ bool SpokenReader::year_mark(const Found& found) {
 }
 
 bool SpokenReader::number() {
-  if (!digit(look()) && !(look() == '-' && digit(look(1)))) return false;
+  const bool sign_first = look() == '-' || look() == language_.tables().decimal_mark;
+  if (!digit(look()) && !(sign_first && digit(look(1)))) return false;
   const auto found = amount_at(at_);
   if (!found) return false;
   const bool whole_word = word_begins();
@@ -356,6 +368,16 @@ bool SpokenReader::number() {
     const bool numbered = at_ > 1 && text_[at_ - 1] == '-' && joins_before_sign(at_ - 1);  // B-52s
     if (const auto counted = counted_at(found->end); counted && !numbered) return say_counted(*found, *counted);
     if (ordinal(*found)) return true;
+  }
+  // 6'2"
+  if (const std::string_view foot = language_.word("foot");
+      whole_word && !foot.empty() && from(found->end).starts_with('\'')) {
+    if (auto end = digits(found->end + 1, 1, 2)) {
+      const std::string inches = language_.whole(text_.substr(found->end + 1, *end - found->end - 1));
+      if (from(*end).starts_with('"')) ++*end;
+      say(language_.joined({language_.number(found->amount), foot, inches}), *end);
+      return true;
+    }
   }
   // 3:2, a score
   if (whole_word && found->amount.fraction.empty() && from(found->end).starts_with(':') &&

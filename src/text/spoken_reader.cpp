@@ -64,8 +64,9 @@ std::string SpokenReader::run() {
                                                        &SpokenReader::number,       &SpokenReader::roman,
                                                        &SpokenReader::acronym,      &SpokenReader::sign};
   while (at_ < text_.size()) {
+    const std::size_t before = at_;
     const bool taken = std::any_of(std::begin(kRules), std::end(kRules), [this](auto rule) { return (this->*rule)(); });
-    if (taken) continue;
+    if (taken && at_ > before) continue;  // whatever a rule says, the text ends
     const std::size_t begin = at_;
     next_code_point(text_, at_);
     out_ += text_.substr(begin, at_ - begin);
@@ -251,10 +252,12 @@ bool SpokenReader::roman() {
   if (end == at_) return false;
   const std::size_t letters_end = end;
   if (from(end).starts_with('.') && language_.tables().ordinal_marks.starts_with(".")) ++end;
-  const auto number = roman_value(text_.substr(at_, letters_end - at_));
-  if (!number) return false;
-  for (const std::string& mark : language_.ordinal_marks()) {  // XIXe, XX-го; "Le" and "De" are words
-    if (text_.substr(at_, letters_end - at_).find_first_not_of("IVX") != std::string_view::npos) break;
+  const std::string_view letters = text_.substr(at_, letters_end - at_);
+  const auto number = roman_value(letters);
+  // "Part C", "Type D" are letters; "Le", "De" are words.
+  if (!number || (letters.size() == 1 && std::string_view("IVX").find(letters) == std::string_view::npos)) return false;
+  for (const std::string& mark : language_.ordinal_marks()) {  // XIXe, XX-го
+    if (letters.find_first_not_of("IVX") != std::string_view::npos) break;
     if (mark == "." || !from(end).starts_with(mark) || !open_at(end + mark.size())) continue;
     const Place here = place(at_, end + mark.size());
     if (const std::string form = language_.ordinal_form(mark, here); !form.empty()) {
@@ -303,6 +306,7 @@ bool SpokenReader::sign() {
   // *emphasis* and _emphasis_ of plain-text writing
   const auto word_here = [&](std::size_t at) { return at < text_.size() && !open_at(at); };
   if ((c == U'*' || c == U'_') && (word_here(end) || joins_before(out_, out_.size()))) {
+    if (word_here(end) && joins_before(out_, out_.size())) out_ += ' ';  // two_words
     at_ = end;
     return true;
   }

@@ -274,6 +274,10 @@ bool SpokenReader::decade() {
   const auto end = digits(at_, 2, 4);
   if (!end || text_[*end - 1] != '0' || !from(*end).starts_with('s') || !open_at(*end + 1)) return false;
   const int number = value(at_, *end);
+  if (number == 10 || number == 100 || number == 1000) {  // 100s of people
+    say(number == 10 ? "tens" : number == 100 ? "hundreds" : "thousands", *end + 1);
+    return true;
+  }
   if (*end - at_ == 3 || (number < 1100 && *end - at_ == 4) || number < 20) return false;
   std::string words = number % 1000 == 0 ? language_.cardinal(static_cast<std::uint64_t>(number))
                                          : language_.year(text_.substr(at_, *end - at_), {});

@@ -55,6 +55,7 @@ ord: one>first; two>second; three>third; five>fifth; eight>eighth; nine>ninth; t
 )",
     .words = R"(point=point
 minus=minus
+foot=foot
 per=per
 ^=to the power of
 plus=plus
@@ -310,10 +311,18 @@ class English final : public Language {
     return joined({out, time.half});
   }
 
+  /// "the part I like": I is a number only where no verb of the speaker can follow.
+  std::string roman(std::uint64_t number, const Place& place) const override {
+    if (number == 1 && place.before != "war" && !place.after.empty() &&
+        !listed(place.after, "was of and in died had ruled became began ended is to were"))
+      return "";
+    return Language::roman(number, place);
+  }
+
   std::string fraction(std::uint64_t whole, std::uint64_t above, std::uint64_t below) const override {
     constexpr std::uint64_t kNamed = 20;
     std::string part;
-    if (below > kNamed && below != 100) {
+    if ((below > kNamed && below != 100) || (whole == 0 && above >= below && below > 10)) {
       part = Language::fraction(0, above, below);
     } else {
       const std::string name = below == 2     ? "half"

@@ -426,10 +426,12 @@ class Russian final : public Language {
   }
 
   /// "от пяти до семи километров": what stands behind "до" is genitive.
-  std::string range(const Amount& from, const Amount& to, const Noun* noun) const override {
-    if (!from.fraction.empty() || !to.fraction.empty()) return Language::range(from, to, noun);
+  std::string range(const Amount& from, const Amount& to, const Noun* noun, const Place& place) const override {
+    if (!from.fraction.empty() || !to.fraction.empty()) return Language::range(from, to, noun, place);
     const auto value = [](const Amount& a) { return static_cast<std::uint64_t>(parse_int(a.whole).value_or(0)); };
-    const std::string thing = noun ? noun->forms[plural_class(value(to)) == 0 ? 1 : 2] : "";
+    if (!noun)  // "два-три дня"
+      return number(from, set_for(value(from), place.after)) + "-" + number(to, set_for(value(to), place.after));
+    const std::string& thing = noun->forms[plural_class(value(to)) == 0 ? 1 : 2];
     return joined({"от", cardinal(value(from), "gen"), "до", cardinal(value(to), "gen"), thing});
   }
 

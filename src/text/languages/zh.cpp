@@ -214,9 +214,9 @@ class Chinese final : public Language {
     return count(amount, currency.major);
   }
 
-  std::string range(const Amount& from, const Amount& to, const Noun* noun) const override {
+  std::string range(const Amount& from, const Amount& to, const Noun* noun, const Place& place) const override {
     if (noun && noun->forms[0].ends_with("之")) return count(from, *noun) + "到" + count(to, *noun);
-    return Language::range(from, to, noun);
+    return Language::range(from, to, noun, place);
   }
 
   std::string date(const Date& date, const Place&) const override {
