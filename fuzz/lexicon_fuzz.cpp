@@ -1,4 +1,4 @@
-// folders: base config text
+// folders: base config weights text
 #include "fuzz/folder_input.h"
 #include "text/ipa.h"
 #include "text/lexicon.h"

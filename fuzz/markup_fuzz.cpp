@@ -1,4 +1,4 @@
-// folders: base config text
+// folders: base config weights text
 #include "base/strings.h"
 #include "fuzz/folder_input.h"
 #include "text/markup.h"

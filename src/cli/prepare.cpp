@@ -133,6 +133,22 @@ void print_skipped(const std::vector<Skipped>& skipped, Context& context) {
   if (fresh.size() > kShown) fmt::print(context.out, "  … and {} more (--json lists them)\n", fresh.size() - kShown);
 }
 
+// "  words in no lexicon, read by g2p_en's network: 2 different, 3 in all: frob 2, grault 1"
+void print_tallies(const prepare::StageReport& report, Context& context) {
+  constexpr std::size_t kShown = 8;
+  for (const auto& [kind, items] : report.tallies) {
+    std::vector<std::pair<std::int64_t, std::string>> often;
+    std::int64_t all = 0;
+    for (const auto& [item, times] : items) often.emplace_back(-times, item), all += times;
+    std::sort(often.begin(), often.end());
+    std::string list;
+    for (std::size_t i = 0; i < std::min(kShown, often.size()); ++i)
+      list += fmt::format("{}{} {}", i ? ", " : "", often[i].second, -often[i].first);
+    if (often.size() > kShown) list += fmt::format(" … and {} more (--json lists them)", often.size() - kShown);
+    fmt::print(context.out, "  {}: {} different, {} in all: {}\n", kind, items.size(), all, list);
+  }
+}
+
 void print_report(const prepare::Report& report, Context& context) {
   if (context.json) {
     fmt::print(context.out, "{}\n", prepare::to_json(report).dump(2));
@@ -144,6 +160,7 @@ void print_report(const prepare::Report& report, Context& context) {
                s.made || !s.skipped.empty() ? human_seconds(s.seconds) : "");
     print_skipped(s.skipped, context);
     if (!s.summary.empty()) fmt::print(context.out, "  {}\n", s.summary);
+    print_tallies(s, context);
   }
 }
 

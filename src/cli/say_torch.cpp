@@ -3,6 +3,7 @@
 
 #include <iostream>
 #include <iterator>
+#include <set>
 
 #include "audio/decode.h"
 #include "audio/write.h"
@@ -90,14 +91,21 @@ std::vector<voice::SpokenPiece> say_into(voice::Speaker& speaker, const std::str
   return pieces;
 }
 
-void report(const SayVerb& o, const std::string& out, double seconds, Context& context) {
+void report(const SayVerb& o, const std::string& out, double seconds, const std::vector<voice::SpokenPiece>& pieces,
+            const std::string& guesser, Context& context) {
+  std::set<std::string> unknown;
+  for (const auto& piece : pieces) unknown.insert(piece.guessed.begin(), piece.guessed.end());
   if (context.json) {
-    const std::string text =
-        nlohmann::json{{"out", out}, {"seconds", seconds}, {"timestamps", o.timestamps}}.dump() + "\n";
+    nlohmann::json json{{"out", out}, {"seconds", seconds}, {"timestamps", o.timestamps}};
+    if (!unknown.empty()) json["unknown_words"] = {{"words", unknown}, {"read_by", guesser}};
+    const std::string text = json.dump() + "\n";
     std::fwrite(text.data(), 1, text.size(), context.out);
-  } else {
-    log::note(fmt::format("{}: {:.2f} s of speech", out, seconds));
+    return;
   }
+  log::note(fmt::format("{}: {:.2f} s of speech", out, seconds));
+  if (!unknown.empty())
+    log::note(fmt::format("{} {} in no lexicon, read by {}", unknown.size(), unknown.size() == 1 ? "word" : "words",
+                          guesser));
 }
 
 int say_lines(voice::Speaker& speaker, const SayVerb& o, Context& context) {
@@ -179,8 +187,9 @@ int run(const SayVerb& given, Context& context) {
   if (to_pipe && context.json) throw UsageError("--json and -o - both want standard output", "give -o FILE");
   auto writer = to_pipe ? audio::AudioWriter::open(stdout, speaker.rate_hz(), o.format.empty() ? "wav" : o.format)
                         : audio::AudioWriter::open(fs::path(o.out), speaker.rate_hz(), o.format);
-  say_into(speaker, text, o, *writer);
-  report(o, o.out, static_cast<double>(writer->samples()) / static_cast<double>(speaker.rate_hz()), context);
+  const auto pieces = say_into(speaker, text, o, *writer);
+  report(o, o.out, static_cast<double>(writer->samples()) / static_cast<double>(speaker.rate_hz()), pieces,
+         speaker.front_end().guesser(), context);
   return 0;
 }
 

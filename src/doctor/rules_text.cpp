@@ -10,7 +10,9 @@
 #include "doctor/check.h"
 #include "doctor/tidy_text.h"
 #include "text/letters.h"
+#include "text/normalize.h"
 #include "text/scripts.h"
+#include "text/spoken.h"
 
 /// Is the text what a front end can read?
 namespace timbre::doctor {
@@ -52,7 +54,15 @@ void digits_left(const Examined& e, Hits& hits) {
   for (const corpus::Utterance& u : e.utterances) {
     std::u32string text = to_code_points(u.text);
     auto count = std::count_if(text.begin(), text.end(), is_digit);
-    if (count) hits.add(u, u.text, double(count));
+    if (count == 0) continue;
+    // How a front end that writes figures out will read them: the place to see that the speaker said otherwise.
+    std::vector<std::string> ignored;
+    const std::string read = text::normalize_for_speech(u.text, u.language, ignored);
+    const bool known = !text::rules_version(u.language).empty();
+    hits.add(u,
+             known ? fmt::format("{} (read as: {})", u.text, read)
+                   : fmt::format("{} (no rules for numbers in '{}')", u.text, u.language),
+             double(count));
   }
 }
 

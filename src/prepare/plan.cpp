@@ -18,6 +18,12 @@ bool has_field(const Stage& stage, const std::string& key) {
   return fields.find(key) != nullptr;
 }
 
+/// "text.g2p" → /text/g2p.
+nlohmann::json::json_pointer pointer_of(std::string key) {
+  std::replace(key.begin(), key.end(), '.', '/');
+  return nlohmann::json::json_pointer("/" + key);
+}
+
 /// Of a file; of a folder's own files (a run's voice where there is one) by name.
 std::string hash_contents(const fs::path& path) {
   if (!fs::is_directory(path)) return hash_hex(read_file(path));
@@ -130,10 +136,12 @@ class Planner {
     step.recorded = step.settings;
     nlohmann::json identity = step.settings;  // without paths: a file that was moved is still the same
     for (const std::string& key : stage.files) {
-      const auto file = step.settings.at(key).get<std::string>();
+      const auto pointer = pointer_of(key);
+      const auto file = step.settings.at(pointer).get<std::string>();
       if (file.empty()) continue;
-      step.recorded[key + "_hash"] = identity[key] = hash_contents(file);
+      step.recorded[pointer_of(key + "_hash")] = identity[pointer] = hash_contents(file);
     }
+    if (stage.versions) step.recorded["versions"] = identity["versions"] = stage.versions(step.settings);
     step.settings_hash = hash_hex(identity.dump());
     step.needs = stage.needs(step.settings);
     std::string inputs = corpus_.hash();

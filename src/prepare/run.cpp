@@ -76,6 +76,10 @@ class StepRun {
              [this](const std::string& column) { return inputs_.settings_of(column); },
              [this](const std::string& column) -> const corpus::Column& { return inputs_.column(column); },
              [this](const Event& event) { emit(event); },
+             [this](const std::string& kind, const std::string& item) {
+               const std::scoped_lock lock(guard_);
+               ++report_.tallies[kind][item];
+             },
              options.stop} {
     for (const auto& column : step.stage->makes)
       writers_.emplace(
@@ -247,7 +251,8 @@ nlohmann::json to_json(const Report& report) {
                       {"kept", s.kept},
                       {"skipped", skipped},
                       {"postponed", s.postponed},
-                      {"seconds", s.seconds}});
+                      {"seconds", s.seconds},
+                      {"tallies", s.tallies}});
     if (!s.summary.empty()) stages.back()["summary"] = s.summary;
   }
   return {{"stages", stages}, {"stopped", report.stopped}};

@@ -1,6 +1,7 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,6 +29,7 @@ struct StageReport {
   bool postponed = false;        ///< looks at the whole corpus, and other shards are not done yet
   double seconds = 0;
   std::string summary;  ///< Stage::summary_of
+  std::map<std::string, std::map<std::string, std::int64_t>> tallies;  ///< kind → item → how often
 };
 
 struct Report {

@@ -52,6 +52,8 @@ struct StageJob {
   /// A needed column itself, for those with ids of their own.
   std::function<const corpus::Column&(const std::string& column)> column;
   EventSink events;
+  /// Counts something people should know of: of a kind ("words in no lexicon, …"), the item. Thread-safe.
+  std::function<void(const std::string& kind, const std::string& item)> tally;
   const std::atomic<bool>* stop = nullptr;  ///< set on SIGINT: leave at the next safe point
 };
 
@@ -71,6 +73,9 @@ struct Stage {
   std::vector<std::string> files;
   /// The settings that a stage it builds on has under the same name: both get the same value.
   std::vector<std::string> shares = {};
+  /// What a program of another version would make otherwise with the same settings (versions of rules): it makes a
+  /// column stale as settings do. May be empty.
+  std::function<nlohmann::json(const nlohmann::json& settings)> versions = {};
   /// The columns needed with these settings.
   std::function<std::vector<std::string>(const nlohmann::json& settings)> needs;
   /// One utterance at a time: parallel, resumable, shardable.

@@ -25,22 +25,32 @@ std::vector<std::string> arpabet_by_hand(std::string_view phones) {
 }
 
 ArpabetFrontEnd::ArpabetFrontEnd(FrontEndOptions options)
-    : normalize_(std::move(options.normalize)), user_(std::move(options.user)) {
+    : normalize_(std::move(options.text.normalize)), user_(std::move(options.user)) {
   check_normalization(normalize_);
   if (!options.lexicon.empty()) lexicon_ = read_lexicon(options.lexicon);
+  if (!options.text.g2p.empty()) g2p_ = G2pVoice::open(options.text.g2p);
   for (const auto& [word, phones] : user_.all()) arpabet_by_hand(phones);
 }
 
+std::string ArpabetFrontEnd::guesser() const { return g2p_ ? g2p_->title() : "g2p_en's network"; }
+
 std::string ArpabetFrontEnd::rules() const { return normalize_ == kWords ? rules_version("en") : ""; }
 
-std::vector<std::string> ArpabetFrontEnd::look_up(std::string_view word, std::vector<std::string>& warnings) const {
+std::vector<std::string> ArpabetFrontEnd::look_up(std::string_view word, Phonemized& out) {
   if (const std::string* by_user = user_.find(word)) return arpabet_by_hand(*by_user);
   if (auto entry = lexicon_.find(to_lower(word)); entry != lexicon_.end()) return entry->second;
   std::string spelt = normalize_numbers(word);
   if (cmudict_lookup(to_lower(spelt)).empty()) std::replace(spelt.begin(), spelt.end(), '-', ' ');
-  EnglishPhones read = g2p_en(spelt);
-  for (const std::string& guess : read.guessed)
-    warnings.push_back(fmt::format("'{}' is in no lexicon; its sound is a guess", guess));
+  const auto guess_word = [&](std::string_view unknown) {
+    auto [it, fresh] = guesses_.try_emplace(std::string(unknown));
+    if (fresh) it->second = g2p_ ? g2p_->pronounce(unknown) : predict_phones(unknown);
+    return it->second;
+  };
+  EnglishPhones read = g2p_en(spelt, guess_word);
+  for (const std::string& guess : read.guessed) {
+    out.warnings.push_back(fmt::format("'{}' is in no lexicon; its sound is a guess of {}", guess, guesser()));
+    out.guessed.push_back(guess);
+  }
   std::erase_if(read.phones, [](const std::string& phone) { return !is_arpabet(phone); });
   return read.phones;
 }
@@ -63,7 +73,7 @@ Phonemized ArpabetFrontEnd::phonemize(std::string_view text, std::span<const Spo
       if (by_hand && by_hand == last_by_hand) continue;  // the second word of one given pronunciation
       last_by_hand = by_hand;
       if (by_hand) word = by_hand->shown;
-      std::vector<std::string> phones = by_hand ? arpabet_by_hand(by_hand->phones) : look_up(word, out.warnings);
+      std::vector<std::string> phones = by_hand ? arpabet_by_hand(by_hand->phones) : look_up(word, out);
       if (phones.empty()) continue;
       for (std::string& phone : phones) {
         out.phones.push_back(std::move(phone));

@@ -71,7 +71,7 @@ std::vector<std::string> tokens_of(const std::string& text) {
 
 }  // namespace
 
-EnglishPhones g2p_en(std::string_view text) {
+EnglishPhones g2p_en(std::string_view text, const Pronounce& unknown) {
   EnglishPhones out;
   std::string plain = letters_of(text);
   replace_all(plain, "i.e.", "that is");
@@ -85,7 +85,7 @@ EnglishPhones g2p_en(std::string_view text) {
     } else {
       phones = cmudict_lookup(token);
       if (phones.empty()) {
-        phones = predict_phones(token);
+        phones = unknown(token);
         out.guessed.push_back(token);
       }
     }

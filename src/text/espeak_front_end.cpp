@@ -16,11 +16,6 @@
 namespace timbre::text {
 namespace {
 
-std::string_view language_of(std::string_view code) {
-  std::string_view first = code.substr(0, code.find('-'));
-  return first == "cmn" || first == "yue" || first == "hak" ? "zh" : first;
-}
-
 bool is_plain_word(std::string_view word) {
   for (std::size_t at = 0; at < word.size();) {
     char32_t c = next_code_point(word, at);
@@ -56,6 +51,11 @@ double change_cost(const std::string& a, const std::string& b) {
 }
 
 }  // namespace
+
+std::string_view language_of_voice(std::string_view code) {
+  std::string_view first = code.substr(0, code.find('-'));
+  return first == "cmn" || first == "yue" || first == "hak" ? "zh" : first;
+}
 
 std::vector<std::size_t> align_to_parts(const std::vector<std::string>& spoken,
                                         const std::vector<std::vector<std::string>>& parts) {
@@ -101,8 +101,8 @@ std::vector<std::size_t> align_to_parts(const std::vector<std::string>& spoken,
 
 EspeakFrontEnd::EspeakFrontEnd(std::string_view voice, FrontEndOptions options)
     : voice_(find_espeak_voice(voice)),
-      language_(language_of(voice_.code)),
-      normalize_(std::move(options.normalize)),
+      language_(language_of_voice(voice_.code)),
+      normalize_(std::move(options.text.normalize)),
       scripts_(scripts_of_language(language_)),
       user_(std::move(options.user)) {
   check_normalization(normalize_);

@@ -43,6 +43,9 @@ class EspeakFrontEnd : public FrontEnd {
   std::unordered_map<std::string, Phones> alone_;  // words read one by one, to find word borders
 };
 
+/// The short code of a voice's language: "en" for en-us, "zh" for cmn.
+std::string_view language_of_voice(std::string_view code);
+
 /// For each phone of `spoken`, the index of the item of `parts` that it most likely comes from: a monotonic alignment
 /// by edit distance of the concatenated parts. Used to find words where espeak joined or split them.
 std::vector<std::size_t> align_to_parts(const std::vector<std::string>& spoken,

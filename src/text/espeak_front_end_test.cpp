@@ -50,7 +50,7 @@ TEST_F(Espeak, EnglishPhonesPausesAndEdges) {
 
 TEST_F(Espeak, WordsWhereEspeakJoinsOrSplits) {
   FrontEndOptions figures;
-  figures.normalize = "none";
+  figures.text.normalize = "none";
   EXPECT_EQ(words_and_counts(make_front_end("espeak:en-us", figures)->phonemize("press 25 or 3.5 of the keys")),
             "press:4 25:9 or:2 3.5:10 of:2 the:2 keys:3 ");
   auto english = make_front_end("espeak:en-us");
@@ -228,7 +228,7 @@ TEST(ArpabetFrontEnd, LexiconCmudictGuess) {
   Phonemized p = front_end->phonemize("Hello, world: 21 zyxgrobs!");
   EXPECT_EQ(join(p.phones, " "), "sil HH AH0 L OW1 sp W ER1 L D sp T W EH1 N T IY0 W AO2 N Z IH1 K S B R AO2 G Z sil");
   ASSERT_EQ(p.warnings.size(), 1u);
-  EXPECT_EQ(p.warnings[0], "'zyxgrobs' is in no lexicon; its sound is a guess");
+  EXPECT_EQ(p.warnings[0], "'zyxgrobs' is in no lexicon; its sound is a guess of g2p_en's network");
   EXPECT_EQ(front_end->plainer("AA1"), "AA0");
   EXPECT_EQ(front_end->plainer("AA0"), "AA");
   EXPECT_EQ(front_end->plainer("AA"), "");

@@ -4,6 +4,7 @@
 #include "text/espeak_front_end.h"
 #include "text/ming024_front_end.h"
 #include "text/phonemes.h"
+#include "text/pinyin_front_end.h"
 
 namespace timbre::text {
 
@@ -16,14 +17,23 @@ std::string FrontEnd::plainer(std::string_view phone) const {
 }
 
 std::unique_ptr<FrontEnd> make_front_end(const std::string& name, FrontEndOptions options) {
+  if (!options.text.g2p.empty() && name != "arpabet:en")
+    throw UsageError(fmt::format("the front end {} takes no g2p voice ('{}'): it reads every word by itself", name,
+                                 options.text.g2p),
+                     "use the front end arpabet:en, or leave text.g2p out");
   if (name.starts_with("espeak:")) return std::make_unique<EspeakFrontEnd>(name.substr(7), std::move(options));
   if (name == "ming024:english") return std::make_unique<Ming024English>(std::move(options));
   if (name == "ming024:mandarin") return std::make_unique<Ming024Mandarin>(std::move(options));
+  if (name == "pinyin:zh" || name == "pinyin:zh-strict")
+    return std::make_unique<PinyinFrontEnd>(name == "pinyin:zh-strict", std::move(options));
   if (name == "arpabet:en") return std::make_unique<ArpabetFrontEnd>(std::move(options));
-  const std::vector<std::string> known = {"espeak:en-us", "ming024:english", "ming024:mandarin", "arpabet:en"};
+  const std::vector<std::string> known = {"espeak:en-us",     "arpabet:en",      "pinyin:zh",
+                                          "pinyin:zh-strict", "ming024:english", "ming024:mandarin"};
   std::string near = did_you_mean(name, known);
-  throw UsageError(fmt::format("there is no text front end '{}'{}", name, near.empty() ? "" : "; " + near),
-                   "one of: espeak:VOICE (for example espeak:en-us), ming024:english, ming024:mandarin, arpabet:en");
+  throw UsageError(
+      fmt::format("there is no text front end '{}'{}", name, near.empty() ? "" : "; " + near),
+      "one of: espeak:VOICE (for example espeak:en-us), arpabet:en, pinyin:zh, pinyin:zh-strict, ming024:english, "
+      "ming024:mandarin");
 }
 
 }  // namespace timbre::text

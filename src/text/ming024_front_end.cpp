@@ -80,7 +80,8 @@ Phonemized Ming024English::phonemize(std::string_view text, std::span<const Spok
       EnglishPhones read = g2p_en(word);
       collect.add(word, read.phones);
       for (const std::string& guess : read.guessed)
-        out.warnings.push_back(fmt::format("'{}' is in no lexicon; its sound is a guess", guess));
+        out.warnings.push_back(fmt::format("'{}' is in no lexicon; its sound is a guess of {}", guess, guesser()));
+      out.guessed.insert(out.guessed.end(), read.guessed.begin(), read.guessed.end());
     }
   };
   auto stretch = [&](std::string_view part) {

@@ -16,6 +16,7 @@ class Ming024English : public FrontEnd {
   explicit Ming024English(FrontEndOptions options);
   std::string name() const override { return "ming024:english"; }
   std::string language() const override { return "en"; }
+  std::string guesser() const override { return "g2p_en's network"; }
   using FrontEnd::phonemize;
   Phonemized phonemize(std::string_view text, std::span<const Spoken> spoken) override;
 

@@ -25,6 +25,7 @@ struct Phonemized {
   std::vector<std::string> words;           ///< W words as they were read (numbers and currencies may be spelt out)
   std::vector<std::int64_t> word_of_phone;  ///< P indices into words; -1 for a pause
   std::vector<std::string> warnings;        ///< what was dropped or guessed, for people
+  std::vector<std::string> guessed;         ///< words in no lexicon, which FrontEnd::guesser() pronounced
 };
 
 /// Phones given by hand for the bytes [begin, end) of a text: from `[word](/ipa/)` (text/markup.h).
@@ -44,6 +45,8 @@ class FrontEnd {
   virtual std::string language() const = 0;
   /// The rules that write figures out, with their version: "de-1"; "" when none are used.
   virtual std::string rules() const { return ""; }
+  /// Who pronounces words that are in no lexicon: "g2p_en's network", "g2p 1a2b3c4d"; "" when there is no such thing.
+  virtual std::string guesser() const { return ""; }
   /// Phones of a text of any length with its punctuation. Text without a speakable character gives no phones and
   /// a warning. Throws UsageError for a script the voice cannot read (naming the characters) and for phones
   /// given by hand that this front end does not have.
@@ -54,16 +57,22 @@ class FrontEnd {
   virtual std::string plainer(std::string_view phone) const;
 };
 
-/// What a front end may need besides its name.
-struct FrontEndOptions {
-  std::filesystem::path lexicon;    ///< "word  PH PH" file looked up first (ming024:*, arpabet:*); empty = none
-  UserLexicon user;                 ///< a voice's own words
-  std::string normalize = "words";  ///< what becomes of figures and signs (text/normalize.h); espeak:*, arpabet:*
+/// How text becomes phones beside the front end's name: `text.*` of a model, kept in its voice (text/text_options.h).
+struct TextOptions {
+  std::string normalize = "words";  ///< what becomes of figures and signs (text/normalize.h); not ming024:*
+  std::string g2p;  ///< folder of a trained g2p voice or its run, for words in no lexicon; arpabet:* alone
 };
 
-/// "espeak:VOICE" (any voice of espeak-ng: en-us, es, fr-fr, it, ru, de …), "ming024:english", "ming024:mandarin",
-/// "arpabet:en". Throws UsageError for an unknown name or voice (listing what there is) and SystemError when
-/// libespeak-ng is missing (saying what to install).
+/// What a front end may need besides its name.
+struct FrontEndOptions {
+  std::filesystem::path lexicon;  ///< "word  PH PH" file looked up first (ming024:*, arpabet:*); empty = none
+  UserLexicon user;               ///< a voice's own words
+  TextOptions text;
+};
+
+/// "espeak:VOICE" (any voice of espeak-ng: en-us, es, fr-fr, it, ru, de …), "arpabet:en", "pinyin:zh",
+/// "pinyin:zh-strict", "ming024:english", "ming024:mandarin". Throws UsageError for an unknown name or voice (listing
+/// what there is) and SystemError when libespeak-ng is missing (saying what to install).
 std::unique_ptr<FrontEnd> make_front_end(const std::string& name, FrontEndOptions options = {});
 
 }  // namespace timbre::text

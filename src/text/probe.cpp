@@ -37,7 +37,7 @@ const std::vector<std::string>& probe_sentences(std::string_view language) {
 }
 
 Fingerprint fingerprint(FrontEnd& front_end) {
-  Fingerprint out{front_end.name(), {}};
+  Fingerprint out{front_end.name(), {}, front_end.rules(), front_end.guesser()};
   for (const std::string& sentence : probe_sentences(front_end.language())) {
     std::string made;
     try {

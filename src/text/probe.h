@@ -12,6 +12,7 @@ namespace timbre::text {
 struct Fingerprint {
   std::string front_end;               ///< its name
   std::vector<std::string> sentences;  ///< 32 hex digits for each probe sentence
+  std::string rules, guesser;          ///< FrontEnd::rules(), FrontEnd::guesser(), for people
 };
 
 /// 200 sentences for a language ("en", "es", "fr", "it", "ru", "de", "zh"; another Latin-script language takes a mixed

@@ -79,11 +79,15 @@ Speaker::Speaker(const Voice& voice, const roles::Registry& registry, bool accep
       vocoder_(registry.make_vocoder(voice.files())) {
   expect_same_mel(synthesizer_->mel(), vocoder_->mel(), vocoder_->name());
   if (accept_text_changes) return;
+  if (!voice.same_guesser(*front_end_))
+    throw DataError(fmt::format("'{}' is not read as in training{}", voice.name(), voice.changed_versions(*front_end_)),
+                    "put the g2p folder the voice was trained with back, or accept it: --accept-text-changes");
   const auto changed = voice.changed_sentences(*front_end_);
   if (!changed.empty()) {
     throw DataError(
-        fmt::format("{} of the probe sentences are read otherwise here than when '{}' was trained, for example: \"{}\"",
-                    changed.size(), voice.name(), changed.front()),
+        fmt::format(
+            "{} of the probe sentences are read otherwise here than when '{}' was trained{}, for example: \"{}\"",
+            changed.size(), voice.name(), voice.changed_versions(*front_end_), changed.front()),
         "install the library version the voice was trained with, or accept it: --accept-text-changes");
   }
 }
@@ -95,6 +99,7 @@ void Speaker::fit_to_symbols(text::Phonemized& phonemized) const {
   text::Phonemized fitted;
   fitted.words = phonemized.words;
   fitted.warnings = phonemized.warnings;
+  fitted.guessed = phonemized.guessed;
   for (std::size_t p = 0; p < phonemized.phones.size(); ++p) {
     std::string phone = phonemized.phones[p];
     while (!phone.empty() && !known.contains(phone)) phone = front_end_->plainer(phone);
@@ -136,6 +141,7 @@ void Speaker::say(const std::string& text, const SayOptions& options, const std:
       auto phonemized = front_end_->phonemize(part.text, part.spoken);
       fit_to_symbols(phonemized);
       piece.warnings = phonemized.warnings;
+      piece.guessed = phonemized.guessed;
       const bool speakable =
           std::any_of(phonemized.word_of_phone.begin(), phonemized.word_of_phone.end(), [](auto w) { return w >= 0; });
       if (speakable) {
@@ -173,6 +179,7 @@ SpokenPiece join_pieces(std::vector<SpokenPiece> pieces) {
     all.words.insert(all.words.end(), piece.words.begin(), piece.words.end());
     all.phones.insert(all.phones.end(), piece.phones.begin(), piece.phones.end());
     all.warnings.insert(all.warnings.end(), piece.warnings.begin(), piece.warnings.end());
+    all.guessed.insert(all.guessed.end(), piece.guessed.begin(), piece.guessed.end());
     all.end_s = piece.end_s;
   }
   return all;

@@ -44,6 +44,7 @@ struct SpokenPiece {
   std::vector<float> mel_FM;
   std::int64_t frames = 0;
   std::vector<std::string> warnings;
+  std::vector<std::string> guessed;  ///< words in no lexicon, pronounced by the front end's guesser()
 };
 
 /// A voice ready to speak. Not thread-safe: one object a thread.

@@ -3,7 +3,10 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "text/g2p_voice.h"
+#include "text/normalize.h"
 #include "text/probe.h"
+#include "text/text_options.h"
 #include "text/user_lexicon.h"
 
 namespace timbre::voice {
@@ -52,6 +55,17 @@ void refuse_mute(const nlohmann::json& about, const fs::path& file) {
                   kind->get<std::string>(), says ? purpose->get<std::string>() : "has no mel spectrogram"),
       "speak with the voice of a run of another model (timbre train --help); what this one does with words "
       "it never saw is in its run's samples/ folder");
+}
+
+/// Copies the g2p voice into the folder, and lets voice.json name the copy.
+void take_g2p(const fs::path& dir, nlohmann::json& about) {
+  constexpr const char* kInside = "g2p";
+  if (!about.contains("text") || about["text"].value("g2p", "").empty()) return;
+  const auto source = text::G2pVoice::open(about["text"]["g2p"].get<std::string>());
+  make_folders(dir / kInside);
+  for (const std::string& file : source->files())
+    write_file_atomic(dir / kInside / file, read_file(source->dir() / file));
+  about["text"]["g2p"] = kInside;
 }
 
 fs::path find_voice_json(const fs::path& path) {
@@ -104,6 +118,19 @@ std::unique_ptr<text::FrontEnd> Voice::make_front_end() const {
       throw DataError(fmt::format("{}: {} '{}' must be inside the voice's folder", dir().string(), key, file));
     return dir() / file;
   };
+  // A voice without the field is older than the rules: it left figures to its front end, but for English.
+  if (!about().contains("text")) {
+    if (!language().starts_with("en")) options.text.normalize = text::kNoNormalization;
+  } else {
+    auto fields = text::fields(options.text);
+    config::from_json(fields, about()["text"], (dir() / "voice.json").string() + ": text");
+    if (!options.text.g2p.empty()) {
+      if (!is_safe_relative(options.text.g2p))
+        throw DataError(
+            fmt::format("{}: text.g2p '{}' must be inside the voice's folder", dir().string(), options.text.g2p));
+      options.text.g2p = (dir() / options.text.g2p).string();
+    }
+  }
   if (about().contains("lexicon")) options.user = text::UserLexicon::read(inside("lexicon"));
   if (about().contains("word_lexicon")) options.lexicon = inside("word_lexicon");
   return text::make_front_end(front_end_name(), std::move(options));
@@ -111,14 +138,35 @@ std::unique_ptr<text::FrontEnd> Voice::make_front_end() const {
 
 std::vector<std::string> Voice::changed_sentences(text::FrontEnd& front_end) const {
   if (!about().contains("fingerprint")) return {};
-  text::Fingerprint stored{front_end_name(), {}};
+  text::Fingerprint stored{front_end_name(), {}, "", ""};
   try {
     stored.sentences = about()["fingerprint"].at("sentences").get<std::vector<std::string>>();
   } catch (const nlohmann::json::exception&) {
     throw DataError(
         fmt::format("{}: 'fingerprint.sentences' must be a list of texts", (dir() / "voice.json").string()));
   }
-  return text::differing_sentences(stored, text::fingerprint(front_end), language());
+  return text::differing_sentences(stored, text::fingerprint(front_end), front_end.language());
+}
+
+bool Voice::same_guesser(const text::FrontEnd& front_end) const {
+  const auto stored = about().find("fingerprint");
+  if (stored == about().end() || !stored->is_object() || !stored->contains("guesser")) return true;
+  return (*stored)["guesser"] == front_end.guesser();
+}
+
+std::string Voice::changed_versions(const text::FrontEnd& front_end) const {
+  std::string out;
+  if (!about().contains("fingerprint")) return out;
+  const auto& stored = about()["fingerprint"];
+  const auto compare = [&](const char* key, const char* what, const std::string& now) {
+    if (!stored.is_object() || !stored.contains(key) || !stored[key].is_string() || stored[key] == now) return;
+    out += fmt::format("{}{} {} in training, {} here", out.empty() ? " (" : "; ", what,
+                       stored[key].get<std::string>().empty() ? "none" : stored[key].get<std::string>(),
+                       now.empty() ? "none" : now);
+  };
+  compare("rules", "rules for figures", front_end.rules());
+  compare("guesser", "words in no lexicon by", front_end.guesser());
+  return out.empty() ? out : out + ")";
 }
 
 void write_voice(const fs::path& dir, nlohmann::json about, text::FrontEnd* front_end) {
@@ -127,7 +175,11 @@ void write_voice(const fs::path& dir, nlohmann::json about, text::FrontEnd* fron
   const fs::path weights = dir / about["model"]["weights"].get<std::string>();
   if (!fs::is_regular_file(weights))
     throw DataError(fmt::format("the voice's weights {} are not there", weights.string()));
-  if (front_end) about["fingerprint"] = {{"sentences", text::fingerprint(*front_end).sentences}};
+  if (front_end) {
+    const text::Fingerprint made = text::fingerprint(*front_end);
+    about["fingerprint"] = {{"sentences", made.sentences}, {"rules", made.rules}, {"guesser", made.guesser}};
+  }
+  take_g2p(dir, about);
   write_file_atomic(dir / "voice.json", about.dump(1) + "\n");
 }
 

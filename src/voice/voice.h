@@ -17,11 +17,12 @@
 ///   name         for people
 ///   model        {kind, config {option: value}, weights "model.safetensors"}
 ///   front_end    name for text::make_front_end; language: short code
-///   symbols      phones, index = embedding row; speakers: names, index = row
-///   mel          audio::MelOptions; stats {pitch, energy: [min, max, mean, standard deviation]}
-///   vocoder      {kind, …its options}
-///   lexicon      optional file beside it: the voice's own words (text/user_lexicon.h)
-///   fingerprint  {sentences: [hash …]}: what the front end made of the probe sentences (text/probe.h)
+///   text         text::TextOptions; its g2p names a folder inside this one, a copy of the g2p voice it was trained
+///   with symbols      phones, index = embedding row; speakers: names, index = row mel          audio::MelOptions;
+///   stats {pitch, energy: [min, max, mean, standard deviation]} vocoder      {kind, …its options} lexicon optional
+///   file beside it: the voice's own words (text/user_lexicon.h) fingerprint  {sentences: [hash …], rules, guesser}:
+///   what the front end made of the probe sentences (text/probe.h),
+///                and the versions it was made with
 ///   licence, attribution, provenance {corpus, corpus_hash, base_voice, seed, steps, tool_version}, scores
 namespace timbre::voice {
 
@@ -46,13 +47,18 @@ class Voice {
   /// Probe sentences that this machine's text path reads otherwise than the one the voice was trained with; empty =
   /// same, or no fingerprint in the voice.
   std::vector<std::string> changed_sentences(text::FrontEnd& front_end) const;
+  /// Whether words in no lexicon are pronounced by whom they were in training (always, without a fingerprint).
+  bool same_guesser(const text::FrontEnd& front_end) const;
+  /// What else is not as in training, for people: " (rules for figures en-1, here en-2)"; "" = the same versions.
+  std::string changed_versions(const text::FrontEnd& front_end) const;
 
  private:
   roles::VoiceFiles files_;
 };
 
-/// Writes voice.json atomically, with the format line first and, when `front_end` is given, its fingerprint.
-/// The weights file must lie in `dir` already. Throws DataError naming what `about` lacks.
+/// Writes voice.json atomically, with the format line first and, when `front_end` is given, its fingerprint. A g2p
+/// voice that about["text"] names by its path is copied into `dir`, so that the voice is whole by itself. The weights
+/// file must lie in `dir` already. Throws DataError naming what `about` lacks.
 void write_voice(const fs::path& dir, nlohmann::json about, text::FrontEnd* front_end = nullptr);
 
 }  // namespace timbre::voice

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "text/probe.h"
 #include "voice/speech.h"
 #include "voice/timestamps.h"
 
@@ -188,6 +189,32 @@ TEST_F(VoiceFolder, NoticesAnotherTextPath) {
   EXPECT_NE(message_of<DataError>([&] { Speaker(Voice::open(dir_), r); }).find("1 of the probe sentences"),
             std::string::npos);
   Speaker(Voice::open(dir_), r, true);
+
+  // What differs is named: the sentence, in the language of the voice however it is written, and the rules' versions.
+  changed["language"] = "en-US";
+  changed["fingerprint"]["rules"] = "en-0";
+  write_file_atomic(dir_ / "voice.json", changed.dump());
+  const std::string said = message_of<DataError>([&] { Speaker(Voice::open(dir_), r); });
+  EXPECT_NE(said.find(text::probe_sentences("en")[3]), std::string::npos) << said;
+  EXPECT_NE(said.find("rules for figures en-0 in training, en-"), std::string::npos) << said;
+  changed["fingerprint"]["guesser"] = "g2p 00000000";
+  write_file_atomic(dir_ / "voice.json", changed.dump());
+  EXPECT_NE(message_of<DataError>([&] { Speaker(Voice::open(dir_), r); }).find("words in no lexicon by g2p 00000000"),
+            std::string::npos);
+}
+
+TEST_F(VoiceFolder, AVoiceOlderThanTheRulesLeavesFiguresToItsFrontEnd) {
+  nlohmann::json old = about();
+  old["front_end"] = "espeak:de";
+  old["language"] = "de";
+  write_voice(dir_, old);
+  EXPECT_EQ(Voice::open(dir_).make_front_end()->rules(), "");
+  old["text"] = {{"normalize", "words"}};
+  write_voice(dir_, old);
+  EXPECT_NE(Voice::open(dir_).make_front_end()->rules(), "");
+  old["text"] = {{"normalise", "words"}};
+  write_voice(dir_, old);
+  EXPECT_THROW(Voice::open(dir_).make_front_end(), DataError);
 }
 
 TEST(Timestamps, WriteSrtJsonAndTextGrid) {

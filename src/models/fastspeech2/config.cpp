@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "text/ipa.h"
+#include "text/text_options.h"
 
 namespace timbre::fastspeech2 {
 namespace {
@@ -77,6 +78,7 @@ void check_stack(const char* name, const StackOptions& o, const std::string& blo
 config::Fields Config::fields() {
   config::Fields f;
   f.add("front_end", front_end, "what turns text into phones: espeak:VOICE, ming024:english, ming024:mandarin");
+  f.group("text", text::fields(text), "text to phones");
   f.group("mel", audio::fields(mel), "mel spectrogram");
   f.group("split", corpus::fields(split), "training, validation and test sides");
   f.add("block", block, "conv: the paper's block; separable: depthwise + pointwise convolutions, far cheaper")
@@ -136,7 +138,9 @@ std::vector<std::string> Config::problems() const {
 void apply_ming024(Config& config) {
   const Config plain;
   const auto kept = config.front_end;
+  const auto text = config.text;
   config = plain;
+  config.text = text;
   config.front_end = kept == plain.front_end ? "ming024:english" : kept;
   config.decoder.layers = 6;
   config.cut_long = true;
@@ -182,8 +186,9 @@ std::vector<roles::ColumnNeed> columns_of(const Config& config) {
   // energy is made together with mel; durations count mel's frames, so they share rate and hop.
   Config copy = config;
   const nlohmann::json mel = config::to_json(audio::fields(copy.mel));
+  const nlohmann::json text = config::to_json(text::fields(copy.text));
   std::vector<roles::ColumnNeed> needs = {
-      {"aligned_phonemes", {{"front_end", config.front_end}}},
+      {"aligned_phonemes", {{"front_end", config.front_end}, {"text", text}}},
       {"durations", nlohmann::json::object()},
       {"mel", mel},
       {"pitch", {{"level", config.variance.pitch_level}, {"method", config.variance.pitch_method}}},

@@ -7,6 +7,7 @@
 #include "audio/mel.h"
 #include "corpus/split.h"
 #include "roles/spec.h"
+#include "text/phonemes.h"
 
 /// FastSpeech 2 (Ren et al. 2021, arXiv 2006.04558): phonemes → encoder → duration, pitch, energy → decoder → mel.
 /// With the `ming024` preset it is the network of github.com/ming024/FastSpeech2 to the last bit of its checkpoints;
@@ -59,6 +60,7 @@ struct SpeakerVecOptions {
 /// All options of the model.
 struct Config final : roles::ModelConfig {
   std::string front_end = "espeak:en-us";  ///< makes the phones; kept in the voice
+  text::TextOptions text;                  ///< how it does; ming024:* have their own way
   audio::MelOptions mel;
   corpus::SplitOptions split;  ///< what is trained on, what is watched, what is left alone
   std::string block =

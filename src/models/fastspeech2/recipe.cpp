@@ -11,6 +11,7 @@
 #include "plot/png.h"
 #include "prepare/plan.h"
 #include "text/phonemes.h"
+#include "text/text_options.h"
 #include "voice/voice.h"
 #include "weights/safetensors.h"
 
@@ -231,6 +232,7 @@ nlohmann::json Recipe::about() const {
   return {{"model",
            {{"kind", "fastspeech2"}, {"config", config::to_json(copy.fields())}, {"weights", "model.safetensors"}}},
           {"front_end", config_.front_end},
+          {"text", config::to_json(text::fields(copy.text))},
           {"language", first.language},
           {"symbols", vocabulary_.symbols},
           {"speakers", vocabulary_.speakers},
@@ -254,7 +256,9 @@ void Recipe::write_voice(const std::filesystem::path& folder, const weights::Ten
   make_folders(folder);
   weights::write_safetensors(folder / "model.safetensors", weights, {{"format", "pt"}});
   write_speaker_vectors(folder);
-  const auto front_end = text::make_front_end(config_.front_end);
+  text::FrontEndOptions options;
+  options.text = config_.text;
+  const auto front_end = text::make_front_end(config_.front_end, std::move(options));
   voice::write_voice(folder, std::move(about), front_end.get());
 }
 

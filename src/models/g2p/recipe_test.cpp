@@ -12,6 +12,7 @@
 #include "base/files.h"
 #include "base/strings.h"
 #include "nn/init.h"
+#include "text/g2p_voice.h"
 #include "text/lexicon.h"
 #include "train/loop.h"
 #include "train/tiny_for_test.h"
@@ -149,6 +150,25 @@ TEST(G2pRecipe, TheLoopTrainsItAndLeavesAVoiceFolder) {
     wrong += phone_errors(read->pronounce(word), text::cmudict_lookup(word));
   }
   EXPECT_LE(wrong, 5);  // of about a hundred phones
+
+  // The front end's own arithmetic, below the torch line, says the same of any word.
+  const auto beside = text::G2pVoice::open(folder / "run");
+  const auto& words = read->items(Split::train);
+  for (std::size_t i = 0; i < 300; ++i) {
+    const std::string& word = words[i < 16 ? i : i * words.size() / 300].id;
+    EXPECT_EQ(beside->pronounce(word), read->pronounce(word)) << word;
+  }
+  EXPECT_EQ(beside->pronounce("Rock-N-Roll"), read->pronounce("rocknroll"));
+  EXPECT_TRUE(beside->pronounce("42").empty());
+  EXPECT_THROW(text::G2pVoice::open(folder / "nothing"), UsageError);
+  json other = voice;
+  other["model"]["kind"] = "fastspeech2";
+  write_file_atomic(folder / "run/voice/voice.json", other.dump());
+  EXPECT_THROW(text::G2pVoice::open(folder / "run"), UsageError);
+  other = voice;
+  other["model"]["config"]["encoder_width"] = 7;
+  write_file_atomic(folder / "run/voice/voice.json", other.dump());
+  EXPECT_THROW(text::G2pVoice::open(folder / "run"), DataError);
 }
 
 }  // namespace

@@ -2,27 +2,32 @@
 
 #include "base/strings.h"
 #include "prepare/stage.h"
-#include "text/normalize.h"
 #include "text/phonemes.h"
+#include "text/text_options.h"
 
 namespace timbre::prepare {
 namespace {
 
 struct PhonemeSettings {
   std::string front_end = "espeak:en-us";
-  std::string normalize = "words";
   std::string lexicon;
+  text::TextOptions text;
 };
 
 config::Fields fields(PhonemeSettings& s) {
   config::Fields f;
-  f.add("front_end", s.front_end, "text to phones: espeak:VOICE, arpabet:en, ming024:english, ming024:mandarin")
+  f.add("front_end", s.front_end,
+        "text to phones: espeak:VOICE, arpabet:en, pinyin:zh, ming024:english, ming024:mandarin")
       .metavar("NAME");
-  f.add("normalize", s.normalize,
-        "figures and signs: words (written out by the rules of the language), none (left to the front end)")
-      .choices(text::normalizations());
   f.add("lexicon", s.lexicon, "\"word  PH PH\" file looked up first (arpabet:*, ming024:*)").metavar("FILE");
+  f.group("text", text::fields(s.text));
   return f;
+}
+
+/// Other rules for figures make other phones of the same text.
+nlohmann::json rules(const nlohmann::json& json) {
+  const auto settings = options_from<PhonemeSettings>(json, fields, "phonemes");
+  return {{"text.rules", text::rules_of(settings.front_end, settings.text)}};
 }
 
 MakeRow rows(const StageJob& job) {
@@ -35,11 +40,14 @@ MakeRow rows(const StageJob& job) {
   auto shared = std::make_shared<Shared>();
   text::FrontEndOptions options;
   options.lexicon = settings.lexicon;
-  options.normalize = settings.normalize;
+  options.text = settings.text;
   shared->front_end = text::make_front_end(settings.front_end, std::move(options));
-  return [shared](const corpus::Utterance& utterance) -> RowResult {
+  const std::string unknown = "words in no lexicon, read by " + shared->front_end->guesser();
+  return [shared, unknown, tally = job.tally](const corpus::Utterance& utterance) -> RowResult {
     const std::scoped_lock lock(shared->guard);
     const text::Phonemized said = shared->front_end->phonemize(utterance.text);
+    for (const std::string& word : said.guessed)
+      if (tally) tally(unknown, word);
     bool speaks = false;
     for (const auto word : said.word_of_phone) speaks = speaks || word >= 0;
     if (!speaks) return Skipped{utterance.id, "no phones: nothing in \"" + utterance.text + "\" can be spoken"};
@@ -57,7 +65,8 @@ void register_stage_phonemes(Stages& stages) {
               .summary = "text → phones, by the front end that the voice will use",
               .makes = {"phonemes", "phoneme_words", "words"},
               .settings = [] { return settings_of_struct<PhonemeSettings>(fields); },
-              .files = {"lexicon"},
+              .files = {"lexicon", "text.g2p"},
+              .versions = rules,
               .needs = [](const nlohmann::json&) { return std::vector<std::string>{}; },
               .rows = rows,
               .all = {}});

@@ -1,0 +1,14 @@
+#pragma once
+#include <string>
+
+#include "config/fields.h"
+#include "text/phonemes.h"
+
+namespace timbre::text {
+
+config::Fields fields(TextOptions& options);
+
+/// The version of the rules that a front end would write figures out with, without making it: "de-1", "" for none.
+std::string rules_of(const std::string& front_end, const TextOptions& options);
+
+}  // namespace timbre::text
