@@ -167,7 +167,11 @@ TEST(ClipFacts, ThreeHoursInTheMemoryOfSeconds) {
   EXPECT_EQ(facts.duration_s(), 10800);
   EXPECT_NEAR(facts.inner_silence_s, 10800 - 8, 0.5);
   EXPECT_NEAR(facts.leading_silence_s, 0.1, 0.02);
+#ifndef __SANITIZE_THREAD__  // whose shadow of what is touched is four times as large
   EXPECT_LT(grown_kb, 100 * 1024) << "the samples alone are 337 MB";
+#else
+  (void)grown_kb;
+#endif
 }
 
 TEST(ClipFacts, CompressedClipsAreMeasuredWhileTheyAreDecoded) {

@@ -57,11 +57,12 @@ TEST(CutStats, MixesAreAsLongAsTheirLastTrackAndMuteOnesAreNotHeard) {
 
 TEST(CutStats, FaultsNameFileLineAndField) {
   const fs::path path = fs::temp_directory_path() / fmt::format("timbre-cuts-{}.jsonl", ::getpid());
-  for (auto [second, said] : {std::pair(R"({"duration": "long"})", "line 2: field 'duration': expected a number"),
-                              {R"([])", "line 2: expected a cut"},
-                              {R"({"type": "MixedCut", "tracks": []})", "line 2: field 'tracks': expected at least one"},
-                              {R"({"type": "Photo"})", "line 2: field 'type': 'Photo'; expected MonoCut"},
-                              {R"({"duration")", "line 2"}}) {
+  for (auto [second, said] :
+       {std::pair(R"({"duration": "long"})", "line 2: field 'duration': expected a number"),
+        {R"([])", "line 2: expected a cut"},
+        {R"({"type": "MixedCut", "tracks": []})", "line 2: field 'tracks': expected at least one"},
+        {R"({"type": "Photo"})", "line 2: field 'type': 'Photo'; expected MonoCut"},
+        {R"({"duration")", "line 2"}}) {
     write_file_atomic(path, cut(1, {}).dump() + "\n" + second + "\n");
     try {
       cut_stats(path);

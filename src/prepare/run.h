@@ -28,7 +28,7 @@ struct StageReport {
   std::vector<Skipped> skipped;  ///< now
   bool postponed = false;        ///< looks at the whole corpus, and other shards are not done yet
   double seconds = 0;
-  std::string summary;  ///< Stage::summary_of
+  std::string summary;                                                 ///< Stage::summary_of
   std::map<std::string, std::map<std::string, std::int64_t>> tallies;  ///< kind → item → how often
 };
 

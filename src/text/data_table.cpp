@@ -10,8 +10,8 @@
 // Laid down by cmake/packages/text.cmake.
 extern "C" {
 extern const unsigned char timbre_text_decompose[], timbre_text_compose[], timbre_text_combining[], timbre_text_lower[],
-    timbre_text_cmudict[], timbre_text_cmudict_others[], timbre_text_pinyin_characters[], timbre_text_pinyin_phrases[], timbre_text_homographs[],
-    timbre_text_g2p_network[];
+    timbre_text_cmudict[], timbre_text_cmudict_others[], timbre_text_pinyin_characters[], timbre_text_pinyin_phrases[],
+    timbre_text_homographs[], timbre_text_g2p_network[];
 extern const char timbre_text_share[];  // the build's own share folder
 }
 
