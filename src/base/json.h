@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/files.h"
 
 /// JSON from files that we may not have written.
 namespace timbre {
@@ -32,6 +33,12 @@ Json parse_json(std::string_view text, const std::string& where, const std::stri
   } catch (const typename Json::exception& error) {
     throw DataError(fmt::format("{}: not usable as JSON: {}", where, error.what()), next);
   }
+}
+
+/// The same of a file, which the error names. Throws SystemError when it cannot be read.
+template <class Json = nlohmann::json>
+Json read_json(const fs::path& path, const std::string& next = {}) {
+  return parse_json<Json>(read_file(path), path.string(), next);
 }
 
 }  // namespace timbre

@@ -49,7 +49,7 @@ config::Fields fields(CompareVerb& o) {
 int count(const CompareVerb& o, Context& context) {
   if (o.key.empty())
     throw UsageError("--results without --key", "give the NAME.key.json that was written beside the page");
-  const score::Comparison comparison = score::parse_comparison(parse_json(read_file(o.key), o.key), o.key);
+  const score::Comparison comparison = score::parse_comparison(read_json(o.key), o.key);
   const std::vector<fs::path> files(o.results.begin(), o.results.end());
   const score::Verdict verdict = score::count_answers(comparison, files);
   fmt::print(context.out, "{}",

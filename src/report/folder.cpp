@@ -17,8 +17,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json read_json(const fs::path& file) { return parse_json<Json>(read_file(file), file.string()); }
-
 /// A YAML document as JSON. Anchors may make it endless or exponentially large: both are refused.
 class YamlTree {
  public:
@@ -133,20 +131,20 @@ std::optional<Json> describe_folder(const fs::path& path) {
   if (!fs::is_directory(path)) return std::nullopt;
   Json out = {{"path", path.string()}};
   if (fs::exists(path / "corpus.json")) {
-    const Json about = read_json(path / "corpus.json");
+    const Json about = read_json<Json>(path / "corpus.json");
     out.update({{"kind", "corpus"}, {"facts", corpus_facts(path, about)}, {"about", about}});
   } else if (fs::exists(path / "run.yaml")) {
     const Json about = read_yaml(path / "run.yaml");
     out.update({{"kind", "run"}, {"facts", run_facts(path, about)}, {"about", about}});
   } else if (fs::exists(path / "voice.json")) {
-    const Json about = read_json(path / "voice.json");
+    const Json about = read_json<Json>(path / "voice.json");
     out.update({{"kind", "voice"}, {"facts", voice_facts(about)}, {"about", about}});
     const bool names_weights = about.contains("model") && about["model"].is_object() &&
                                about["model"].contains("weights") && about["model"]["weights"].is_string() &&
                                is_safe_relative(about["model"]["weights"].get<std::string>());
     if (names_weights) add_weights(path / about["model"]["weights"].get<std::string>(), out);
   } else if (fs::exists(path / "config.json")) {
-    const Json about = read_json(path / "config.json");
+    const Json about = read_json<Json>(path / "config.json");
     Json facts;
     take_facts(about, {"model_type", "model", "torch_dtype", "vocab_size", "hidden_size", "num_hidden_layers"}, facts);
     out.update({{"kind", "model"}, {"facts", facts.is_null() ? Json::object() : facts}, {"about", about}});

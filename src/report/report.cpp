@@ -23,8 +23,6 @@ namespace {
 
 using nlohmann::json;
 
-json read_json(const fs::path& path) { return parse_json(read_file(path), path.string()); }
-
 constexpr double kPitchMax_hz = 500;  // upper edge of the pitch line in spectrograms
 
 audio::MelOptions mel_options_at(std::int64_t rate_hz) {

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/strings.h"
 #include "weights/npy.h"
 #include "weights/safetensors.h"
@@ -23,14 +24,6 @@ bool is_mentioned_nowhere(const std::string& file) {
   const std::string name = fs::path(file).filename().string();
   return std::any_of(std::begin(kPatterns), std::end(kPatterns),
                      [&](const char* pattern) { return glob_match(pattern, name) || glob_match(pattern, file); });
-}
-
-json parse_json(const fs::path& path) {
-  try {
-    return json::parse(read_file(path));
-  } catch (const json::exception& problem) {
-    throw DataError(fmt::format("{}: {}", path.string(), problem.what()));
-  }
 }
 
 std::string escaped(std::string key) {
@@ -79,7 +72,7 @@ ParityRun::ParityRun(fs::path dir) : dir_(std::move(dir)) {
     throw DataError(fmt::format("{}: no set.json, so this is no golden set", dir_.string()),
                     "give a folder like golden/<set>");
   }
-  const json set = parse_json(dir_ / "set.json");
+  const json set = read_json(dir_ / "set.json");
   set_ = set.value("set", "");
   if (set_.empty()) throw DataError(fmt::format("{}: \"set\" (its name) is missing", (dir_ / "set.json").string()));
   rules_.emplace(set);
@@ -111,7 +104,7 @@ const weights::TensorMap& ParityRun::tensors(const std::string& file) const {
 const json& ParityRun::document(const std::string& file) const {
   const auto known = documents_.find(file);
   if (known != documents_.end()) return known->second;
-  return documents_.emplace(file, parse_json(dir_ / file)).first->second;
+  return documents_.emplace(file, read_json(dir_ / file)).first->second;
 }
 
 void ParityRun::must_be_given(const std::string& entry) const {

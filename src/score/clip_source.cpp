@@ -67,7 +67,7 @@ class FolderSource : public ClipSource {
     for (const char* ending : {".txt", ".lab"})
       if (fs::exists(beside.replace_extension(ending))) return std::string(trim(read_file(beside)));
     if (!fs::exists(beside.replace_extension(".json"))) return "";
-    const nlohmann::json about = parse_json(read_file(beside), beside.string());
+    const nlohmann::json about = read_json(beside);
     return about.is_object() && about.contains("text") && about["text"].is_string() ? about["text"] : "";
   }
   audio::Clip clip(const std::string& id, const std::string&) override { return audio::decode_audio(files_.at(id)); }

@@ -112,8 +112,7 @@ void count_listener(const Comparison& c, const json& result, const std::string& 
 Verdict count_answers(const Comparison& c, std::span<const fs::path> results) {
   Verdict verdict;
   verdict.trials.resize(c.trials.size());
-  for (const fs::path& path : results)
-    count_listener(c, parse_json(read_file(path), path.string()), path.string(), verdict);
+  for (const fs::path& path : results) count_listener(c, read_json(path), path.string(), verdict);
   return verdict;
 }
 

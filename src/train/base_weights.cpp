@@ -9,10 +9,6 @@
 namespace timbre::train {
 namespace {
 
-nlohmann::json read_json(const fs::path& path) {
-  return parse_json(read_file(path), path.string(), "copy the folder again, or choose another base");
-}
-
 Base from_checkpoint(const fs::path& path) {
   Checkpoint checkpoint = load_checkpoint(path);
   Base base;
@@ -25,7 +21,7 @@ Base from_checkpoint(const fs::path& path) {
 Base from_voice(const fs::path& path) {
   Base base;
   base.source = path;
-  base.about = read_json(path / "voice.json");
+  base.about = read_json(path / "voice.json", "copy the folder again, or choose another base");
   std::string file = "model.safetensors";
   if (base.about.contains("model") && base.about["model"].is_object())
     file = base.about["model"].value("weights", file);

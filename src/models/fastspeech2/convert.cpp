@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/strings.h"
 #include "models/fastspeech2/names.h"
 #include "voice/voice.h"
@@ -48,14 +49,6 @@ fs::path companion(const roles::ConvertRequest& request, const fs::path& checkpo
   for (const auto& dataset : fs::directory_iterator(folder / "config", missing))
     if (fs::exists(dataset.path() / name)) found.push_back(dataset.path() / name);
   return found.size() == 1 ? found[0] : fs::path();
-}
-
-json read_json(const fs::path& path) {
-  try {
-    return json::parse(read_file(path));
-  } catch (const json::exception& problem) {
-    throw DataError(fmt::format("{}: {}", path.string(), problem.what()));
-  }
 }
 
 /// Names by row from {"name": row}.

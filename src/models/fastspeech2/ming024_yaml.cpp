@@ -6,17 +6,11 @@
 #include "base/files.h"
 #include "base/strings.h"
 #include "models/fastspeech2/names.h"
+#include "models/fastspeech2/yaml_values.h"
 
 /// What ming024's programs read beside a checkpoint: preprocess.yaml, model.yaml, train.yaml. Key names are theirs.
 namespace timbre::fastspeech2 {
 namespace {
-
-/// As PyYAML reads it back as a number: it takes "1e-09" for text, "1.0e-09" is one.
-std::string number(double value) {
-  std::string text = fmt::format("{}", value);
-  if (const auto e = text.find('e'); e != text.npos && text.find('.') == text.npos) text.insert(e, ".0");
-  return text;
-}
 
 std::string quoted(const std::string& text) {
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
@@ -57,9 +51,10 @@ vocoder:
   speaker: "universal"
 )",
       c.encoder.layers, c.encoder.heads, c.encoder.width, c.decoder.layers, c.decoder.heads, c.decoder.width,
-      c.encoder.filter, c.encoder.kernel, c.encoder.kernel_second, number(c.encoder.dropout), number(c.decoder.dropout),
-      c.variance.filter, c.variance.kernel, number(c.variance.dropout), quoted(c.variance.pitch_scale),
-      quoted(c.variance.energy_scale), c.variance.bins, word(c.speaker_table), c.max_frames);
+      c.encoder.filter, c.encoder.kernel, c.encoder.kernel_second, yaml_number(c.encoder.dropout),
+      yaml_number(c.decoder.dropout), c.variance.filter, c.variance.kernel, yaml_number(c.variance.dropout),
+      quoted(c.variance.pitch_scale), quoted(c.variance.energy_scale), c.variance.bins, word(c.speaker_table),
+      c.max_frames);
 }
 
 std::string preprocess_yaml(const Config& c, const std::string& dataset, const std::string& folder) {
@@ -98,8 +93,8 @@ preprocessing:
 )",
       quoted(dataset), mandarin ? "\"lexicon/pinyin-lexicon-r.txt\"" : "\"lexicon/librispeech-lexicon.txt\"",
       quoted(folder), mandarin ? "" : "\"english_cleaners\"", mandarin ? "\"zh\"" : "\"en\"", c.mel.rate_hz,
-      c.mel.fft_samples, c.mel.hop_samples, c.mel.window_samples, c.mel.mels, number(c.mel.f_min_hz),
-      c.mel.f_max_hz > 0 ? number(c.mel.f_max_hz) : "null", c.variance.pitch_level, word(c.variance.normalise),
+      c.mel.fft_samples, c.mel.hop_samples, c.mel.window_samples, c.mel.mels, yaml_number(c.mel.f_min_hz),
+      c.mel.f_max_hz > 0 ? yaml_number(c.mel.f_max_hz) : "null", c.variance.pitch_level, word(c.variance.normalise),
       c.variance.energy_level, word(c.variance.normalise));
 }
 
@@ -128,8 +123,8 @@ step:
   val_step: 1000
   save_step: 100000
 )",
-      quoted(folder), place("log"), place("result"), number(adam.beta1), number(adam.beta2), number(adam.eps),
-      number(adam.weight_decay));
+      quoted(folder), place("log"), place("result"), yaml_number(adam.beta1), yaml_number(adam.beta2),
+      yaml_number(adam.eps), yaml_number(adam.weight_decay));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/strings.h"
 #include "models/fastspeech2/torphix_names.h"
 #include "voice/voice.h"
@@ -65,14 +66,6 @@ fs::path metadata_of(const roles::ConvertRequest& request, const fs::path& check
         if (const fs::path file = dataset.path() / "processed_dataset/all_metadata.json"; fs::exists(file, ignored))
           found.push_back(file);
   return found.size() == 1 ? found[0] : fs::path();
-}
-
-json read_json(const fs::path& path) {
-  try {
-    return json::parse(read_file(path));
-  } catch (const json::exception& problem) {
-    throw DataError(fmt::format("{}: {}", path.string(), problem.what()));
-  }
 }
 
 void note(const roles::ConvertRequest& request, const std::string& text) { request.events({"note", {{"text", text}}}); }

@@ -4,17 +4,11 @@
 
 #include "base/files.h"
 #include "models/fastspeech2/torphix_names.h"
+#include "models/fastspeech2/yaml_values.h"
 
 /// What torphix's programs read beside a checkpoint: config/model.yaml, train.yaml, data.yaml. Key names are theirs.
 namespace timbre::fastspeech2 {
 namespace {
-
-/// As PyYAML reads it back as a number: it takes "1e-09" for text, "1.0e-09" is one.
-std::string number(double value) {
-  std::string text = fmt::format("{}", value);
-  if (const auto e = text.find('e'); e != text.npos && text.find('.') == text.npos) text.insert(e, ".0");
-  return text;
-}
 
 const char* level(const std::string& ours) { return ours == "frame" ? "mel_frame" : "phoneme_frame"; }
 
@@ -52,7 +46,7 @@ speaker_embedding:
   preprocess: false
   type: null
 )",
-      stack(c.decoder), number(c.postnet_dropout), c.encoder.width, stack(c.encoder), symbols, c.postnet_layers,
+      stack(c.decoder), yaml_number(c.postnet_dropout), c.encoder.width, stack(c.encoder), symbols, c.postnet_layers,
       level(c.variance.energy_level), c.variance.filter, c.encoder.width, c.variance.kernel, c.variance.bins,
       c.encoder.width, level(c.variance.pitch_level));
 }
@@ -85,8 +79,9 @@ trainer:
   max_epochs: 30
   min_epochs: 30
 )",
-      number(adam.beta1), number(adam.beta2), number(adam.initial_lr > 0 ? adam.initial_lr : adam.lr),
-      number(known ? step_lr.value("gamma", 0.95) : 0.95), known ? step_lr.value("step_size", std::int64_t{1}) : 1);
+      yaml_number(adam.beta1), yaml_number(adam.beta2), yaml_number(adam.initial_lr > 0 ? adam.initial_lr : adam.lr),
+      yaml_number(known ? step_lr.value("gamma", 0.95) : 0.95),
+      known ? step_lr.value("step_size", std::int64_t{1}) : 1);
 }
 
 }  // namespace
@@ -118,8 +113,8 @@ text:
   language: en
   text_cleaners: [english_cleaners]
 )",
-      level(c.variance.energy_level), number(c.mel.f_max_hz > 0 ? c.mel.f_max_hz : c.mel.rate_hz / 2.0),
-      number(c.mel.f_min_hz), c.mel.hop_samples, c.mel.fft_samples, c.mel.mels, level(c.variance.pitch_level),
+      level(c.variance.energy_level), yaml_number(c.mel.f_max_hz > 0 ? c.mel.f_max_hz : c.mel.rate_hz / 2.0),
+      yaml_number(c.mel.f_min_hz), c.mel.hop_samples, c.mel.fft_samples, c.mel.mels, level(c.variance.pitch_level),
       c.mel.rate_hz, c.mel.window_samples, nlohmann::json(dataset).dump());
 }
 

@@ -10,6 +10,13 @@
 /// Values out of the references' YAML files.
 namespace timbre::fastspeech2 {
 
+/// As PyYAML reads it back as a number: it takes "1e-09" for text, "1.0e-09" is one.
+inline std::string yaml_number(double value) {
+  std::string text = fmt::format("{}", value);
+  if (const auto e = text.find('e'); e != text.npos && text.find('.') == text.npos) text.insert(e, ".0");
+  return text;
+}
+
 /// Throws DataError naming the file; an empty path is an empty document.
 inline YAML::Node load_yaml(const fs::path& path) {
   if (path.empty()) return {};
