@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "roles/codec.h"
 #include "roles/speaker_encoder.h"
 #include "roles/synthesizer.h"
 #include "roles/vocoder.h"
@@ -54,6 +55,10 @@ void Registry::add_vocoder(const std::string& kind, VocoderMaker make) {
   add_new(vocoders_, kind, std::move(make), "vocoders");
 }
 
+void Registry::add_codec(const std::string& model, CodecMaker make) {
+  add_new(codecs_, model, std::move(make), "codecs");
+}
+
 void Registry::add_speaker_encoder(const std::string& model, SpeakerEncoderMaker make) {
   add_new(speaker_encoders_, model, std::move(make), "speaker encoders");
 }
@@ -97,6 +102,10 @@ std::unique_ptr<Synthesizer> Registry::make_synthesizer(const VoiceFiles& voice)
 
 std::unique_ptr<Vocoder> Registry::make_vocoder(const VoiceFiles& voice) const {
   return maker_for(vocoders_, voice, "vocoder", "griffin-lim")(voice);
+}
+
+std::unique_ptr<Codec> Registry::make_codec(const VoiceFiles& folder) const {
+  return maker_for(codecs_, folder, "model", "")(folder);
 }
 
 std::unique_ptr<SpeakerEncoder> Registry::make_speaker_encoder(const VoiceFiles& voice) const {

@@ -13,6 +13,7 @@ namespace timbre::roles {
 
 class Synthesizer;
 class Vocoder;
+class Codec;
 class SpeakerEncoder;
 class ParityRun;
 
@@ -28,6 +29,7 @@ class Registry {
  public:
   using SynthesizerMaker = std::function<std::unique_ptr<Synthesizer>(const VoiceFiles&)>;
   using VocoderMaker = std::function<std::unique_ptr<Vocoder>(const VoiceFiles&)>;
+  using CodecMaker = std::function<std::unique_ptr<Codec>(const VoiceFiles&)>;
   using SpeakerEncoderMaker = std::function<std::unique_ptr<SpeakerEncoder>(const VoiceFiles&)>;
   using ParityRunner = std::function<void(ParityRun&)>;
 
@@ -35,6 +37,7 @@ class Registry {
   void add(ModelSpec spec);
   void add_synthesizer(const std::string& model, SynthesizerMaker make);
   void add_vocoder(const std::string& kind, VocoderMaker make);
+  void add_codec(const std::string& model, CodecMaker make);
   void add_speaker_encoder(const std::string& model, SpeakerEncoderMaker make);
   /// `set` is the "set" of golden/<set>/set.json.
   void add_parity(const std::string& set, ParityRunner run);
@@ -53,12 +56,15 @@ class Registry {
   /// By about["vocoder"]["kind"]; "griffin-lim" when the voice names none.
   std::unique_ptr<Vocoder> make_vocoder(const VoiceFiles& voice) const;
   /// By about["model"]["kind"], as make_synthesizer.
+  std::unique_ptr<Codec> make_codec(const VoiceFiles& folder) const;
+  /// The same.
   std::unique_ptr<SpeakerEncoder> make_speaker_encoder(const VoiceFiles& voice) const;
 
  private:
   std::map<std::string, ModelSpec> models_;
   std::map<std::string, SynthesizerMaker> synthesizers_;
   std::map<std::string, VocoderMaker> vocoders_;
+  std::map<std::string, CodecMaker> codecs_;
   std::map<std::string, SpeakerEncoderMaker> speaker_encoders_;
   std::map<std::string, ParityRunner> parity_;
 };
