@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "base/strings.h"
+#include "cli/speaking.h"
 #include "cli/verb.h"
 #include "report/compare_page.h"
 #include "report/sound.h"
@@ -17,7 +18,7 @@ namespace timbre::cli {
 namespace {
 
 struct CompareVerb {
-  std::string a, b, out = "compare.html", text, corpus, key, question = "Which sounds more natural?";
+  std::string a, b, out = "compare.html", text, corpus, key, engine = "auto", question = "Which sounds more natural?";
   std::vector<std::string> results, names, ids;
   std::int64_t prompts = 20, seed = 0;
   report::ComparePageOptions page;
@@ -41,6 +42,7 @@ config::Fields fields(CompareVerb& o) {
   f.add("speaker", o.say.speaker, "who speaks, of voices with several speakers").metavar("NAME");
   f.add("accept_text_changes", o.say.accept_text_changes,
         "compare although the text path reads probe sentences otherwise than in training");
+  add_engine_field(f, o.engine);
   f.add("results", o.results, "count these listeners' answers instead (needs --key)").metavar("FILE,FILE");
   f.add("key", o.key, "the key of the page they answered").metavar("FILE");
   return f;
@@ -57,13 +59,13 @@ int count(const CompareVerb& o, Context& context) {
   return 0;
 }
 
-std::unique_ptr<score::ClipSource> open_source(const std::string& path, const roles::Registry& registry, bool can_speak,
-                                               const voice::SayOptions& say) {
+std::unique_ptr<score::ClipSource> open_source(const std::string& path, const roles::Registry& registry,
+                                               const Speaking& speaking, const voice::SayOptions& say) {
   switch (score::source_kind(path)) {
     case score::SourceKind::corpus:
       return score::corpus_source(path);
     case score::SourceKind::voice:
-      if (!can_speak) throw NeedsTorch{};
+      speaking.expect(voice::Voice::open(path));
       return score::voice_source(path, registry, say);
     case score::SourceKind::folder:
       break;
@@ -142,8 +144,8 @@ int run(const CompareVerb& o, Context& context) {
   if (o.a.empty() || o.b.empty())
     throw UsageError("two sides are needed", "timbre compare runs/first runs/second --corpus CORPUS");
   roles::Registry registry;
-  const bool can_speak = add_running_networks(registry);
-  const auto a = open_source(o.a, registry, can_speak, o.say), b = open_source(o.b, registry, can_speak, o.say);
+  const Speaking speaking(registry, o.engine);
+  const auto a = open_source(o.a, registry, speaking, o.say), b = open_source(o.b, registry, speaking, o.say);
   const score::Comparison comparison = plan(o, *a, *b);
   const fs::path key = fs::path(o.out).replace_extension(".key.json");
   if (!context.dry_run) {

@@ -68,7 +68,7 @@ class Verbs {
 void register_light_verbs(Verbs& verbs);
 void register_heavy_verbs(Verbs& verbs);
 
-/// Adds every model and codec with what runs it. False in the program without LibTorch, which adds nothing.
+/// Adds every model and codec with what runs it: engines alone, and false, in the program without LibTorch.
 bool add_running_networks(roles::Registry& registry);
 
 /// Thrown by a verb of the program without LibTorch that finds out from its options that this call needs it: the call

@@ -3,6 +3,8 @@
 #include <stdexcept>
 
 #include "base/error.h"
+#include "base/files.h"
+#include "base/json.h"
 #include "base/strings.h"
 #include "roles/codec.h"
 #include "roles/speaker_encoder.h"
@@ -27,20 +29,78 @@ std::vector<std::string> names_of(const Map& map) {
   return names;
 }
 
-/// The maker of about[section]["kind"]; `fallback` when the voice names none.
-template <class Map>
-const typename Map::mapped_type& maker_for(const Map& makers, const VoiceFiles& voice, const char* section,
-                                           const char* fallback) {
-  const auto part = voice.about.find(section);
-  const std::string kind = part != voice.about.end() && part->is_object() ? part->value("kind", fallback) : fallback;
-  const auto found = makers.find(kind);
-  if (found != makers.end()) return found->second;
-  throw DataError(fmt::format("{}: {}.kind is '{}', which this program does not have",
-                              (voice.dir / "voice.json").string(), section, kind),
-                  fmt::format("known kinds: {}", join(names_of(makers), ", ")));
+/// about[section]["kind"]; "" when there is none.
+std::string kind_in(const VoiceFiles& files, const char* section) {
+  const auto part = files.about.find(section);
+  if (part == files.about.end() || !part->is_object()) return "";
+  const auto kind = part->find("kind");
+  return kind != part->end() && kind->is_string() ? kind->get<std::string>() : "";
 }
 
+/// Where vocoder_files() says what the vocoder is.
+const char* vocoder_section(const VoiceFiles& files) { return files.about.contains("vocoder") ? "vocoder" : "model"; }
+
 }  // namespace
+
+template <class Role>
+std::vector<std::string> Registry::Makers<Role>::kinds() const {
+  std::vector<std::string> all = names_of(networks);
+  for (const auto& [name, engine] : engines)
+    if (!networks.contains(name)) all.push_back(name);
+  return all;
+}
+
+template <class Role>
+std::string Registry::Makers<Role>::lacks(const std::string& kind, const VoiceFiles& files) const {
+  const auto found = engines.find(kind);
+  if (found == engines.end()) return "there is no engine for this kind";
+  return found->second.lacks ? found->second.lacks(files) : "";
+}
+
+template <class Role>
+std::unique_ptr<Role> Registry::Makers<Role>::make(const VoiceFiles& files, const char* section,
+                                                   Backend backend) const {
+  const std::string kind = kind_in(files, section);
+  const auto network = networks.find(kind);
+  const auto engine = engines.find(kind);
+  const std::string where = (files.dir / "voice.json").string();
+  if (network == networks.end() && engine == engines.end()) {
+    throw DataError(fmt::format("{}: {}.kind is '{}', which this program does not have", where, section, kind),
+                    fmt::format("known kinds: {}", join(kinds(), ", ")));
+  }
+  const std::string lacking = lacks(kind, files);
+  if (lacking.empty() && (backend != Backend::torch || network == networks.end())) return engine->second.make(files);
+  if (backend != Backend::engine && network != networks.end()) return network->second(files);
+  throw UsageError(fmt::format("{}: {} {} cannot be computed without LibTorch: {}", where, section, kind, lacking),
+                   "let LibTorch compute it: --engine torch");
+}
+
+VoiceFiles vocoder_files(const VoiceFiles& voice) {
+  std::filesystem::path folder = voice.vocoder;
+  if (folder.empty()) {
+    VoiceFiles own = voice;
+    auto& about = own.about;
+    if (!about.contains("vocoder") || !about["vocoder"].is_object()) about["vocoder"] = nlohmann::json::object();
+    if (!about["vocoder"].contains("folder")) {
+      if (!about["vocoder"].contains("kind")) about["vocoder"]["kind"] = "griffin-lim";
+      return own;
+    }
+    const auto& inside = about["vocoder"]["folder"];
+    if (!inside.is_string() || !is_safe_relative(inside.get<std::string>()))
+      throw DataError(fmt::format("{}: vocoder.folder is {}; expected a folder inside the voice's folder",
+                                  (voice.dir / "voice.json").string(), inside.dump()));
+    folder = voice.dir / inside.get<std::string>();
+  }
+  const std::filesystem::path file = folder / "voice.json";
+  if (!std::filesystem::is_regular_file(file))
+    throw UsageError(fmt::format("{} is no vocoder: it has no voice.json", folder.string()),
+                     "a vocoder is a folder that timbre train or timbre convert made");
+  VoiceFiles files{.dir = folder, .about = read_json(file), .vocoder = {}};
+  if (kind_in(files, "model").empty())
+    throw DataError(fmt::format("{}: the field 'model.kind' is missing", file.string()));
+  files.about.erase("vocoder");
+  return files;
+}
 
 void Registry::add(ModelSpec spec) {
   const std::string name = spec.name;
@@ -48,19 +108,31 @@ void Registry::add(ModelSpec spec) {
 }
 
 void Registry::add_synthesizer(const std::string& model, SynthesizerMaker make) {
-  add_new(synthesizers_, model, std::move(make), "synthesizers");
+  add_new(synthesizers_.networks, model, std::move(make), "synthesizers");
 }
 
 void Registry::add_vocoder(const std::string& kind, VocoderMaker make) {
-  add_new(vocoders_, kind, std::move(make), "vocoders");
+  add_new(vocoders_.networks, kind, std::move(make), "vocoders");
 }
 
 void Registry::add_codec(const std::string& model, CodecMaker make) {
-  add_new(codecs_, model, std::move(make), "codecs");
+  add_new(codecs_.networks, model, std::move(make), "codecs");
 }
 
 void Registry::add_speaker_encoder(const std::string& model, SpeakerEncoderMaker make) {
-  add_new(speaker_encoders_, model, std::move(make), "speaker encoders");
+  add_new(speaker_encoders_.networks, model, std::move(make), "speaker encoders");
+}
+
+void Registry::add_synthesizer_engine(const std::string& model, Engine<Synthesizer> engine) {
+  add_new(synthesizers_.engines, model, std::move(engine), "synthesizer engines");
+}
+
+void Registry::add_vocoder_engine(const std::string& kind, Engine<Vocoder> engine) {
+  add_new(vocoders_.engines, kind, std::move(engine), "vocoder engines");
+}
+
+void Registry::add_codec_engine(const std::string& model, Engine<Codec> engine) {
+  add_new(codecs_.engines, model, std::move(engine), "codec engines");
 }
 
 void Registry::add_parity(const std::string& set, ParityRunner run) {
@@ -96,20 +168,33 @@ const Converter& Registry::converter(const std::string& format) const {
                    fmt::format("formats: {}", join(known, ", ")));
 }
 
+std::vector<std::string> Registry::parts_without_engine(const VoiceFiles& voice) const {
+  std::vector<std::string> parts;
+  const auto name = [&](const VoiceFiles& files, const char* section, const char* what, const auto& makers) {
+    const std::string kind = kind_in(files, section), lacking = makers.lacks(kind, files);
+    if (!lacking.empty()) parts.push_back(fmt::format("{} {}: {}", what, kind, lacking));
+  };
+  name(voice, "model", "model", synthesizers_);
+  const VoiceFiles vocoder = vocoder_files(voice);
+  name(vocoder, vocoder_section(vocoder), "vocoder", vocoders_);
+  return parts;
+}
+
 std::unique_ptr<Synthesizer> Registry::make_synthesizer(const VoiceFiles& voice) const {
-  return maker_for(synthesizers_, voice, "model", "")(voice);
+  return synthesizers_.make(voice, "model", backend_);
 }
 
 std::unique_ptr<Vocoder> Registry::make_vocoder(const VoiceFiles& voice) const {
-  return maker_for(vocoders_, voice, "vocoder", "griffin-lim")(voice);
+  const VoiceFiles files = vocoder_files(voice);
+  return vocoders_.make(files, vocoder_section(files), backend_);
 }
 
 std::unique_ptr<Codec> Registry::make_codec(const VoiceFiles& folder) const {
-  return maker_for(codecs_, folder, "model", "")(folder);
+  return codecs_.make(folder, "model", backend_);
 }
 
 std::unique_ptr<SpeakerEncoder> Registry::make_speaker_encoder(const VoiceFiles& voice) const {
-  return maker_for(speaker_encoders_, voice, "model", "")(voice);
+  return speaker_encoders_.make(voice, "model", Backend::torch);
 }
 
 }  // namespace timbre::roles

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "roles/spec.h"
 
@@ -20,17 +21,38 @@ class ParityRun;
 /// An opened voice folder, as far as a network needs it.
 struct VoiceFiles {
   std::filesystem::path dir;
-  nlohmann::json about;  ///< voice.json
+  nlohmann::json about;           ///< voice.json
+  std::filesystem::path vocoder;  ///< folder of a vocoder to use instead of the one that `about` names; "" = that one
 };
 
-/// Everything that registered itself. The torch-free half fills `models`; register_<m>_torch adds the makers
-/// of running networks and the parity runners.
+/// Opens a network.
+template <class Role>
+using Maker = std::function<std::unique_ptr<Role>(const VoiceFiles&)>;
+
+/// A network computed without LibTorch, for inference alone: in both programs, and preferred where it can be used.
+template <class Role>
+struct Engine {
+  /// Why it cannot compute the network of this folder: "block=conv has no engine"; "" when it can. Looks at `about`
+  /// alone. Empty function = it always can.
+  std::function<std::string(const VoiceFiles&)> lacks;
+  Maker<Role> make;
+};
+
+/// What computes a network that has both.
+enum class Backend {
+  automatic,  ///< its engine, or LibTorch where the engine cannot
+  engine,     ///< its engine, or an error that says what is lacking
+  torch       ///< LibTorch; what has no form in LibTorch (Griffin-Lim) stays what it is
+};
+
+/// Everything that registered itself. register_<m> fills the models and the engines, register_<m>_torch adds the
+/// networks in LibTorch and the parity runners.
 class Registry {
  public:
-  using SynthesizerMaker = std::function<std::unique_ptr<Synthesizer>(const VoiceFiles&)>;
-  using VocoderMaker = std::function<std::unique_ptr<Vocoder>(const VoiceFiles&)>;
-  using CodecMaker = std::function<std::unique_ptr<Codec>(const VoiceFiles&)>;
-  using SpeakerEncoderMaker = std::function<std::unique_ptr<SpeakerEncoder>(const VoiceFiles&)>;
+  using SynthesizerMaker = Maker<Synthesizer>;
+  using VocoderMaker = Maker<Vocoder>;
+  using CodecMaker = Maker<Codec>;
+  using SpeakerEncoderMaker = Maker<SpeakerEncoder>;
   using ParityRunner = std::function<void(ParityRun&)>;
 
   /// Throws std::logic_error for a name that is taken.
@@ -39,6 +61,9 @@ class Registry {
   void add_vocoder(const std::string& kind, VocoderMaker make);
   void add_codec(const std::string& model, CodecMaker make);
   void add_speaker_encoder(const std::string& model, SpeakerEncoderMaker make);
+  void add_synthesizer_engine(const std::string& model, Engine<Synthesizer> engine);
+  void add_vocoder_engine(const std::string& kind, Engine<Vocoder> engine);
+  void add_codec_engine(const std::string& model, Engine<Codec> engine);
   /// `set` is the "set" of golden/<set>/set.json.
   void add_parity(const std::string& set, ParityRunner run);
 
@@ -51,9 +76,16 @@ class Registry {
   /// By format name ("ming024"); throws UsageError with the known ones.
   const Converter& converter(const std::string& format) const;
 
-  /// Opens the network of a voice by about["model"]["kind"]. Throws DataError when this program has none of that kind.
+  /// What the make_… functions choose from now on.
+  void prefer(Backend backend) { backend_ = backend; }
+  /// The parts of a voice that cannot be computed without LibTorch, each with its reason: "model fastspeech2:
+  /// block=conv has no engine". Empty = it speaks without.
+  std::vector<std::string> parts_without_engine(const VoiceFiles& voice) const;
+
+  /// Opens the network of a voice by about["model"]["kind"]. Throws DataError when this program has none of that kind,
+  /// UsageError when an engine was asked for and there is none.
   std::unique_ptr<Synthesizer> make_synthesizer(const VoiceFiles& voice) const;
-  /// By about["vocoder"]["kind"]; "griffin-lim" when the voice names none.
+  /// Opens vocoder_files(). Throws as make_synthesizer.
   std::unique_ptr<Vocoder> make_vocoder(const VoiceFiles& voice) const;
   /// By about["model"]["kind"], as make_synthesizer.
   std::unique_ptr<Codec> make_codec(const VoiceFiles& folder) const;
@@ -61,13 +93,29 @@ class Registry {
   std::unique_ptr<SpeakerEncoder> make_speaker_encoder(const VoiceFiles& voice) const;
 
  private:
+  template <class Role>
+  struct Makers {
+    std::map<std::string, Maker<Role>> networks;
+    std::map<std::string, Engine<Role>> engines;
+    std::vector<std::string> kinds() const;
+    /// Why `kind` cannot be computed without LibTorch; "" when it can.
+    std::string lacks(const std::string& kind, const VoiceFiles& files) const;
+    std::unique_ptr<Role> make(const VoiceFiles& files, const char* section, Backend backend) const;
+  };
+
+  Backend backend_ = Backend::automatic;
   std::map<std::string, ModelSpec> models_;
-  std::map<std::string, SynthesizerMaker> synthesizers_;
-  std::map<std::string, VocoderMaker> vocoders_;
-  std::map<std::string, CodecMaker> codecs_;
-  std::map<std::string, SpeakerEncoderMaker> speaker_encoders_;
+  Makers<Synthesizer> synthesizers_;
+  Makers<Vocoder> vocoders_;
+  Makers<Codec> codecs_;
+  Makers<SpeakerEncoder> speaker_encoders_;
   std::map<std::string, ParityRunner> parity_;
 };
+
+/// What a vocoder is opened with. A folder of its own (`voice.vocoder`, or about["vocoder"]["folder"] inside the voice)
+/// is a voice folder: its about["model"] is the vocoder. Without one the voice's own about["vocoder"] says kind and
+/// options; "griffin-lim" when it says nothing. Throws DataError, UsageError when the folder is none.
+VoiceFiles vocoder_files(const VoiceFiles& voice);
 
 }  // namespace timbre::roles
 

@@ -17,12 +17,14 @@
 ///   name         for people
 ///   model        {kind, config {option: value}, weights "model.safetensors"}
 ///   front_end    name for text::make_front_end; language: short code
-///   text         text::TextOptions; its g2p names a folder inside this one, a copy of the g2p voice it was trained
-///   with symbols      phones, index = embedding row; speakers: names, index = row mel          audio::MelOptions;
-///   stats {pitch, energy: [min, max, mean, standard deviation]} vocoder      {kind, …its options} lexicon optional
-///   file beside it: the voice's own words (text/user_lexicon.h) fingerprint  {sentences: [hash …], rules, guesser}:
-///   what the front end made of the probe sentences (text/probe.h),
-///                and the versions it was made with
+///   text         text::TextOptions; its g2p names a folder inside this one, a copy of the one trained with
+///   symbols      phones, index = embedding row; speakers: names, index = row
+///   mel          audio::MelOptions
+///   stats        {pitch, energy: [min, max, mean, standard deviation]}
+///   vocoder      {kind, …its options}, or {folder}: a voice folder inside this one whose model is the vocoder
+///   lexicon      optional file beside it: the voice's own words (text/user_lexicon.h)
+///   fingerprint  {sentences: [hash …], rules, guesser}: what the front end made of the probe sentences
+///                (text/probe.h), and the versions it was made with
 ///   licence, attribution, provenance {corpus, corpus_hash, base_voice, seed, steps, tool_version}, scores
 namespace timbre::voice {
 
@@ -37,6 +39,9 @@ class Voice {
   const fs::path& dir() const { return files_.dir; }
   const nlohmann::json& about() const { return files_.about; }
   const roles::VoiceFiles& files() const { return files_; }
+  /// Speaks through the vocoder of this folder instead of the voice's own; "" = its own. An error comes when it is
+  /// opened.
+  void use_vocoder(const fs::path& folder) { files_.vocoder = folder; }
   std::string name() const;
   std::string front_end_name() const;
   std::string language() const;

@@ -40,6 +40,8 @@ std::unique_ptr<roles::Vocoder> open(const roles::VoiceFiles& voice) {
 
 }  // namespace
 
-void register_griffin_lim(roles::Registry& registry) { registry.add_vocoder("griffin-lim", open); }
+void register_griffin_lim(roles::Registry& registry) {
+  registry.add_vocoder_engine("griffin-lim", {.lacks = {}, .make = open});
+}
 
 }  // namespace timbre::models

@@ -1,4 +1,3 @@
-// Speaking: speak a text with a voice: to a file, to a pipe, line by line
 #include <unistd.h>
 
 #include <iostream>
@@ -11,7 +10,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/strings.h"
-#include "cli/networks.h"
+#include "cli/speaking.h"
 #include "cli/verb.h"
 #include "prepare/speaker_vectors.h"
 #include "voice/speech.h"
@@ -23,7 +22,7 @@ namespace {
 
 struct SayVerb {
   std::vector<std::string> text;
-  std::string voice, out = "out.wav", format, file, lines, timestamps;
+  std::string voice, vocoder, out = "out.wav", format, file, lines, timestamps, engine = "auto";
   std::vector<std::string> speaker_wav;
   std::string speaker_vec;
   voice::SayOptions say;
@@ -43,6 +42,8 @@ config::Fields fields(SayVerb& o) {
       .metavar("FILE");
   f.add("timestamps", o.timestamps, "also write when each word was said: .json, .srt or .TextGrid").metavar("FILE");
   f.group("", voice::fields(o.say));
+  f.add("vocoder", o.vocoder, "folder of another vocoder than the voice's own").metavar("FOLDER");
+  add_engine_field(f, o.engine);
   f.add("speaker_wav", o.speaker_wav, "sound like this recording, or several of one person (voices with vectors)")
       .metavar("CLIP");
   f.add("speaker_vec", o.speaker_vec, "the same by a vector that timbre speaker wrote; of several rows their mean")
@@ -138,7 +139,7 @@ int say_lines(voice::Speaker& speaker, const SayVerb& o, Context& context) {
 }
 
 /// The vector of whom to sound like; empty when nobody was named.
-std::vector<float> speaker_vector(const SayVerb& o, const voice::Voice& voice) {
+std::vector<float> speaker_vector(const SayVerb& o, const voice::Voice& voice, const Speaking& speaking) {
   if (o.speaker_wav.empty() && o.speaker_vec.empty()) return {};
   if (!o.speaker_wav.empty() && !o.speaker_vec.empty())
     throw UsageError("both --speaker-wav and --speaker-vec were given", "give one of them");
@@ -146,6 +147,7 @@ std::vector<float> speaker_vector(const SayVerb& o, const voice::Voice& voice) {
   if (!fs::exists(folder))
     throw UsageError(fmt::format("{} was trained without speaker vectors: it cannot sound like a recording", o.voice),
                      "train one with: timbre train fastspeech2 --speaker-encoder FOLDER");
+  speaking.expect_torch("--speaker-wav and --speaker-vec: a speaker encoder has no engine");
   const auto encoder = prepare::open_speaker_encoder(folder);
   std::vector<std::vector<float>> vectors;
   for (const std::string& path : o.speaker_wav)
@@ -169,15 +171,17 @@ int run(const SayVerb& given, Context& context) {
   if (!o.timestamps.empty()) voice::timestamp_format(o.timestamps);  // a bad ending is said before minutes of work
   voice::speed_factor(o.say.speed);
   if (!o.lines.empty() && !o.timestamps.empty()) throw UsageError("--timestamps goes with one text, not with --lines");
-  const auto voice = voice::Voice::open(o.voice);
-  o.say.speaker_vector = speaker_vector(o, voice);
+  auto voice = voice::Voice::open(o.voice);
+  voice.use_vocoder(o.vocoder);
+  roles::Registry registry;
+  const Speaking speaking(registry, o.engine);
+  speaking.expect(voice);
+  o.say.speaker_vector = speaker_vector(o, voice, speaking);
   const std::string text = o.lines.empty() ? text_of(o) : std::string();
   if (o.lines.empty() && trim(text).empty()) {
     throw UsageError("there is nothing to say: the text is empty",
                      "timbre say \"Hello there.\" --voice VOICE -o hello.wav");
   }
-  roles::Registry registry;
-  register_networks(registry);
   voice::Speaker speaker(voice, registry, o.say.accept_text_changes);
   if (!o.lines.empty()) return say_lines(speaker, o, context);
 

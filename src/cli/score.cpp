@@ -1,15 +1,14 @@
-// Speaking: objective measures of a voice, with the real recordings as the top row
+#include "score/score.h"
 #include "base/error.h"
 #include "base/files.h"
-#include "cli/networks.h"
+#include "cli/speaking.h"
 #include "cli/verb.h"
-#include "score/score.h"
 
 namespace timbre::cli {
 namespace {
 
 struct ScoreVerb {
-  std::string voice, corpus, out;
+  std::string voice, corpus, out, engine = "auto";
   std::optional<double> min_understood;
   score::ScoreOptions score;
 };
@@ -22,6 +21,7 @@ config::Fields fields(ScoreVerb& o) {
   f.add("min_understood", o.min_understood,
         "exit with 1 when the voice is understood on fewer prompts (a share from 0 to 1)")
       .range(0, 1);
+  add_engine_field(f, o.engine);
   f.group("", score::fields(o.score));
   return f;
 }
@@ -30,7 +30,7 @@ int run(const ScoreVerb& o, Context& context) {
   const auto voice = voice::Voice::open(o.voice);
   const auto corpus = corpus::Corpus::open(o.corpus);
   roles::Registry registry;
-  register_networks(registry);
+  Speaking(registry, o.engine).expect(voice);
   const auto table = score::score_voice(voice, registry, corpus, o.score, context.events);
   const auto json = score::to_json(table);
   if (!o.out.empty()) write_file_atomic(o.out, json.dump(1) + "\n");
