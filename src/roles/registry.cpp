@@ -139,6 +139,18 @@ void Registry::add_parity(const std::string& set, ParityRunner run) {
   add_new(parity_, set, std::move(run), "parity runners");
 }
 
+void Registry::add_parity_part(const std::string& set, ParityRunner part) {
+  ParityRunner& all = parity_[set];
+  if (!all) {
+    all = std::move(part);
+    return;
+  }
+  all = [before = std::move(all), part = std::move(part)](ParityRun& run) {
+    before(run);
+    part(run);
+  };
+}
+
 const ModelSpec& Registry::model(const std::string& name) const {
   const auto found = models_.find(name);
   if (found != models_.end()) return found->second;

@@ -66,6 +66,8 @@ class Registry {
   void add_codec_engine(const std::string& model, Engine<Codec> engine);
   /// `set` is the "set" of golden/<set>/set.json.
   void add_parity(const std::string& set, ParityRunner run);
+  /// A set that several folders compute: the parts run one after the other.
+  void add_parity_part(const std::string& set, ParityRunner part);
 
   /// Throws UsageError with "did you mean".
   const ModelSpec& model(const std::string& name) const;
