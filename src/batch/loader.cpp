@@ -27,7 +27,7 @@ void Loader::work(Position at) {
       const auto batches = sampler_.epoch(at.epoch);
       for (; at.batch < static_cast<std::int64_t>(batches.size()); ++at.batch) {
         Loaded made;
-        made.batch = collate_(batches[static_cast<std::size_t>(at.batch)]);
+        made.batch = collate_(batches[static_cast<std::size_t>(at.batch)], at);
         made.position = at;
         made.last_of_epoch = at.batch + 1 == static_cast<std::int64_t>(batches.size());
         std::unique_lock hold(lock_);

@@ -21,7 +21,7 @@ struct Loaded {
 /// Makes batches ahead of time on its own thread, in the sampler's order, from a position onward without end.
 class Loader {
  public:
-  using Collate = std::function<Batch(std::span<const std::size_t> items)>;
+  using Collate = std::function<Batch(std::span<const std::size_t> items, const Position& place)>;
 
   /// `ahead` batches are held ready. The sampler must outlive the loader.
   Loader(const BucketSampler& sampler, Collate collate, Position start, std::size_t ahead = 4);

@@ -97,8 +97,9 @@ TEST(BucketSampler, CorpusOrderIsKept) {
 
 TEST(Loader, GoesOnAnywhereAndRethrowsInPlace) {
   const BucketSampler sampler(lengths(50), {.items = 8}, 5);
-  const auto make = [](std::span<const std::size_t> items) {
+  const auto make = [](std::span<const std::size_t> items, const Position& place) {
     Batch batch;
+    batch.real_units = static_cast<double>(place.epoch * 100 + place.batch);
     for (const std::size_t i : items) batch.ids.push_back(std::to_string(i));
     return batch;
   };
@@ -115,12 +116,16 @@ TEST(Loader, GoesOnAnywhereAndRethrowsInPlace) {
   EXPECT_TRUE(last[6]);
   EXPECT_FALSE(last[5]);
   Loader again(sampler, make, {1, 3});
-  for (std::size_t i = 10; i < 20; ++i) EXPECT_EQ(again.next().batch.ids, all[i]);
+  for (std::size_t i = 10; i < 20; ++i) {
+    const Loaded loaded = again.next();
+    EXPECT_EQ(loaded.batch.ids, all[i]);
+    EXPECT_EQ(loaded.batch.real_units, static_cast<double>(i / 7 * 100 + i % 7)) << "collate is told its place";
+  }
   int calls = 0;
   Loader failing(sampler,
-                 [&](std::span<const std::size_t> items) {
+                 [&](std::span<const std::size_t> items, const Position& place) {
                    if (++calls == 3) throw DataError("gone");
-                   return make(items);
+                   return make(items, place);
                  },
                  {});
   EXPECT_EQ(failing.next().batch.ids, all[0]);

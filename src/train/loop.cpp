@@ -447,7 +447,7 @@ void Loop::write_voice() {
   if (!job_.ranks.first()) return;
   weights::TensorMap best = average_ ? average_->state() : job_.recipe.model().state_dict();
   std::int64_t at = progress_.step;
-  if (!progress_.best.empty() && fs::exists(job_.run / "checkpoints" / progress_.best)) {
+  if (!job_.recipe.last_is_best() && !progress_.best.empty() && fs::exists(job_.run / "checkpoints" / progress_.best)) {
     Checkpoint checkpoint = load_checkpoint(job_.run / "checkpoints" / progress_.best);
     at = checkpoint.step;
     best = checkpoint.average.empty() ? std::move(checkpoint.model) : std::move(checkpoint.average);
@@ -504,7 +504,10 @@ Outcome Loop::run() {
     reset_peak_resident();
     {
       batch::Loader loader(
-          sampler_, [this](std::span<const std::size_t> items) { return job_.recipe.collate(side_.split, items); },
+          sampler_,
+          [this](std::span<const std::size_t> items, const batch::Position& place) {
+            return job_.recipe.collate_in_epoch(side_.split, items, place.epoch);
+          },
           progress_.next);
       while (progress_.step < progress_.max_steps && ended_by_.empty() && step(loader)) {
       }

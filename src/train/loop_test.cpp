@@ -10,6 +10,7 @@
 
 #include "base/files.h"
 #include "train/tiny_for_test.h"
+#include "weights/safetensors.h"
 
 namespace timbre::train {
 namespace {
@@ -180,6 +181,42 @@ TEST(Loop, TwoPlayersMoveTheirOwnWeightsAtTheirOwnPace) {
   ASSERT_NE(five, list.end());
   run(again, o, folder / "eight2", load_checkpoint(five->second));
   expect_same_run(last_of(folder / "eight"), last_of(folder / "eight2"));
+}
+
+TEST(Loop, APlayerMayComeLater) {
+  const Scratch folder;
+  TinyRecipe recipe({.two_players = true, .critic_first_step = 4});
+  TrainOptions o = tiny_options();
+  o.max_steps = 3;
+  o.ema = 0;
+  const weights::TensorMap before = recipe.model().state_dict();
+  run(recipe, o, folder / "run");
+  const weights::TensorMap three = recipe.model().state_dict();
+  EXPECT_TRUE(weights::same(before.at("critic.weight"), three.at("critic.weight")));
+  EXPECT_FALSE(weights::same(before.at("in.weight"), three.at("in.weight")));
+  TinyRecipe longer({.two_players = true, .critic_first_step = 4});
+  o.max_steps = 4;
+  run(longer, o, folder / "longer");
+  EXPECT_FALSE(weights::same(before.at("critic.weight"), longer.model().state_dict().at("critic.weight")));
+}
+
+TEST(Loop, ARecipeMayWantTheLastWeightsInsteadOfTheBest) {
+  const Scratch folder;
+  for (const bool last : {false, true}) {
+    TinyRecipe recipe({.last_is_best = last});
+    TrainOptions o = tiny_options();
+    o.optim.lr = 300.0;  // grows worse with every step
+    o.schedule.kind = "constant";
+    o.ema = 0;
+    o.valid_every_steps = 1;
+    o.max_steps = 3;
+    o.accumulate = 1;
+    o.save_every_steps = 0;
+    const fs::path run_folder = folder / (last ? "last" : "best");
+    run(recipe, o, run_folder);
+    const weights::TensorMap voice = weights::read_safetensors(run_folder / "voice/model.safetensors");
+    EXPECT_EQ(weights::same(voice.at("in.weight"), recipe.model().state_dict().at("in.weight")), last);
+  }
 }
 
 TEST(Loop, NotANumberStopsBeforeTheStepAndNamesTheUtterances) {

@@ -37,6 +37,7 @@ struct Player {
   /// Parameters it moves, by name pattern (nn::matches). While it plays, all others have requires_grad off.
   std::vector<std::string> parameters = {"*"};
   std::int64_t every_n_steps = 1;
+  std::int64_t first_step = 1;  ///< it does not play before: a discriminator that waits for its generator
 };
 
 /// One part of a loss as a sum and the unit it is a mean over. The loop adds up
@@ -108,11 +109,21 @@ class Recipe {
   /// mutable. A file that is gone or broken is a DataError naming it.
   virtual batch::Batch collate(Split split, std::span<const std::size_t> items) const = 0;
 
+  /// The same for a training step in pass `epoch` over the data: recipes whose items are random pieces of something
+  /// longer draw them from (seed, epoch, item) here, and give fixed ones in collate(), for validation and trials.
+  virtual batch::Batch collate_in_epoch(Split split, std::span<const std::size_t> items, std::int64_t /*epoch*/) const {
+    return collate(split, items);
+  }
+
   /// Forward pass of one player on a batch already on the device; the loop does backward, clipping and stepping.
   virtual std::vector<Term> losses(const batch::Batch& batch, const StepInfo& info) = 0;
   /// The terms of validation; the model is in evaluation mode and no gradient is recorded. The weighted total picks the
   /// best.
   virtual std::vector<Term> validate(const batch::Batch& batch, const StepInfo& info) { return losses(batch, info); }
+
+  /// True where the validation loss says little about what is wanted (adversarial training, whose sound gets better
+  /// while no distance does): the voice is made of the last weights, not of those with the lowest loss.
+  virtual bool last_is_best() const { return false; }
 
   /// Validation losses, by term, at or below which the utterances of --overfit count as learned by heart. Empty = a
   /// tenth of the untrained network's total.

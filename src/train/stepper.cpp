@@ -180,7 +180,7 @@ StepOutcome Stepper::run(const StepInfo& given, const std::vector<const batch::B
   const std::map<std::string, double> shared =
       options_.normalise == "per_device" ? std::map<std::string, double>{} : denominators(micros, *micros.front());
   for (std::size_t p = 0; p < players_.size(); ++p) {
-    if (info.step % players_[p].every_n_steps != 0) continue;
+    if (info.step < players_[p].first_step || info.step % players_[p].every_n_steps != 0) continue;
     info.player = p;
     take_turn(p);
     TermSums sums;

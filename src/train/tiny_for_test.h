@@ -40,6 +40,8 @@ struct TinyOptions {
   int items = 40;
   double dropout = 0.2;
   bool two_players = false;
+  std::int64_t critic_first_step = 1;
+  bool last_is_best = false;
   bool equal_lengths = false;
   bool use_norm = true;
   int nan_item = -1;
@@ -62,7 +64,7 @@ class TinyRecipe : public Recipe {
   nn::Module& model() override { return *model_; }
   std::vector<Player> players() const override {
     if (!options_.two_players) return {{.name = "model", .parameters = {"in", "norm", "out"}}};
-    return {{.name = "critic", .parameters = {"critic"}},
+    return {{.name = "critic", .parameters = {"critic"}, .first_step = options_.critic_first_step},
             {.name = "maker", .parameters = {"in", "norm", "out"}, .every_n_steps = 2}};
   }
   const std::vector<batch::Item>& items(Split split) const override { return split == Split::train ? items_ : valid_; }
@@ -102,6 +104,8 @@ class TinyRecipe : public Recipe {
     batch.padded_units = static_cast<double>(longest * B);
     return batch;
   }
+
+  bool last_is_best() const override { return options_.last_is_best; }
 
   std::vector<Term> losses(const batch::Batch& batch, const StepInfo& info) override {
     if (info.training) ++seen_;
