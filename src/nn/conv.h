@@ -6,10 +6,15 @@
 /// beat LibTorch's backward.
 namespace timbre::nn {
 
-/// weight_OCK [out, in, kernel]; bias_O may be undefined. Stride 1. Returns [B, T + 2·padding - (kernel-1)·dilation,
-/// out].
+/// weight_OCK [out, in / groups, kernel]; bias_O may be undefined. Returns
+/// [B, (T + 2·padding - (kernel-1)·dilation - 1) / stride + 1, out].
 Tensor conv1d_btc(const Tensor& x_BTC, const Tensor& weight_OCK, const Tensor& bias_O, std::int64_t padding,
-                  std::int64_t dilation = 1);
+                  std::int64_t dilation = 1, std::int64_t stride = 1, std::int64_t groups = 1);
+
+/// The transposed convolution: weight_COK [in, out, kernel]; bias_O may be undefined. output_padding < stride more rows
+/// at the end. Returns [B, (T - 1)·stride - 2·padding + kernel + output_padding, out].
+Tensor conv_transpose1d_btc(const Tensor& x_BTC, const Tensor& weight_COK, const Tensor& bias_O, std::int64_t stride,
+                            std::int64_t padding = 0, std::int64_t output_padding = 0);
 
 /// One filter a channel: weight_C1K [C, 1, kernel].
 Tensor depthwise_conv1d_btc(const Tensor& x_BTC, const Tensor& weight_C1K, const Tensor& bias_C, std::int64_t padding,

@@ -58,11 +58,9 @@ Conv1d::Conv1d(std::int64_t in, std::int64_t out, ConvOptions given) : options(g
 
 Tensor Conv1d::forward_BTC(const Tensor& x_BTC) const {
   const bool depthwise = options.groups == weight.size(0) && weight.size(1) == 1;
-  if (options.stride == 1 && options.groups == 1)
-    return conv1d_btc(x_BTC, weight, bias, options.padding, options.dilation);
-  if (options.stride == 1 && depthwise)
+  if (options.stride == 1 && depthwise && options.groups > 1)
     return depthwise_conv1d_btc(x_BTC, weight, bias, options.padding, options.dilation);
-  return forward_BCT(x_BTC.transpose(1, 2)).transpose(1, 2);
+  return conv1d_btc(x_BTC, weight, bias, options.padding, options.dilation, options.stride, options.groups);
 }
 
 Tensor Conv1d::forward_BCT(const Tensor& x_BCT) const {
