@@ -8,10 +8,10 @@
 #include <mutex>
 #include <numbers>
 
-#include "audio/cpu_levels.h"
 #include "audio/dio_track.h"
 #include "audio/fft.h"
 #include "audio/lanes.h"
+#include "base/cpu_levels.h"
 
 namespace timbre::audio {
 namespace {

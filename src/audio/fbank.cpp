@@ -6,9 +6,9 @@
 #include <limits>
 #include <numbers>
 
-#include "audio/cpu_levels.h"
 #include "audio/fft.h"
 #include "audio/lanes.h"
+#include "base/cpu_levels.h"
 #include "base/error.h"
 
 namespace timbre::audio {

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <numbers>
 
-#include "audio/cpu_levels.h"
 #include "audio/fft_passes-inl.h"
+#include "base/cpu_levels.h"
 #include "base/error.h"
 
 namespace timbre::audio {

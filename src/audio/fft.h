@@ -2,25 +2,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <new>
 #include <vector>
+
+#include "base/aligned.h"
 
 namespace timbre::audio {
 
-/// Memory aligned for vector loads.
-template <class T>
-struct AlignedAllocator {
-  using value_type = T;
-  AlignedAllocator() = default;
-  template <class U>
-  AlignedAllocator(const AlignedAllocator<U>&) {}
-  static constexpr std::align_val_t kAlign{64};
-  T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), kAlign)); }
-  void deallocate(T* p, std::size_t) { ::operator delete(p, kAlign); }
-  bool operator==(const AlignedAllocator&) const { return true; }
-};
-template <class T>
-using Aligned = std::vector<T, AlignedAllocator<T>>;
+using timbre::Aligned;
 
 /// Real FFTs of several signals at once, 8 in float and 4 in double: element i of signal l lies at [i · kLanes + l], so
 /// every butterfly is one vector operation and nothing is ever shuffled. Stockham's self-sorting algorithm, radix 8

@@ -4,10 +4,10 @@
 #include <cmath>
 #include <numbers>
 
-#include "audio/cpu_levels.h"
 #include "audio/lanes.h"
 #include "audio/mel_inverse.h"
 #include "audio/stft.h"
+#include "base/cpu_levels.h"
 #include "base/error.h"
 #include "base/rng.h"
 

@@ -4,9 +4,9 @@
 #include <cmath>
 #include <cstring>
 
-#include "audio/cpu_levels.h"
 #include "audio/lanes.h"
 #include "audio/stft.h"
+#include "base/cpu_levels.h"
 #include "base/error.h"
 #include "base/strings.h"
 

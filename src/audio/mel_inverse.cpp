@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "audio/cpu_levels.h"
 #include "audio/lanes.h"
+#include "base/cpu_levels.h"
 
 namespace timbre::audio {
 namespace {

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <limits>
 
-#include "audio/cpu_levels.h"
 #include "audio/lanes.h"
+#include "base/cpu_levels.h"
 
 namespace timbre::audio {
 namespace {

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
-#include "audio/cpu_levels.h"
 #include "audio/lanes.h"
 #include "audio/mel.h"
+#include "base/cpu_levels.h"
 #include "base/error.h"
 
 namespace timbre::audio {

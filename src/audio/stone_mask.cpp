@@ -4,10 +4,10 @@
 #include <complex>
 #include <numbers>
 
-#include "audio/cpu_levels.h"
 #include "audio/dio.h"
 #include "audio/dio_track.h"
 #include "audio/lanes.h"
+#include "base/cpu_levels.h"
 
 namespace timbre::audio {
 namespace {

@@ -8,7 +8,7 @@
 ///   TIMBRE_FOR_EACH_CPU(void, scale, (float* x, long n), (x, n))
 /// defines scale(...) that calls scale_body(...) (always-inline, defined before) as compiled for the best level this
 /// CPU has.
-namespace timbre::audio {
+namespace timbre {
 
 enum class CpuLevel { scalar, avx2, avx512 };
 
@@ -50,4 +50,4 @@ inline CpuLevel cpu_level() {
   static result name params { return name##_body args; }
 #endif
 
-}  // namespace timbre::audio
+}  // namespace timbre

@@ -1,0 +1,203 @@
+#include "kernels/elementwise.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/cpu_levels.h"
+#include "kernels/functions-inl.h"
+
+#define TIMBRE_LAMBDA __attribute__((always_inline))
+
+namespace timbre::kernels {
+namespace {
+
+using inl::V16;
+using inl::V8;
+
+/// y[i] = f(x[i]); what is left over goes through one padded vector.
+template <class F>
+TIMBRE_INLINE void map(const float* x, float* y, std::int64_t n, const F& f) {
+  std::int64_t i = 0;
+  for (; i + 16 <= n; i += 16) inl::store(y + i, f(inl::load<V16>(x + i)));
+  if (i == n) return;
+  float part[16] = {};
+  std::copy(x + i, x + n, part);
+  inl::store(part, f(inl::load<V16>(part)));
+  std::copy(part, part + (n - i), y + i);
+}
+
+TIMBRE_INLINE void exp_of_body(const float* x, float* y, std::int64_t n) {
+  map(x, y, n, [](const V16& v) TIMBRE_LAMBDA { return inl::exp(v); });
+}
+TIMBRE_FOR_EACH_CPU(void, exp_of, (const float* x, float* y, std::int64_t n), (x, y, n))
+
+TIMBRE_INLINE void tanh_of_body(const float* x, float* y, std::int64_t n) {
+  map(x, y, n, [](const V16& v) TIMBRE_LAMBDA { return inl::tanh(v); });
+}
+TIMBRE_FOR_EACH_CPU(void, tanh_of, (const float* x, float* y, std::int64_t n), (x, y, n))
+
+TIMBRE_INLINE void sigmoid_of_body(const float* x, float* y, std::int64_t n) {
+  map(x, y, n, [](const V16& v) TIMBRE_LAMBDA { return inl::sigmoid(v); });
+}
+TIMBRE_FOR_EACH_CPU(void, sigmoid_of, (const float* x, float* y, std::int64_t n), (x, y, n))
+
+TIMBRE_INLINE void gelu_of_body(const float* x, float* y, std::int64_t n) {
+  map(x, y, n, [](const V16& v) TIMBRE_LAMBDA { return inl::gelu(v); });
+}
+TIMBRE_FOR_EACH_CPU(void, gelu_of, (const float* x, float* y, std::int64_t n), (x, y, n))
+
+TIMBRE_INLINE void gelu_tanh_of_body(const float* x, float* y, std::int64_t n) {
+  map(x, y, n, [](const V16& v) TIMBRE_LAMBDA { return inl::gelu_tanh(v); });
+}
+TIMBRE_FOR_EACH_CPU(void, gelu_tanh_of, (const float* x, float* y, std::int64_t n), (x, y, n))
+
+TIMBRE_INLINE void elu_of_body(const float* x, float* y, std::int64_t n) {
+  map(x, y, n, [](const V16& v) TIMBRE_LAMBDA { return inl::elu(v); });
+}
+TIMBRE_FOR_EACH_CPU(void, elu_of, (const float* x, float* y, std::int64_t n), (x, y, n))
+
+TIMBRE_INLINE void leaky_of_body(const float* x, float* y, std::int64_t n, float slope) {
+  map(x, y, n, [slope](const V16& v) TIMBRE_LAMBDA { return v > 0.0f ? v : v * slope; });
+}
+TIMBRE_FOR_EACH_CPU(void, leaky_of, (const float* x, float* y, std::int64_t n, float slope), (x, y, n, slope))
+
+TIMBRE_INLINE void sin_cos_of_body(const float* x, float* sin, float* cos, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; i += 8) {
+    const std::int64_t here = std::min<std::int64_t>(8, n - i);
+    float in[8] = {}, s[8], c[8];
+    std::copy(x + i, x + i + here, in);
+    V8 sine, cosine;
+    inl::sin_cos(inl::load<V8>(in), sine, cosine);
+    inl::store(s, sine);
+    inl::store(c, cosine);
+    std::copy(s, s + here, sin + i);
+    std::copy(c, c + here, cos + i);
+  }
+}
+TIMBRE_FOR_EACH_CPU(void, sin_cos_of, (const float* x, float* sin, float* cos, std::int64_t n), (x, sin, cos, n))
+
+TIMBRE_INLINE void snake_body(const float* x, std::int64_t rows, std::int64_t channels, const float* alpha,
+                              const float* beta, float* y) {
+  for (std::int64_t t = 0; t < rows; ++t)
+    for (std::int64_t i = 0; i < channels; i += 8) {
+      const std::int64_t here = std::min<std::int64_t>(8, channels - i), at = t * channels + i;
+      float in[8] = {}, a[8] = {}, b[8] = {}, out[8];
+      std::copy(x + at, x + at + here, in);
+      std::copy(alpha + i, alpha + i + here, a);
+      std::copy(beta + i, beta + i + here, b);
+      V8 sine, cosine;
+      inl::sin_cos(inl::load<V8>(in) * inl::load<V8>(a), sine, cosine);
+      inl::store(out, V8(inl::load<V8>(in) + sine * sine / (inl::load<V8>(b) + 1e-9f)));
+      std::copy(out, out + here, y + at);
+    }
+}
+TIMBRE_FOR_EACH_CPU(void, snake,
+                    (const float* x, std::int64_t rows, std::int64_t channels, const float* alpha, const float* beta,
+                     float* y),
+                    (x, rows, channels, alpha, beta, y))
+
+TIMBRE_INLINE void add_to_body(const float* from, float* to, std::int64_t n) {
+  std::int64_t i = 0;
+  for (; i + 16 <= n; i += 16) inl::store(to + i, V16(inl::load<V16>(to + i) + inl::load<V16>(from + i)));
+  for (; i < n; ++i) to[i] += from[i];
+}
+TIMBRE_FOR_EACH_CPU(void, add_to, (const float* from, float* to, std::int64_t n), (from, to, n))
+
+TIMBRE_INLINE void scale_to_body(float* to, float factor, float offset, std::int64_t n) {
+  map(to, to, n, [=](const V16& v) TIMBRE_LAMBDA { return v * factor + offset; });
+}
+TIMBRE_FOR_EACH_CPU(void, scale_to, (float* to, float factor, float offset, std::int64_t n), (to, factor, offset, n))
+
+/// Σ f(x[i]) in sixteen partial sums.
+template <class F>
+TIMBRE_INLINE float sum_of(const float* x, std::int64_t n, const F& f) {
+  V16 sums = {};
+  std::int64_t i = 0;
+  for (; i + 16 <= n; i += 16) sums += f(inl::load<V16>(x + i));
+  float part[16];
+  inl::store(part, sums);
+  float sum = 0;
+  for (const float p : part) sum += p;
+  for (; i < n; ++i) sum += f(V16{} + x[i])[0];
+  return sum;
+}
+
+TIMBRE_INLINE void layer_norm_of_body(const float* x, std::int64_t rows, std::int64_t channels, const float* gain,
+                                      const float* shift, float eps, float* y) {
+  const auto n = static_cast<float>(channels);
+  for (std::int64_t t = 0; t < rows; ++t, x += channels, y += channels) {
+    const float mean = sum_of(x, channels, [](const V16& v) TIMBRE_LAMBDA { return v; }) / n;
+    const auto square = [mean](const V16& v) TIMBRE_LAMBDA { return (v - mean) * (v - mean); };
+    const float factor = 1.0f / std::sqrt(sum_of(x, channels, square) / n + eps);
+    std::int64_t i = 0;
+    for (; i + 16 <= channels; i += 16) {
+      V16 v = (inl::load<V16>(x + i) - mean) * factor;
+      if (gain) v = v * inl::load<V16>(gain + i) + inl::load<V16>(shift + i);
+      inl::store(y + i, v);
+    }
+    for (; i < channels; ++i) {
+      const float v = (x[i] - mean) * factor;
+      y[i] = gain ? v * gain[i] + shift[i] : v;
+    }
+  }
+}
+TIMBRE_FOR_EACH_CPU(void, layer_norm_of,
+                    (const float* x, std::int64_t rows, std::int64_t channels, const float* gain, const float* shift,
+                     float eps, float* y),
+                    (x, rows, channels, gain, shift, eps, y))
+
+TIMBRE_INLINE void softmax_row_body(float* x, std::int64_t n) {
+  float most = x[0];
+  for (std::int64_t i = 1; i < n; ++i) most = x[i] > most ? x[i] : most;
+  map(x, x, n, [most](const V16& v) TIMBRE_LAMBDA { return inl::exp(v - most); });
+  const float factor = 1.0f / sum_of(x, n, [](const V16& v) TIMBRE_LAMBDA { return v; });
+  map(x, x, n, [factor](const V16& v) TIMBRE_LAMBDA { return v * factor; });
+}
+TIMBRE_FOR_EACH_CPU(void, softmax_row, (float* x, std::int64_t n), (x, n))
+
+}  // namespace
+
+void exp(const float* x, float* y, std::int64_t n) { exp_of(x, y, n); }
+void sin_cos(const float* x, float* sin, float* cos, std::int64_t n) { sin_cos_of(x, sin, cos, n); }
+void tanh(const float* x, float* y, std::int64_t n) { tanh_of(x, y, n); }
+void sigmoid(const float* x, float* y, std::int64_t n) { sigmoid_of(x, y, n); }
+
+void activate(Activation activation, float slope, const float* x, float* y, std::int64_t n) {
+  switch (activation) {
+    case Activation::none:
+      if (x != y) std::copy(x, x + n, y);
+      return;
+    case Activation::relu:
+      return leaky_of(x, y, n, 0.0f);
+    case Activation::leaky_relu:
+      return leaky_of(x, y, n, slope);
+    case Activation::elu:
+      return elu_of(x, y, n);
+    case Activation::tanh:
+      return tanh_of(x, y, n);
+    case Activation::gelu:
+      return gelu_of(x, y, n);
+    case Activation::gelu_tanh:
+      return gelu_tanh_of(x, y, n);
+  }
+}
+
+void snake_beta(const float* x_TC, std::int64_t rows, std::int64_t channels, const float* alpha_C, const float* beta_C,
+                float* y_TC) {
+  snake(x_TC, rows, channels, alpha_C, beta_C, y_TC);
+}
+
+void add(const float* from, float* to, std::int64_t n) { add_to(from, to, n); }
+void scale(float* to, float factor, float offset, std::int64_t n) { scale_to(to, factor, offset, n); }
+
+void layer_norm(const float* x_TC, std::int64_t rows, std::int64_t channels, const float* gain_C, const float* shift_C,
+                float eps, float* y_TC) {
+  layer_norm_of(x_TC, rows, channels, gain_C, shift_C, eps, y_TC);
+}
+
+void softmax(float* x_TC, std::int64_t rows, std::int64_t channels, std::int64_t stride) {
+  if (channels <= 0) return;
+  for (std::int64_t t = 0; t < rows; ++t) softmax_row(x_TC + t * stride, channels);
+}
+
+}  // namespace timbre::kernels

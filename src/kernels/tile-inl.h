@@ -1,0 +1,179 @@
+#pragma once
+#include <cstdint>
+
+#include "kernels/tile.h"
+#include "kernels/vectors-inl.h"
+
+/// The text of run_tile() and run_matvec() for vectors of 4, 8 or 16 floats.
+namespace timbre::kernels::inl {
+
+/// What the accumulators begin with.
+template <class V, int R, int P>
+TIMBRE_INLINE void begin(const Tile& t, std::int64_t row, std::int64_t column, V (&sum)[R][P]) {
+  constexpr int kWidth = sizeof(V) / sizeof(float);
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+    for (int p = 0; p < P; ++p) {
+      const std::int64_t c = column + p * kWidth;
+      V v = t.bias ? load<V>(t.bias + c) : V{};
+      if (t.onto_y) v += load<V>(t.y + (row + r) * t.y_row + c);
+      if (t.add) v += load<V>(t.add + (row + r) * t.add_row + c);
+      sum[r][p] = v;
+    }
+}
+
+template <class V, int R, int P>
+TIMBRE_INLINE void finish(const Tile& t, std::int64_t row, std::int64_t column, const V (&sum)[R][P]) {
+  constexpr int kWidth = sizeof(V) / sizeof(float);
+  const bool bends = t.slope != 1.0f;
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+    for (int p = 0; p < P; ++p) {
+      const std::int64_t c = column + p * kWidth;
+      const V v = sum[r][p], bent = bends ? (v > v * t.slope ? v : v * t.slope) : v;
+      float* y = t.y + (row + r) * t.y_row + c;
+      store(y, t.activated ? v : bent);
+      if (t.activated) store(t.activated + (row + r) * t.activated_row + c, bent);
+    }
+}
+
+/// R rows × P vectors. Rows go in threes off one pointer (base, base + stride, base + 2 · stride are addresses the
+/// machine forms for free); the empty asm keeps the compiler from making a pointer of its own for each row.
+template <class V, int R, int P>
+TIMBRE_INLINE void product(const Tile& t, std::int64_t row, std::int64_t column) {
+  constexpr int kWidth = sizeof(V) / sizeof(float), kGroups = (R + 2) / 3;
+  V sum[R][P];
+  begin(t, row, column, sum);
+  const std::int64_t stride = t.x_row * static_cast<std::int64_t>(sizeof(float));
+  for (std::int64_t k = 0; k < t.taps; ++k) {
+    const char* x[kGroups];
+#pragma GCC unroll 8
+    for (int g = 0; g < kGroups; ++g) x[g] = reinterpret_cast<const char*>(t.x + (row + 3 * g) * t.x_row + k * t.x_tap);
+    const float* w = t.w + k * t.w_tap + column;
+    const auto step = [&](int offset) __attribute__((always_inline)) {
+      V weight[P];
+#pragma GCC unroll 4
+      for (int p = 0; p < P; ++p) weight[p] = load<V>(w + offset * kPanel + p * kWidth);
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) {
+        const char* at = x[r / 3] + (r % 3) * stride + offset * static_cast<int>(sizeof(float));
+        const float one = *reinterpret_cast<const float*>(at);
+#pragma GCC unroll 4
+        for (int p = 0; p < P; ++p) sum[r][p] += weight[p] * one;
+      }
+    };
+    const auto advance = [&](int by) __attribute__((always_inline)) {
+      w += by * kPanel;
+#pragma GCC unroll 8
+      for (int g = 0; g < kGroups; ++g) {
+        x[g] += by * static_cast<int>(sizeof(float));
+#if defined(__GNUC__)
+        asm("" : "+r"(x[g]));
+#endif
+      }
+    };
+    std::int64_t i = 0;
+    for (; i + 4 <= t.channels; i += 4) {
+      step(0);
+      step(1);
+      step(2);
+      step(3);
+      advance(4);
+    }
+    for (; i < t.channels; ++i) {
+      step(0);
+      advance(1);
+    }
+  }
+  finish(t, row, column, sum);
+}
+
+template <class V, int P, int kMost>
+TIMBRE_INLINE void rows_of(const Tile& t, std::int64_t row, std::int64_t rows, std::int64_t column) {
+  switch (rows) {
+    case 1:
+      return product<V, 1, P>(t, row, column);
+    case 2:
+      return product<V, 2, P>(t, row, column);
+    case 3:
+      return product<V, 3, P>(t, row, column);
+    case 4:
+      return product<V, 4, P>(t, row, column);
+    case 5:
+      return product<V, 5, P>(t, row, column);
+    default:
+      break;
+  }
+  if constexpr (kMost > 5) {
+    switch (rows) {
+      case 6:
+        return product<V, 6, P>(t, row, column);
+      case 7:
+        return product<V, 7, P>(t, row, column);
+      case 8:
+        return product<V, 8, P>(t, row, column);
+      case 9:
+        return product<V, 9, P>(t, row, column);
+      case 10:
+        return product<V, 10, P>(t, row, column);
+      case 11:
+        return product<V, 11, P>(t, row, column);
+      case 12:
+        return product<V, 12, P>(t, row, column);
+      default:
+        break;
+    }
+  }
+}
+
+/// 32 registers of 16 floats hold 12 × 2 sums. With 16 registers 5 × 2 are left over when the weights and a row have
+/// theirs (6 × 2 fit on paper and spill), so there the tile is cut.
+TIMBRE_INLINE void tile_16(const Tile& t) {
+  if (t.wide)
+    rows_of<V16, 2, 12>(t, 0, t.rows, 0);
+  else
+    rows_of<V16, 1, 12>(t, 0, t.rows, 0);
+}
+template <class V>
+TIMBRE_INLINE void tile_narrow(const Tile& t) {
+  constexpr std::int64_t kColumns = 2 * sizeof(V) / sizeof(float), kMost = 5;
+  const std::int64_t columns = t.wide ? kPanel : kPanel / 2, parts = (t.rows + kMost - 1) / kMost;
+  for (std::int64_t c = 0; c < columns; c += kColumns)
+    for (std::int64_t part = 0; part < parts; ++part) {
+      const std::int64_t from = t.rows * part / parts, to = t.rows * (part + 1) / parts;
+      rows_of<V, 2, kMost>(t, from, to - from, c);
+    }
+}
+
+/// One vector: four chains of sums hide the latency of the multiply-adds.
+template <class V>
+TIMBRE_INLINE void matvec(const MatVec& m) {
+  constexpr int kWidth = sizeof(V) / sizeof(float), kP = kPanel / kWidth < 2 ? kPanel / kWidth : 2;
+  constexpr int kChains = 4;
+  for (std::int64_t panel = 0; panel < m.panels; ++panel)
+    for (std::int64_t column = 0; column < kPanel; column += kP * kWidth) {
+      const std::int64_t at = panel * kPanel + column;
+      const float* w = m.w + panel * m.inputs * kPanel + column;
+      V sum[kChains][kP] = {};
+#pragma GCC unroll 2
+      for (int p = 0; p < kP; ++p) {
+        if (m.bias) sum[0][p] = load<V>(m.bias + at + p * kWidth);
+        if (m.onto_y) sum[1][p] = load<V>(m.y + at + p * kWidth);
+      }
+      std::int64_t i = 0;
+      for (; i + kChains <= m.inputs; i += kChains, w += kChains * kPanel)
+#pragma GCC unroll 4
+        for (int c = 0; c < kChains; ++c)
+#pragma GCC unroll 2
+          for (int p = 0; p < kP; ++p) sum[c][p] += load<V>(w + c * kPanel + p * kWidth) * m.x[i + c];
+      for (; i < m.inputs; ++i, w += kPanel)
+#pragma GCC unroll 2
+        for (int p = 0; p < kP; ++p) sum[0][p] += load<V>(w + p * kWidth) * m.x[i];
+#pragma GCC unroll 2
+      for (int p = 0; p < kP; ++p) store(m.y + at + p * kWidth, (sum[0][p] + sum[1][p]) + (sum[2][p] + sum[3][p]));
+    }
+}
+
+}  // namespace timbre::kernels::inl
