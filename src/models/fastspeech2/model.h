@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "models/fastspeech2/config.h"
+#include "models/fastspeech2/request.h"
 #include "nn/layers.h"
 
 /// The network (arXiv 2006.04558 §2). Modules carry ming024's names, so its checkpoints load as they are.
@@ -108,11 +109,6 @@ class VariancePredictor final : public nn::Module {
   nn::Linear linear_;
   double dropout_;
   bool masks_between_;  ///< a batch of one and a padded batch then agree; ming024's convolutions see what padding holds
-};
-
-/// What the speaker should do other than the text says; 1 = as trained.
-struct Factors {
-  double pitch = 1, energy = 1, duration = 1;
 };
 
 /// Texts, and in training what to imitate. P text positions, F frames.

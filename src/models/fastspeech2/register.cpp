@@ -1,4 +1,5 @@
 #include "models/fastspeech2/config.h"
+#include "models/fastspeech2/engine.h"
 #include "models/fastspeech2/names.h"
 #include "models/fastspeech2/torphix_names.h"
 #include "roles/registry.h"
@@ -56,6 +57,8 @@ void register_fastspeech2(roles::Registry& registry) {
              "postnet", "speaker_*"},
             {}}},
   });
+  registry.add_synthesizer_engine("fastspeech2",
+                                  {.lacks = fastspeech2::voice_lacks, .make = fastspeech2::open_engine});
 }
 
 }  // namespace timbre::models
