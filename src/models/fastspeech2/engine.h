@@ -8,7 +8,7 @@
 #include "models/fastspeech2/request.h"
 
 /// FastSpeech 2 without LibTorch, one utterance at a time: what `timbre say` starts with in milliseconds. The same
-/// numbers as model.h within rounding (engine_torch_test.cpp).
+/// numbers as model.h within rounding (model_engine_test.cpp).
 namespace timbre::fastspeech2 {
 
 /// Why the engine cannot compute such a network: "" when it can.
