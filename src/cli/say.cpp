@@ -72,18 +72,24 @@ void warn_once(const std::vector<std::string>& warnings, std::vector<std::string
   }
 }
 
-/// Says one text into one writer, piece by piece; returns the pieces without their samples.
+/// Says one text into one writer: into a pipe as soon as there are samples, else piece by piece. Returns the pieces
+/// without their samples.
 std::vector<voice::SpokenPiece> say_into(voice::Speaker& speaker, const std::string& text, const SayVerb& o,
-                                         audio::AudioWriter& writer) {
+                                         audio::AudioWriter& writer, bool at_once) {
   std::vector<voice::SpokenPiece> pieces;
   std::vector<std::string> seen;
-  speaker.say(text, o.say, [&](voice::SpokenPiece&& piece) {
+  const auto keep = [&](voice::SpokenPiece&& piece) {
     writer.write(piece.wave_N);
     warn_once(piece.warnings, seen);
     piece.wave_N.clear();
     piece.mel_FM.clear();
     pieces.push_back(std::move(piece));
-  });
+  };
+  const auto hear = [&](std::span<const float> wave_N) { writer.write(wave_N); };
+  if (at_once)
+    speaker.stream(text, o.say, hear, keep);
+  else
+    speaker.say(text, o.say, keep);
   writer.close();
   if (writer.clipped() > 0)
     log::warn(fmt::format("{} samples were louder than full scale and were clipped", writer.clipped()));
@@ -126,7 +132,7 @@ int say_lines(voice::Speaker& speaker, const SayVerb& o, Context& context) {
                       "use letters, digits, - and _");
     const fs::path path = folder / (id + "." + ending);
     auto writer = audio::AudioWriter::open(path, speaker.rate_hz(), ending);
-    say_into(speaker, bar == std::string::npos ? line : line.substr(bar + 1), o, *writer);
+    say_into(speaker, bar == std::string::npos ? line : line.substr(bar + 1), o, *writer, false);
     emit_progress(context.events, "say", static_cast<double>(number), static_cast<double>(lines.size()), "lines");
     ++said;
   }
@@ -191,7 +197,7 @@ int run(const SayVerb& given, Context& context) {
   if (to_pipe && context.json) throw UsageError("--json and -o - both want standard output", "give -o FILE");
   auto writer = to_pipe ? audio::AudioWriter::open(stdout, speaker.rate_hz(), o.format.empty() ? "wav" : o.format)
                         : audio::AudioWriter::open(fs::path(o.out), speaker.rate_hz(), o.format);
-  const auto pieces = say_into(speaker, text, o, *writer);
+  const auto pieces = say_into(speaker, text, o, *writer, to_pipe);
   report(o, o.out, static_cast<double>(writer->samples()) / static_cast<double>(speaker.rate_hz()), pieces,
          speaker.front_end().guesser(), context);
   return 0;

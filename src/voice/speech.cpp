@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
-#include "text/markup.h"
+#include "voice/chunks.h"
 
 namespace timbre::voice {
 namespace {
@@ -121,45 +121,64 @@ void Speaker::fit_to_symbols(text::Phonemized& phonemized) const {
   phonemized = std::move(fitted);
 }
 
+bool Speaker::speak(const text::SpeechPiece& part, const roles::Controls& controls, SpokenPiece& piece,
+                    const Hear& hear) {
+  if (part.text.empty()) return false;
+  auto phonemized = front_end_->phonemize(part.text, part.spoken);
+  fit_to_symbols(phonemized);
+  piece.warnings = phonemized.warnings;
+  piece.guessed = phonemized.guessed;
+  if (std::none_of(phonemized.word_of_phone.begin(), phonemized.word_of_phone.end(), [](auto w) { return w >= 0; }))
+    return false;
+  auto mel = synthesizer_->synthesize(phonemized.phones, controls);
+  const double hop = static_cast<double>(synthesizer_->mel().hop_samples), rate = static_cast<double>(rate_hz());
+  place_in_time(piece, phonemized, mel, hop / rate);
+  piece.end_s = piece.start_s + static_cast<double>(mel.frames) * hop / rate;
+  if (hear) {
+    synthesize_in_chunks(*vocoder_, mel.mel_FM, mel.frames, hear);
+  } else {
+    piece.wave_N = vocoder_->synthesize(mel.mel_FM, mel.frames);
+  }
+  piece.mel_FM = std::move(mel.mel_FM);
+  piece.frames = mel.frames;
+  return true;
+}
+
 void Speaker::say(const std::string& text, const SayOptions& options, const std::function<void(SpokenPiece&&)>& each) {
-  roles::Controls controls{.speed = speed_factor(options.speed),
-                           .pitch = options.pitch,
-                           .energy = options.energy,
-                           .seed = static_cast<std::uint64_t>(options.seed),
-                           .speaker = options.speaker,
-                           .speaker_vector = options.speaker_vector};
-  const auto& mel_options = synthesizer_->mel();
-  const double rate = static_cast<double>(mel_options.rate_hz),
-               frame_s = static_cast<double>(mel_options.hop_samples) / rate;
+  run(text, options, {}, each);
+}
+
+void Speaker::stream(const std::string& text, const SayOptions& options, const Hear& hear,
+                     const std::function<void(SpokenPiece&&)>& each) {
+  run(text, options, hear, each);
+}
+
+void Speaker::run(const std::string& text, const SayOptions& options, const Hear& hear,
+                  const std::function<void(SpokenPiece&&)>& each) {
+  const roles::Controls controls{.speed = speed_factor(options.speed),
+                                 .pitch = options.pitch,
+                                 .energy = options.energy,
+                                 .seed = static_cast<std::uint64_t>(options.seed),
+                                 .speaker = options.speaker,
+                                 .speaker_vector = options.speaker_vector};
+  const double rate = static_cast<double>(rate_hz());
   const auto plan = text::plan_speech(text, {.language = language_});
   double now_s = 0;
   bool spoke = false;
   for (std::size_t i = 0; i < plan.size(); ++i) {
     const auto& part = plan[i];
     SpokenPiece piece{.text = part.text, .start_s = now_s, .end_s = now_s};
-    if (!part.text.empty()) {
-      auto phonemized = front_end_->phonemize(part.text, part.spoken);
-      fit_to_symbols(phonemized);
-      piece.warnings = phonemized.warnings;
-      piece.guessed = phonemized.guessed;
-      const bool speakable =
-          std::any_of(phonemized.word_of_phone.begin(), phonemized.word_of_phone.end(), [](auto w) { return w >= 0; });
-      if (speakable) {
-        auto mel = synthesizer_->synthesize(phonemized.phones, controls);
-        piece.wave_N = vocoder_->synthesize(mel.mel_FM, mel.frames);
-        place_in_time(piece, phonemized, mel, frame_s);
-        piece.end_s = now_s + static_cast<double>(piece.wave_N.size()) / rate;
-        piece.mel_FM = std::move(mel.mel_FM);
-        piece.frames = mel.frames;
-        spoke = true;
-      }
-    }
+    spoke |= speak(part, controls, piece, hear);
     const bool last = i + 1 == plan.size();
     double pause_s = part.pause_after_s;
     if (!last && spoke && pause_s == 0 && part.ends_sentence)
       pause_s = part.ends_paragraph ? options.paragraph_pause_s : options.sentence_pause_s;
-    piece.wave_N.resize(piece.wave_N.size() + static_cast<std::size_t>(pause_s * rate), 0.0f);
-    now_s += static_cast<double>(piece.wave_N.size()) / rate;
+    const std::vector<float> silence_N(static_cast<std::size_t>(pause_s * rate), 0.0f);
+    now_s = piece.end_s + static_cast<double>(silence_N.size()) / rate;
+    if (hear)
+      hear(silence_N);
+    else
+      piece.wave_N.insert(piece.wave_N.end(), silence_N.begin(), silence_N.end());
     each(std::move(piece));
   }
   if (!spoke) {

@@ -2,12 +2,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "config/fields.h"
 #include "roles/synthesizer.h"
 #include "roles/vocoder.h"
+#include "text/markup.h"
 #include "voice/voice.h"
 
 /// Text to waveform with a voice: sentences → phones → mel → samples, one piece after the other, so that speech can be
@@ -57,6 +59,10 @@ class Speaker {
   /// Calls `each` for every piece in order. Throws UsageError when there is nothing to say, for unknown speakers and
   /// for a script the voice cannot read.
   void say(const std::string& text, const SayOptions& options, const std::function<void(SpokenPiece&&)>& each);
+  /// The same samples as soon as they exist: `hear` gets them, stretch by stretch, before the piece they belong to is
+  /// whole; the pieces come without wave_N.
+  void stream(const std::string& text, const SayOptions& options,
+              const std::function<void(std::span<const float>)>& hear, const std::function<void(SpokenPiece&&)>& each);
 
   std::int64_t rate_hz() const { return synthesizer_->mel().rate_hz; }
   roles::Synthesizer& synthesizer() { return *synthesizer_; }
@@ -64,6 +70,11 @@ class Speaker {
   text::FrontEnd& front_end() { return *front_end_; }
 
  private:
+  using Hear = std::function<void(std::span<const float>)>;
+  /// One sentence into `piece`; its samples go to `hear` when there is one. False when there is nothing to say in it.
+  bool speak(const text::SpeechPiece& part, const roles::Controls& controls, SpokenPiece& piece, const Hear& hear);
+  void run(const std::string& text, const SayOptions& options, const Hear& hear,
+           const std::function<void(SpokenPiece&&)>& each);
   /// Phones the voice has never seen become plainer ones it has, or are dropped with a warning.
   void fit_to_symbols(text::Phonemized& phonemized) const;
 
