@@ -1,0 +1,33 @@
+#include "codecs/encodec/parity.h"
+
+#include <gtest/gtest.h>
+
+#include "support/golden.h"
+
+namespace timbre::encodec {
+namespace {
+
+TEST(EncodecParity, ComputesTheWholeGoldenSet) {
+  TIMBRE_GOLDEN_OR_SKIP(folder, "encodec");
+  roles::ParityRun run(folder);
+  run_parity(run);
+  const auto rows = run.judge();
+  EXPECT_GT(rows.size(), 100u);
+  for (const auto& row : rows) EXPECT_EQ(row.status, "ok") << row.entry << ": " << row.text;
+}
+
+TEST(EncodecParity, ReadsAndWritesTheGoldenContainers) {
+  TIMBRE_GOLDEN_OR_SKIP(folder, "codebook_io");
+  roles::ParityRun run(folder);
+  run_ecdc_parity(run);
+  std::size_t seen = 0;
+  for (const auto& row : run.judge()) {
+    if (row.entry.find("ecdc") == std::string::npos && row.entry.find("bitpacker") == std::string::npos) continue;
+    ++seen;
+    EXPECT_EQ(row.status, "ok") << row.entry << ": " << row.text;
+  }
+  EXPECT_GT(seen, 20u);
+}
+
+}  // namespace
+}  // namespace timbre::encodec
