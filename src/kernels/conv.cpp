@@ -27,6 +27,7 @@ Product product_of(const float* x, std::int64_t length, const Packed& w, float* 
   p.length = length;
   p.x_row = p.inputs = w.inputs();
   p.panels = w.panel(0);
+  p.few = w.few();
   p.bias = w.bias();
   p.outputs = p.y_row = w.outputs();
   p.taps = w.taps();
@@ -49,6 +50,11 @@ Packed::Packed(std::span<const float> weights_OIK, std::span<const float> bias_O
       for (std::int64_t i = 0; i < inputs; ++i)
         weights_[static_cast<std::size_t>(((o / kPanel * taps + k) * inputs + i) * kPanel + o % kPanel)] =
             weights_OIK[static_cast<std::size_t>((o * inputs + i) * taps + k)];
+  if (outputs > kFew) return;
+  for (std::int64_t o = 0; o < outputs; ++o)
+    for (std::int64_t k = 0; k < taps; ++k)
+      for (std::int64_t i = 0; i < inputs; ++i)
+        few_.push_back(weights_OIK[static_cast<std::size_t>((o * inputs + i) * taps + k)]);
 }
 
 std::int64_t conv1d_rows(std::int64_t length, std::int64_t taps, const Conv& conv) {

@@ -28,10 +28,14 @@ class Packed {
   std::int64_t panels() const { return (outputs_ + 31) / 32; }
   /// 32 · panels numbers.
   const float* bias() const { return bias_.data(); }
+  /// Up to this many outputs are computed as dot products, not to fill a panel with zeros.
+  static constexpr std::int64_t kFew = 4;
+  /// [outputs, taps, inputs] where outputs ≤ kFew; else null.
+  const float* few() const { return few_.empty() ? nullptr : few_.data(); }
 
  private:
   std::int64_t outputs_ = 0, inputs_ = 0, taps_ = 0;
-  Aligned<float> weights_, bias_;
+  Aligned<float> weights_, bias_, few_;
 };
 
 enum class Activation { none, relu, leaky_relu, elu, tanh, gelu, gelu_tanh };

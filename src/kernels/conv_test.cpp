@@ -25,6 +25,8 @@ const std::vector<Case> kCases = {
     {7, 80, 48, 7, {.left = 3, .right = 3}},
     {3, 40, 33, 11, {.dilation = 5, .left = 25, .right = 25}},
     {40, 32, 1, 7, {.left = 3, .right = 3}},
+    {9, 37, 3, 5, {.dilation = 2, .stride = 2, .left = 6, .right = 5}},
+    {17, 24, 8, 3, {.left = 1, .right = 1}},
     {33, 1, 20, 7, {.left = 6}},
     {64, 24, 40, 8, {.stride = 4, .left = 2, .right = 3}},
     {29, 5, 3, 4, {.dilation = 2, .stride = 3, .left = 5}},
@@ -46,7 +48,7 @@ TEST(Conv1d, EqualsTheFormula) {
 }
 
 TEST(Conv1d, FinishesAsAsked) {
-  for (const std::int64_t outputs : {32, 64, 16, 21}) {
+  for (const std::int64_t outputs : {32, 64, 16, 8, 21, 2}) {
     const std::int64_t inputs = 70, taps = 5, length = 37;
     const Conv conv{.left = 2, .right = 2};
     const Floats x = numbers(length * inputs, 1), w = numbers(outputs * inputs * taps, 2, 0.1f),

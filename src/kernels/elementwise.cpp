@@ -26,52 +26,65 @@ TIMBRE_INLINE void map(const float* x, float* y, std::int64_t n, const F& f) {
   std::copy(part, part + (n - i), y + i);
 }
 
+/// Rows of n numbers, `stride` floats from one to the next.
+struct Rows {
+  std::int64_t rows, n, stride;
+};
+template <class F>
+TIMBRE_INLINE void map_rows(const float* x, float* y, const Rows& r, const F& f) {
+  for (std::int64_t t = 0; t < r.rows; ++t) map(x + t * r.stride, y + t * r.stride, r.n, f);
+}
+
 TIMBRE_INLINE void exp_of_body(const float* x, float* y, std::int64_t n) {
   map(x, y, n, [](const V16& v) TIMBRE_LAMBDA { return inl::exp(v); });
 }
 TIMBRE_FOR_EACH_CPU(void, exp_of, (const float* x, float* y, std::int64_t n), (x, y, n))
 
-TIMBRE_INLINE void tanh_of_body(const float* x, float* y, std::int64_t n) {
-  map(x, y, n, [](const V16& v) TIMBRE_LAMBDA { return inl::tanh(v); });
+TIMBRE_INLINE void tanh_of_body(const float* x, float* y, const Rows& r) {
+  map_rows(x, y, r, [](const V16& v) TIMBRE_LAMBDA { return inl::tanh(v); });
 }
-TIMBRE_FOR_EACH_CPU(void, tanh_of, (const float* x, float* y, std::int64_t n), (x, y, n))
+TIMBRE_FOR_EACH_CPU(void, tanh_of, (const float* x, float* y, const Rows& r), (x, y, r))
 
 TIMBRE_INLINE void sigmoid_of_body(const float* x, float* y, std::int64_t n) {
   map(x, y, n, [](const V16& v) TIMBRE_LAMBDA { return inl::sigmoid(v); });
 }
 TIMBRE_FOR_EACH_CPU(void, sigmoid_of, (const float* x, float* y, std::int64_t n), (x, y, n))
 
-TIMBRE_INLINE void gelu_of_body(const float* x, float* y, std::int64_t n) {
-  map(x, y, n, [](const V16& v) TIMBRE_LAMBDA { return inl::gelu(v); });
+TIMBRE_INLINE void gelu_of_body(const float* x, float* y, const Rows& r) {
+  map_rows(x, y, r, [](const V16& v) TIMBRE_LAMBDA { return inl::gelu(v); });
 }
-TIMBRE_FOR_EACH_CPU(void, gelu_of, (const float* x, float* y, std::int64_t n), (x, y, n))
+TIMBRE_FOR_EACH_CPU(void, gelu_of, (const float* x, float* y, const Rows& r), (x, y, r))
 
-TIMBRE_INLINE void gelu_tanh_of_body(const float* x, float* y, std::int64_t n) {
-  map(x, y, n, [](const V16& v) TIMBRE_LAMBDA { return inl::gelu_tanh(v); });
+TIMBRE_INLINE void gelu_tanh_of_body(const float* x, float* y, const Rows& r) {
+  map_rows(x, y, r, [](const V16& v) TIMBRE_LAMBDA { return inl::gelu_tanh(v); });
 }
-TIMBRE_FOR_EACH_CPU(void, gelu_tanh_of, (const float* x, float* y, std::int64_t n), (x, y, n))
+TIMBRE_FOR_EACH_CPU(void, gelu_tanh_of, (const float* x, float* y, const Rows& r), (x, y, r))
 
-TIMBRE_INLINE void elu_of_body(const float* x, float* y, std::int64_t n) {
-  map(x, y, n, [](const V16& v) TIMBRE_LAMBDA { return inl::elu(v); });
+TIMBRE_INLINE void elu_of_body(const float* x, float* y, const Rows& r) {
+  map_rows(x, y, r, [](const V16& v) TIMBRE_LAMBDA { return inl::elu(v); });
 }
-TIMBRE_FOR_EACH_CPU(void, elu_of, (const float* x, float* y, std::int64_t n), (x, y, n))
+TIMBRE_FOR_EACH_CPU(void, elu_of, (const float* x, float* y, const Rows& r), (x, y, r))
 
-TIMBRE_INLINE void leaky_of_body(const float* x, float* y, std::int64_t n, float slope) {
-  map(x, y, n, [slope](const V16& v) TIMBRE_LAMBDA { return v > 0.0f ? v : v * slope; });
+TIMBRE_INLINE void leaky_of_body(const float* x, float* y, const Rows& r, float slope) {
+  map_rows(x, y, r, [slope](const V16& v) TIMBRE_LAMBDA { return v > 0.0f ? v : v * slope; });
 }
-TIMBRE_FOR_EACH_CPU(void, leaky_of, (const float* x, float* y, std::int64_t n, float slope), (x, y, n, slope))
+TIMBRE_FOR_EACH_CPU(void, leaky_of, (const float* x, float* y, const Rows& r, float slope), (x, y, r, slope))
 
 TIMBRE_INLINE void sin_cos_of_body(const float* x, float* sin, float* cos, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; i += 8) {
-    const std::int64_t here = std::min<std::int64_t>(8, n - i);
-    float in[8] = {}, s[8], c[8];
-    std::copy(x + i, x + i + here, in);
-    V8 sine, cosine;
-    inl::sin_cos(inl::load<V8>(in), sine, cosine);
-    inl::store(s, sine);
-    inl::store(c, cosine);
-    std::copy(s, s + here, sin + i);
-    std::copy(c, c + here, cos + i);
+  V8 sine, cosine;
+  std::int64_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    inl::sin_cos(inl::load<V8>(x + i), sine, cosine);
+    inl::store(sin + i, sine);
+    inl::store(cos + i, cosine);
+  }
+  if (i == n) return;
+  float in[8] = {};
+  std::copy(x + i, x + n, in);
+  inl::sin_cos(inl::load<V8>(in), sine, cosine);
+  for (std::int64_t j = 0; i < n; ++i, ++j) {
+    sin[i] = sine[j];
+    cos[i] = cosine[j];
   }
 }
 TIMBRE_FOR_EACH_CPU(void, sin_cos_of, (const float* x, float* sin, float* cos, std::int64_t n), (x, sin, cos, n))
@@ -159,27 +172,32 @@ TIMBRE_FOR_EACH_CPU(void, softmax_row, (float* x, std::int64_t n), (x, n))
 
 void exp(const float* x, float* y, std::int64_t n) { exp_of(x, y, n); }
 void sin_cos(const float* x, float* sin, float* cos, std::int64_t n) { sin_cos_of(x, sin, cos, n); }
-void tanh(const float* x, float* y, std::int64_t n) { tanh_of(x, y, n); }
+void tanh(const float* x, float* y, std::int64_t n) { tanh_of(x, y, {1, n, n}); }
 void sigmoid(const float* x, float* y, std::int64_t n) { sigmoid_of(x, y, n); }
 
-void activate(Activation activation, float slope, const float* x, float* y, std::int64_t n) {
+void activate_rows(Activation activation, float slope, const float* x, float* y, std::int64_t rows, std::int64_t n,
+                   std::int64_t stride) {
+  const Rows all{rows, n, stride};
   switch (activation) {
     case Activation::none:
-      if (x != y) std::copy(x, x + n, y);
+      for (std::int64_t t = 0; x != y && t < rows; ++t) std::copy_n(x + t * stride, n, y + t * stride);
       return;
     case Activation::relu:
-      return leaky_of(x, y, n, 0.0f);
+      return leaky_of(x, y, all, 0.0f);
     case Activation::leaky_relu:
-      return leaky_of(x, y, n, slope);
+      return leaky_of(x, y, all, slope);
     case Activation::elu:
-      return elu_of(x, y, n);
+      return elu_of(x, y, all);
     case Activation::tanh:
-      return tanh_of(x, y, n);
+      return tanh_of(x, y, all);
     case Activation::gelu:
-      return gelu_of(x, y, n);
+      return gelu_of(x, y, all);
     case Activation::gelu_tanh:
-      return gelu_tanh_of(x, y, n);
+      return gelu_tanh_of(x, y, all);
   }
+}
+void activate(Activation activation, float slope, const float* x, float* y, std::int64_t n) {
+  activate_rows(activation, slope, x, y, 1, n, n);
 }
 
 void snake_beta(const float* x_TC, std::int64_t rows, std::int64_t channels, const float* alpha_C, const float* beta_C,

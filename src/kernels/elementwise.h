@@ -17,6 +17,9 @@ void sigmoid(const float* x, float* y, std::int64_t n);
 /// y = activation(x): gelu with the exact normal distribution (absolute error ≤ 5e-7 · max(1, |x|)), gelu_tanh with its
 /// tanh form, elu with α = 1. y may be x.
 void activate(Activation activation, float slope, const float* x, float* y, std::int64_t n);
+/// The same for `rows` rows of n numbers that begin `stride` floats apart in both arrays.
+void activate_rows(Activation activation, float slope, const float* x, float* y, std::int64_t rows, std::int64_t n,
+                   std::int64_t stride);
 /// BigVGAN's periodic activation: x + sin²(α x) / (β + 1e-9), α and β a channel. y may be x.
 void snake_beta(const float* x_TC, std::int64_t rows, std::int64_t channels, const float* alpha_C, const float* beta_C,
                 float* y_TC);

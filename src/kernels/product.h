@@ -10,6 +10,7 @@ struct Product {
   const float* x = nullptr;
   std::int64_t length = 0, x_row = 0;  ///< input rows, and floats from one to the next
   const float* panels = nullptr;       ///< [panels][taps][inputs][32], 64-byte aligned
+  const float* few = nullptr;          ///< [outputs][taps][inputs] when the outputs are few
   const float* bias = nullptr;         ///< 32 · panels, or null
   std::int64_t outputs = 0, inputs = 0, taps = 1;
   std::int64_t stride = 1, dilation = 1;
@@ -21,5 +22,7 @@ struct Product {
 };
 
 void run_product(const Product& product);
+/// Rows [from, to) with product.few, one dot product an output.
+void run_few(const Product& product, std::int64_t from, std::int64_t to);
 
 }  // namespace timbre::kernels

@@ -7,36 +7,57 @@
 /// The text of run_tile() and run_matvec() for vectors of 4, 8 or 16 floats.
 namespace timbre::kernels::inl {
 
-/// What the accumulators begin with.
+/// What the accumulators begin with. One question a tile, not one a vector.
 template <class V, int R, int P>
 TIMBRE_INLINE void begin(const Tile& t, std::int64_t row, std::int64_t column, V (&sum)[R][P]) {
   constexpr int kWidth = sizeof(V) / sizeof(float);
+  const auto each = [&](const float* from, std::int64_t stride, bool first) __attribute__((always_inline)) {
 #pragma GCC unroll 16
-  for (int r = 0; r < R; ++r)
+    for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
-    for (int p = 0; p < P; ++p) {
-      const std::int64_t c = column + p * kWidth;
-      V v = t.bias ? load<V>(t.bias + c) : V{};
-      if (t.onto_y) v += load<V>(t.y + (row + r) * t.y_row + c);
-      if (t.add) v += load<V>(t.add + (row + r) * t.add_row + c);
-      sum[r][p] = v;
-    }
+      for (int p = 0; p < P; ++p) {
+        const V v = load<V>(from + r * stride + column + p * kWidth);
+        sum[r][p] = first ? v : sum[r][p] + v;
+      }
+  };
+  if (t.onto_y) {
+    each(t.y + row * t.y_row, t.y_row, true);
+    if (t.bias) each(t.bias, 0, false);
+  } else if (t.bias) {
+    each(t.bias, 0, true);
+  } else {
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+      for (int p = 0; p < P; ++p) sum[r][p] = V{};
+  }
+  if (t.add) each(t.add + row * t.add_row, t.add_row, false);
 }
 
 template <class V, int R, int P>
-TIMBRE_INLINE void finish(const Tile& t, std::int64_t row, std::int64_t column, const V (&sum)[R][P]) {
+TIMBRE_INLINE void finish(const Tile& t, std::int64_t row, std::int64_t column, V (&sum)[R][P]) {
   constexpr int kWidth = sizeof(V) / sizeof(float);
-  const bool bends = t.slope != 1.0f;
+  const auto keep = [&](float* to, std::int64_t stride) __attribute__((always_inline)) {
 #pragma GCC unroll 16
-  for (int r = 0; r < R; ++r)
+    for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
-    for (int p = 0; p < P; ++p) {
-      const std::int64_t c = column + p * kWidth;
-      const V v = sum[r][p], bent = bends ? (v > v * t.slope ? v : v * t.slope) : v;
-      float* y = t.y + (row + r) * t.y_row + c;
-      store(y, t.activated ? v : bent);
-      if (t.activated) store(t.activated + (row + r) * t.activated_row + c, bent);
-    }
+      for (int p = 0; p < P; ++p) store(to + r * stride + column + p * kWidth, sum[r][p]);
+  };
+  if (t.activated) keep(t.y + row * t.y_row, t.y_row);
+  if (t.slope != 1.0f) {
+    const V slope = V{} + t.slope;
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+      for (int p = 0; p < P; ++p) {
+        const V bent = sum[r][p] * slope;
+        sum[r][p] = sum[r][p] > bent ? sum[r][p] : bent;
+      }
+  }
+  if (t.activated)
+    keep(t.activated + row * t.activated_row, t.activated_row);
+  else
+    keep(t.y + row * t.y_row, t.y_row);
 }
 
 /// R rows × P vectors. Rows go in threes off one pointer (base, base + stride, base + 2 · stride are addresses the
@@ -129,22 +150,30 @@ TIMBRE_INLINE void rows_of(const Tile& t, std::int64_t row, std::int64_t rows, s
 }
 
 /// 32 registers of 16 floats hold 12 × 2 sums. With 16 registers 5 × 2 are left over when the weights and a row have
-/// theirs (6 × 2 fit on paper and spill), so there the tile is cut.
+/// theirs (6 × 2 fit on paper and spill), so there tiles are smaller.
+template <class V, int P, int kMost>
+TIMBRE_INLINE void all_rows(const Tile& t, std::int64_t column) {
+  // Full tiles, so that the processor learns what comes; the last two share what is left.
+  std::int64_t row = 0;
+  for (; t.rows - row >= 2 * kMost; row += kMost) product<V, kMost, P>(t, row, column);
+  const std::int64_t left = t.rows - row, first = left > kMost ? (left + 1) / 2 : left;
+  rows_of<V, P, kMost>(t, row, first, column);
+  if (left > first) rows_of<V, P, kMost>(t, row + first, left - first, column);
+}
 TIMBRE_INLINE void tile_16(const Tile& t) {
-  if (t.wide)
-    rows_of<V16, 2, 12>(t, 0, t.rows, 0);
+  if (t.columns == 32)
+    all_rows<V16, 2, 12>(t, 0);
+  else if (t.columns == 16)
+    all_rows<V16, 1, 12>(t, 0);
   else
-    rows_of<V16, 1, 12>(t, 0, t.rows, 0);
+    all_rows<V8, 1, 12>(t, 0);
 }
 template <class V>
 TIMBRE_INLINE void tile_narrow(const Tile& t) {
-  constexpr std::int64_t kColumns = 2 * sizeof(V) / sizeof(float), kMost = 5;
-  const std::int64_t columns = t.wide ? kPanel : kPanel / 2, parts = (t.rows + kMost - 1) / kMost;
-  for (std::int64_t c = 0; c < columns; c += kColumns)
-    for (std::int64_t part = 0; part < parts; ++part) {
-      const std::int64_t from = t.rows * part / parts, to = t.rows * (part + 1) / parts;
-      rows_of<V, 2, kMost>(t, from, to - from, c);
-    }
+  constexpr std::int64_t kColumns = 2 * sizeof(V) / sizeof(float);
+  std::int64_t c = 0;
+  for (; c + kColumns <= t.columns; c += kColumns) all_rows<V, 2, 5>(t, c);
+  if (c < t.columns) all_rows<V, 1, 5>(t, c);
 }
 
 /// One vector: four chains of sums hide the latency of the multiply-adds.

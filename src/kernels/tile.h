@@ -1,16 +1,14 @@
 #pragma once
 #include <cstdint>
 
-/// The one inner loop of matrix products and convolutions: a few rows of time × one panel of output channels.
+/// The one inner loop of matrix products and convolutions: rows of time, a few at once, × one panel of output channels.
 /// Blocking, padding and threads are product.cpp's business; the text for each CPU level is tile-inl.h.
 namespace timbre::kernels {
 
 /// Output channels of a panel of packed weights.
 inline constexpr std::int64_t kPanel = 32;
-/// Most rows of one tile.
-inline constexpr std::int64_t kTileRows = 12;
 
-/// y[r, o] = finish(start + Σ_k Σ_i x[r, k, i] · w[k, i, o]) for r < rows, o < wide ? 32 : 16.
+/// y[r, o] = finish(start + Σ_k Σ_i x[r, k, i] · w[k, i, o]) for r < rows, o < columns.
 /// Strides count floats.
 struct Tile {
   const float* x = nullptr;
@@ -21,7 +19,7 @@ struct Tile {
   float* y = nullptr;
   std::int64_t y_row = 0;
   std::int64_t rows = 0;
-  bool wide = true;
+  std::int64_t columns = kPanel;  ///< 32, 16 or 8
   /// What the sum begins with: bias (null = 0), y itself, and a third array.
   const float* bias = nullptr;
   bool onto_y = false;
