@@ -3,7 +3,7 @@
 
 #include "kernels/vectors-inl.h"
 
-/// eˣ, sine, cosine, tanh and the normal distribution on vectors, by range reduction and Taylor polynomials.
+/// eˣ, sine, cosine, tanh and the normal distribution on vectors, by range reduction and polynomials.
 namespace timbre::kernels::inl {
 
 using I16 = std::int32_t __attribute__((vector_size(64)));
@@ -74,17 +74,23 @@ TIMBRE_INLINE V16 tanh(const V16& x) {
 
 TIMBRE_INLINE V16 sigmoid(const V16& x) { return 1.0f / (1.0f + exp(-x)); }
 
-/// Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26: erf within 1.5e-7.
-TIMBRE_INLINE V16 erf(const V16& x) {
-  const V16 z = absolute(x), t = 1.0f / (1.0f + 0.3275911f * z);
-  V16 p = 1.061405429f * t - 1.453152027f;
-  p = p * t + 1.421413741f;
-  p = p * t - 0.284496736f;
-  p = p * t + 0.254829592f;
-  return with_sign_of(1.0f - p * t * exp(-z * z), x);
+/// The normal distribution minus a half, within 1e-7: x · P(t) with t = 2 x² / 5.5² − 1, x held within ±5.5. P is the
+/// polynomial of degree 16 nearest to (Φ(x) − ½) / x at 400 Chebyshev nodes of t, errors weighted by |x| + 0.2.
+TIMBRE_INLINE V16 normal_minus_half(const V16& argument) {
+  constexpr float kEnd = 5.5f;
+  constexpr float kP[] = {9.779630636e-05f,  -2.765928512e-04f, 2.609203511e-04f,  -3.889171930e-04f, 1.289158827e-03f,
+                          -2.613371238e-03f, 4.168261774e-03f,  -6.683032028e-03f, 1.042736229e-02f,  -1.505023986e-02f,
+                          2.031707950e-02f,  -2.603852749e-02f, 3.207578510e-02f,  -3.879359365e-02f, 4.773738235e-02f,
+                          -6.417232007e-02f, 1.285519302e-01f};
+  const V16 above = argument < -kEnd ? V16{} - kEnd : argument, x = above > kEnd ? V16{} + kEnd : above;
+  const V16 t = x * x * (2 / (kEnd * kEnd)) - 1.0f;
+  V16 p = V16{} + kP[0];
+#pragma GCC unroll 16
+  for (int i = 1; i < 17; ++i) p = p * t + kP[i];
+  return x * p;
 }
 
-TIMBRE_INLINE V16 gelu(const V16& x) { return 0.5f * x * (1.0f + erf(x * 0.70710678f)); }
+TIMBRE_INLINE V16 gelu(const V16& x) { return x * (0.5f + normal_minus_half(x)); }
 TIMBRE_INLINE V16 gelu_tanh(const V16& x) {
   return 0.5f * x * (1.0f + tanh(0.79788456f * (x + 0.044715f * x * x * x)));
 }

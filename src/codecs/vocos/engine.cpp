@@ -97,7 +97,7 @@ void Engine::reserve(std::int64_t frames) {
   if (frames > reserved_) {
     stream_.resize(std::max(stream_.size(), floats(sizes_.width)));
     inner_.resize(std::max(inner_.size(), floats(sizes_.width)));
-    hidden_.resize(std::max(hidden_.size(), floats(std::max(sizes_.hidden, sizes_.fft_samples + 2))));
+    hidden_.resize(std::max(hidden_.size(), floats(std::max(hidden_row(), sizes_.fft_samples + 2))));
   }
   lanes_.resize(static_cast<std::size_t>(2 * stft_.bins() * audio::Stft<float>::kLanes));
   polar_.resize(static_cast<std::size_t>(3 * stft_.bins()));
@@ -116,8 +116,8 @@ void Engine::run(const float* x_FC, std::int64_t frames, float* wave_N, std::int
   for (const Block& block : blocks_) {
     kernels::depthwise_conv1d(stream, frames, block.depthwise, same, inner);
     normalise(block.norm, row, inner, frames, inner);
-    kernels::linear(inner, frames, block.widen, hidden, {.activation = Activation::gelu});
-    kernels::linear(hidden, frames, block.narrow, stream, {.add_TO = stream});
+    kernels::linear(inner, frames, block.widen, hidden, {.activation = Activation::gelu}, 0, hidden_row());
+    kernels::linear(hidden, frames, block.narrow, stream, {.add_TO = stream}, hidden_row());
   }
   normalise(last_norm_, 0, stream, frames, inner);
   kernels::linear(inner, frames, head_, hidden);

@@ -36,6 +36,8 @@ class Engine {
     kernels::Packed widen, narrow;  ///< narrow has the block's gamma multiplied in
   };
 
+  /// Floats from one hidden row to the next: a power of two would put the rows of a tile on the same cache sets.
+  std::int64_t hidden_row() const { return sizes_.hidden + 16; }
   Norm read_norm(weights::FoldedReader& reader, const std::string& layer) const;
   void normalise(const Norm& norm, std::int64_t row, const float* x_FC, std::int64_t frames, float* y_FC) const;
   void reserve(std::int64_t frames);
