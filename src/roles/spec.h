@@ -72,8 +72,9 @@ struct ModelSpec {
   std::string summary;  ///< one line
   std::function<std::unique_ptr<ModelConfig>()> make_config;
   std::vector<Preset> presets;  ///< the first is the default
-  /// What it trains on. An empty list = on data of its own: it takes no corpus.
+  /// The columns it trains on; none = on recordings alone, or on data of its own.
   std::function<std::vector<ColumnNeed>(const ModelConfig&)> columns;
+  bool own_data = false;  ///< it takes no corpus (g2p: its dictionary)
   std::vector<Converter> converters;
   /// Regions by name, the narrow ones before those that hold them: where two match, the first counts.
   std::vector<Part> parts;

@@ -188,9 +188,8 @@ void keep_freed_memory() {
 #endif
 }
 
-/// A model that asks for no column learns from no corpus; any other needs one.
 void check_corpus(const RunOptions& o, const Registry& registry) {
-  const bool wanted = !const_cast<Registry&>(registry).roles().model(o.model).columns(*o.config).empty();
+  const bool wanted = !const_cast<Registry&>(registry).roles().model(o.model).own_data;
   if (wanted && o.corpus.empty()) throw UsageError("no corpus was given", "--corpus FOLDER");
   if (!wanted && !o.corpus.empty())
     throw UsageError(fmt::format("{} has data of its own and takes no corpus", o.model), "leave --corpus out");

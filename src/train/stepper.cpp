@@ -223,6 +223,7 @@ StepOutcome Stepper::run(const StepInfo& given, const std::vector<const batch::B
     for (const auto& [name, value] : sums.means()) outcome.metrics[prefix + name] = value;
     outcome.metrics[prefix + "loss"] = outcome.loss = sums.total();
     outcome.metrics[prefix + "grad_norm"] = norm;
+    outcome.metrics["loss"] = outcome.loss;  // of several players, the last one's
   }
   return outcome;
 }

@@ -15,6 +15,7 @@ void register_g2p(roles::Registry& registry) {
       .presets = {preset("small", "0.6 M parameters: trains on a CPU", g2p::apply_small),
                   preset("debug", "widths of 32 and 64, for trying things out", g2p::apply_debug)},
       .columns = [](const roles::ModelConfig&) { return std::vector<roles::ColumnNeed>(); },
+      .own_data = true,
       .converters = {},
   });
 }
