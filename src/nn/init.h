@@ -17,6 +17,19 @@ class InitSeed {
   std::uint64_t old_seed_, old_count_;
 };
 
+/// While it lives, layers constructed on this thread leave their memory as it comes: for networks whose every number is
+/// loaded right away.
+class InitNothing {
+ public:
+  InitNothing();
+  ~InitNothing();
+  InitNothing(const InitNothing&) = delete;
+  InitNothing& operator=(const InitNothing&) = delete;
+
+ private:
+  bool before_;
+};
+
 Tensor init_uniform(at::IntArrayRef shape, double low, double high);
 Tensor init_normal(at::IntArrayRef shape, double mean, double deviation);
 /// Glorot & Bengio 2010: U(±gain·√(6/(fan_in+fan_out))); fan of a convolution counts its taps.
