@@ -61,4 +61,30 @@ void Lstm::run(const float* x_TI, std::int64_t rows, float* h_H, float* c_H, flo
   }
 }
 
+void Lstm::run_together(std::span<const Sequence> sequences) const {
+  const std::int64_t row = up_to_panel(4 * hidden_);
+  std::int64_t steps = 0;
+  for (const Sequence& s : sequences) {
+    linear(s.x_TI, s.rows, input_, s.scratch, {}, 0, row);
+    steps = std::max(steps, s.rows);
+  }
+  for (std::int64_t t = 0; t < steps; ++t) {
+    for (std::int64_t panel = 0; panel < recurrent_.panels(); ++panel)
+      for (const Sequence& s : sequences)
+        if (t < s.rows)
+          run_matvec({.x = s.h_H,
+                      .w = recurrent_.panel(panel),
+                      .inputs = hidden_,
+                      .panels = 1,
+                      .bias = recurrent_.bias() + panel * kPanel,
+                      .y = s.scratch + t * row + panel * kPanel,
+                      .onto_y = true});
+    for (const Sequence& s : sequences) {
+      if (t >= s.rows) continue;
+      gates(s.scratch + t * row, hidden_, s.h_H, s.c_H);
+      std::copy_n(s.h_H, hidden_, s.y_TH + t * hidden_);
+    }
+  }
+}
+
 }  // namespace timbre::kernels

@@ -23,6 +23,16 @@ class Lstm {
   /// scratch: 64-byte aligned. y may not be x.
   void run(const float* x_TI, std::int64_t rows, float* h_H, float* c_H, float* y_TH, float* scratch) const;
 
+  /// One of several sequences: the arguments of run().
+  struct Sequence {
+    const float* x_TI = nullptr;
+    std::int64_t rows = 0;
+    float *h_H = nullptr, *c_H = nullptr, *y_TH = nullptr, *scratch = nullptr;
+  };
+  /// Several sequences of any lengths side by side: each gets to the bit what run() gives it, and the recurrent weights,
+  /// which are what a step waits for, come from memory once a step for all of them.
+  void run_together(std::span<const Sequence> sequences) const;
+
  private:
   std::int64_t hidden_ = 0;
   Packed input_, recurrent_;
