@@ -173,7 +173,7 @@ Rows Codec::embed(const Rows& x_NC, const Probe& probe) {
   encoder_.listen(probe);
   const std::size_t middle = lstm_place(network_->encoder), end = network_->encoder.size();
   Rows before(network_->encoder[middle].inputs);
-  encoder_.whole(0, middle, x_NC, before);
+  if (middle > 0) encoder_.whole(0, middle, x_NC, before);
   encoder_.whole(middle, end, middle == 0 ? x_NC : before, out);
   return out;
 }

@@ -53,7 +53,10 @@ Passage::State::State(const Layer& layer)
       seen(layer.inputs) {}
 
 Passage::Passage(const std::vector<Layer>& layers) : layers_(layers) {
-  for (const Layer& layer : layers) states_.emplace_back(layer);
+  for (const Layer& layer : layers) {
+    states_.emplace_back(layer);
+    between_.emplace_back(layer.inputs);
+  }
   reset();
 }
 
@@ -164,26 +167,74 @@ void Passage::finish(std::size_t first, std::size_t last, Rows& out) {
   out.append(x, rows);
 }
 
-void Passage::whole(std::size_t first, std::size_t last, const Rows& x, Rows& out) {
-  std::int64_t wide = 1;  // floats that a row of input becomes in the widest layer
-  std::int64_t rate = 1;
+std::size_t Passage::stage_end(std::size_t first, std::size_t last) const {
+  std::size_t at = first;
+  do {
+    const Layer& layer = layers_[at];
+    if (layer.kind == Kind::convolution && layer.convolution.sizes().stride > 1) return at + 1;
+    ++at;
+  } while (at < last && layers_[at].kind != Kind::upsampling && layers_[at].kind != Kind::lstm);
+  return at;
+}
+
+std::int64_t Passage::widest(std::size_t first, std::size_t last) const {
+  std::int64_t wide = 1, rate = 1;
   for (std::size_t at = first; at < last; ++at) {
     if (layers_[at].kind == Kind::upsampling) rate *= layers_[at].upsampling.sizes().stride;
     wide = std::max(wide, rate * layers_[at].outputs);
   }
-  constexpr std::int64_t kPieceFloats = 128 * 1024;  // half of a second-level cache
-  const std::int64_t piece = std::max<std::int64_t>(kPieceFloats / wide, 12);
-  for (std::int64_t at = 0; at < x.count(); at += piece)
-    push(first, last, x.row(at), std::min(piece, x.count() - at), out);
-  finish(first, last, out);
+  return wide;
+}
+
+void Passage::whole(std::size_t first, std::size_t last, const Rows& x, Rows& out) {
+  constexpr std::int64_t kBlockFloats = 2 << 20;    // between two stages: a few seconds, so that memory stays small
+  constexpr std::int64_t kPieceFloats = 128 << 10;  // between two layers: half of a second-level cache
+  const std::int64_t block = std::max<std::int64_t>(kBlockFloats / widest(first, last), 1);
+  for (std::int64_t begin = 0; begin < x.count(); begin += block) {
+    // Stage by stage, since deep ones are all weights and want many rows at once.
+    const bool is_last = begin + block >= x.count();
+    const float* from = x.row(begin);
+    std::int64_t rows = std::min(block, x.count() - begin);
+    for (std::size_t stage = first, end = 0; stage < last; stage = end) {
+      end = stage_end(stage, last);
+      Rows& to = end == last ? out : between_[end];
+      if (end != last) to.clear();
+      const std::int64_t piece = std::max<std::int64_t>(kPieceFloats / widest(stage, end), 48);
+      const std::int64_t channels = layers_[stage].inputs;
+      for (std::int64_t at = 0; at < rows; at += piece)
+        push(stage, end, from + at * channels, std::min(piece, rows - at), to);
+      if (is_last) finish(stage, end, to);
+      from = to.data();
+      rows = to.count();
+    }
+  }
 }
 
 void run_lstm_together(const Layer& layer, std::span<const Rows* const> x, std::span<Rows* const> y) {
   const auto width = static_cast<std::size_t>(layer.inputs);
-  for (std::size_t i = 0; i < x.size(); ++i) {
+  struct Scratch {
     Aligned<float> gates;
-    std::vector<float> h(width * layer.lstm.size()), c(h.size());
-    lstm_stack(layer, x[i]->data(), x[i]->count(), h.data(), c.data(), gates, *y[i]);
+    std::vector<float> h, c;
+  };
+  std::vector<Rows> from(x.size(), Rows(layer.inputs)), to = from;
+  for (std::size_t i = 0; i < x.size(); ++i) from[i].append(x[i]->data(), x[i]->count());
+  for (const kernels::Lstm& lstm : layer.lstm) {
+    std::vector<Scratch> scratch(x.size());
+    std::vector<kernels::Lstm::Sequence> sequences;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const std::int64_t rows = from[i].count();
+      scratch[i] = {Aligned<float>(static_cast<std::size_t>(lstm.scratch(rows))), std::vector<float>(width),
+                    std::vector<float>(width)};
+      to[i].clear();
+      sequences.push_back({from[i].data(), rows, scratch[i].h.data(), scratch[i].c.data(), to[i].append(rows),
+                           scratch[i].gates.data()});
+    }
+    lstm.run_together(sequences);
+    std::swap(from, to);
+  }
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    y[i]->append(from[i].data(), from[i].count());
+    kernels::add(x[i]->data(), y[i]->row(y[i]->count() - x[i]->count()), x[i]->count() * layer.inputs);
   }
 }
 

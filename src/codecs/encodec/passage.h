@@ -41,6 +41,10 @@ class Passage {
     std::vector<float> h, c;  ///< of all LSTM layers
     Aligned<float> gates;
   };
+  /// Layers first … stage_end − 1 run at one rate, or end with a change of it.
+  std::size_t stage_end(std::size_t first, std::size_t last) const;
+  /// The most floats that a row of input becomes.
+  std::int64_t widest(std::size_t first, std::size_t last) const;
   void feed(std::size_t at, const float* x, std::int64_t rows);
   void end(std::size_t at);
   void start(const Convolution& convolution, State& state) const;
@@ -50,6 +54,7 @@ class Passage {
 
   const std::vector<Layer>& layers_;
   std::vector<State> states_;
+  std::vector<Rows> between_;  ///< what waits before the layer that begins a stage
   Probe probe_;
 };
 
