@@ -5,24 +5,11 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "support/golden.h"
-#include "weights/safetensors.h"
 
 namespace timbre::audio {
 namespace {
 
-TEST(SincResample, EqualsTorchaudio) {
-  TIMBRE_GOLDEN_OR_SKIP(folder, "encodec");
-  const auto tensors = weights::read_safetensors(folder / "cases_resample.safetensors");
-  const std::pair<std::int64_t, std::int64_t> cases[] = {{16000, 24000}, {22050, 24000}, {24000, 16000}, {8000, 24000}};
-  for (const auto& [from, to] : cases) {
-    const std::string name = fmt::format("rs{}to{}.", from, to);
-    const auto got = sinc_resample(tensors.at(name + "wav").as<float>(), from, to);
-    const auto want = tensors.at(name + "out").as<float>();
-    ASSERT_EQ(got.size(), want.size()) << name;
-    for (std::size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], want[i], 2e-6) << name << i;  // set.json's bound
-  }
-}
+// That it equals torchaudio is proved by golden/encodec (codecs/encodec/parity_test.cpp).
 
 TEST(SincResample, RatesWithoutACommonDivisorNeedNoHugeFilter) {
   std::vector<float> wave(5000);
