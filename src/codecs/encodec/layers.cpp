@@ -2,7 +2,9 @@
 
 #include <cmath>
 
+#include "base/cpu_levels.h"
 #include "base/error.h"
+#include "kernels/vectors-inl.h"
 
 namespace timbre::encodec {
 namespace {
@@ -11,6 +13,42 @@ using weights::TensorMap;
 
 constexpr double kNormEps = 1e-5;  // torch's default
 constexpr std::int64_t kLanes = 16;
+
+using kernels::inl::V16;
+using kernels::inl::V8;
+using D8 = double __attribute__((vector_size(64)));
+
+/// Σ (x − mean), or of its squares, in double precision.
+TIMBRE_INLINE double sum_of_body(const float* x, std::int64_t n, double mean, bool squared) {
+  D8 sums = {};
+  std::int64_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const D8 d = __builtin_convertvector(kernels::inl::load<V8>(x + i), D8) - mean;
+    sums += squared ? d * d : d;
+  }
+  double sum = 0;
+  for (int lane = 0; lane < 8; ++lane) sum += sums[lane];
+  for (; i < n; ++i) {
+    const double d = static_cast<double>(x[i]) - mean;
+    sum += squared ? d * d : d;
+  }
+  return sum;
+}
+TIMBRE_FOR_EACH_CPU(double, sum_of, (const float* x, std::int64_t n, double mean, bool squared), (x, n, mean, squared))
+
+TIMBRE_INLINE void scale_rows_body(float* x, std::int64_t rows, std::int64_t channels, const float* scale,
+                                   const float* offset) {
+  for (std::int64_t t = 0; t < rows; ++t, x += channels) {
+    std::int64_t c = 0;
+    for (; c + 16 <= channels; c += 16)
+      kernels::inl::store(x + c, V16(kernels::inl::load<V16>(x + c) * kernels::inl::load<V16>(scale + c) +
+                                     kernels::inl::load<V16>(offset + c)));
+    for (; c < channels; ++c) x[c] = x[c] * scale[c] + offset[c];
+  }
+}
+TIMBRE_FOR_EACH_CPU(void, scale_rows,
+                    (float* x, std::int64_t rows, std::int64_t channels, const float* scale, const float* offset),
+                    (x, rows, channels, scale, offset))
 
 const weights::Tensor& tensor(const TensorMap& map, const std::string& name, const std::vector<std::int64_t>& shape,
                               const std::string& where) {
@@ -153,24 +191,14 @@ void GroupNorm::apply(float* x_TC, std::int64_t rows) const {
   const auto channels = static_cast<std::int64_t>(gain_C.size());
   const std::int64_t n = rows * channels;
   if (n == 0) return;
-  double sum = 0, squares = 0;
-  for (std::int64_t i = 0; i < n; ++i) sum += static_cast<double>(x_TC[i]);
-  const double mean = sum / static_cast<double>(n);
-  for (std::int64_t i = 0; i < n; ++i) {
-    const double d = static_cast<double>(x_TC[i]) - mean;
-    squares += d * d;
-  }
-  const double factor = 1 / std::sqrt(squares / static_cast<double>(n) + kNormEps);
+  const double mean = sum_of(x_TC, n, 0, false) / static_cast<double>(n);
+  const double factor = 1 / std::sqrt(sum_of(x_TC, n, mean, true) / static_cast<double>(n) + kNormEps);
   std::vector<float> scale(gain_C.size()), offset(gain_C.size());
   for (std::size_t c = 0; c < gain_C.size(); ++c) {
     scale[c] = static_cast<float>(factor * static_cast<double>(gain_C[c]));
     offset[c] = static_cast<float>(static_cast<double>(shift_C[c]) - mean * factor * static_cast<double>(gain_C[c]));
   }
-  for (std::int64_t t = 0; t < rows; ++t)
-    for (std::int64_t c = 0; c < channels; ++c) {
-      float& v = x_TC[t * channels + c];
-      v = v * scale[static_cast<std::size_t>(c)] + offset[static_cast<std::size_t>(c)];
-    }
+  scale_rows(x_TC, rows, channels, scale.data(), offset.data());
 }
 
 void pad_reflecting(Rows& x, Padding padding) {

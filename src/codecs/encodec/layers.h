@@ -97,10 +97,10 @@ struct Layer {
   std::int64_t at = 0;  ///< its number in the reference's list
   bool elu = false;     ///< an ELU comes before it; there it is number at − 1
   std::int64_t inputs = 1, outputs = 1;
-  Convolution convolution;      ///< of a residual block: the one with several taps
-  Convolution widen, shortcut;  ///< of a residual block
-  Upsampling upsampling;
-  std::vector<kernels::Lstm> lstm;
+  Convolution convolution{};        ///< of a residual block: the one with several taps
+  Convolution widen{}, shortcut{};  ///< of a residual block
+  Upsampling upsampling{};
+  std::vector<kernels::Lstm> lstm{};
 };
 
 /// The layers of "encoder" or "decoder" in order. Throws DataError naming a tensor.
