@@ -12,7 +12,7 @@ namespace timbre::cli {
 namespace {
 
 struct AlignVerb {
-  std::string clip, text, corpus, speaker, out;
+  std::string clip, text, corpus, speaker, language, out;
 };
 
 config::Fields fields(AlignVerb& o) {
@@ -21,6 +21,8 @@ config::Fields fields(AlignVerb& o) {
   f.add("text", o.text, "what is said in it").required();
   f.add("aligner", o.corpus, "prepared corpus whose aligner and front end are used").required().metavar("CORPUS");
   f.add("speaker", o.speaker, "its speaker, where the corpus knows that one").metavar("NAME");
+  f.add("language", o.language, "language of the text, for corpora of several; default: the speaker's, else the first")
+      .metavar("LANGUAGE");
   f.add("out", o.out, "write words and phones as a TextGrid").metavar("X.TextGrid");
   return f;
 }
@@ -37,7 +39,7 @@ nlohmann::json to_json(const prepare::AlignedClip& found) {
 }
 
 int run(const AlignVerb& o, Context& context) {
-  const prepare::AlignedClip found = prepare::align_clip(o.corpus, o.clip, o.text, o.speaker);
+  const prepare::AlignedClip found = prepare::align_clip(o.corpus, o.clip, o.text, o.speaker, o.language);
   const align::Alignment& a = found.alignment;
   for (const std::string& warning : found.warnings) log::warn(warning);
   const align::TextGrid grid = prepare::alignment_grid(a.phones, a.word_of_phone, found.words);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "cli/verb.h"
+#include "text/multilingual_front_end.h"
 #include "text/normalize.h"
 #include "text/text_options.h"
 #include "voice/voice.h"
@@ -14,15 +15,18 @@ namespace {
 
 struct PhonesVerb {
   std::vector<std::string> text;
-  std::string front_end = "espeak:en-us", voice, lexicon;
+  std::string front_end = "espeak:en-us", voice, lexicon, language;
   text::TextOptions options;
 };
 
 config::Fields fields(PhonesVerb& o) {
   config::Fields f;
   f.add("text", o.text, "what to read").positional().required().metavar("TEXT");
-  f.add("front_end", o.front_end, "espeak:VOICE, arpabet:en, pinyin:zh, pinyin:zh-strict, ming024:english …")
+  f.add("front_end", o.front_end,
+        "espeak:VOICE, espeak:VOICE,VOICE…, arpabet:en, pinyin:zh, pinyin:zh-strict, ming024:english …")
       .metavar("NAME");
+  f.add("language", o.language, "language of the text, for front ends of several; default: the first")
+      .metavar("LANGUAGE");
   f.add("voice", o.voice, "read as this voice does, instead of naming a front end").metavar("VOICE");
   f.add("lexicon", o.lexicon, "\"word  PH PH\" file looked up first (arpabet:*, ming024:*)").metavar("FILE");
   f.group("text", text::fields(o.options));
@@ -39,7 +43,12 @@ std::unique_ptr<text::FrontEnd> front_end_of(const PhonesVerb& o) {
 
 int run(const PhonesVerb& o, Context& context) {
   const std::string text = join(o.text, " ");
-  const auto front_end = front_end_of(o);
+  const auto whole = front_end_of(o);
+  text::FrontEnd* const front_end =
+      o.language.empty() ? whole->readers().front() : text::find_reader(*whole, o.language);
+  if (!front_end)
+    throw UsageError(fmt::format("the front end {} does not read the language '{}'", whole->name(), o.language),
+                     fmt::format("it reads {}", join(text::languages_of_name(whole->name()), ", ")));
   std::vector<std::string> ignored;
   const std::string read = text::normalize_for_speech(
       text, front_end->language(), ignored, front_end->rules().empty() ? text::kNoNormalization : text::kWords);
@@ -65,9 +74,10 @@ void register_phones(Verbs& verbs) {
   add_verb<PhonesVerb>(verbs,
                        {.name = "phones",
                         .summary = "Data: what a text is read as: figures in words, then phones",
-                        .usage = "phones TEXT [--front-end NAME | --voice VOICE]",
+                        .usage = "phones TEXT [--front-end NAME | --voice VOICE] [--language LANGUAGE]",
                         .examples = {"timbre phones \"It cost $3.50 on 2026-11-21.\"",
                                      "timbre phones \"Am 3. Mai um 15:30 Uhr\" --front-end espeak:de",
+                                     "timbre phones \"2 ore\" --front-end espeak:en-us,it --language it",
                                      "timbre phones \"银行有2个人\" --front-end pinyin:zh",
                                      "timbre phones \"a zyxgrob\" --front-end arpabet:en --text.g2p runs/g2p"}},
                        fields, run);

@@ -11,6 +11,7 @@
 #include "base/strings.h"
 #include "cli/verb.h"
 #include "prepare/aligner_column.h"
+#include "prepare/corpus_languages.h"
 #include "prepare/ming024_columns.h"
 #include "prepare/run_file.h"
 #include "prepare/speaker_vectors.h"
@@ -213,6 +214,12 @@ int run(const PrepareVerb& o, Context& context) {
   if (!prepare::speaker_encoder_opener()) {
     for (const auto& step : prepare::make_plan(corpus, requests).steps)
       if (step.stage->network && step.state != corpus::ColumnState::Kind::complete) throw NeedsTorch();
+  }
+  for (const auto& step : prepare::make_plan(corpus, requests).steps) {
+    if (!step.settings.contains("front_end") || step.state != corpus::ColumnState::Kind::complete)
+      continue;  // the stage itself says so when it runs
+    const auto front_end = step.settings["front_end"].get<std::string>();
+    if (const std::string unread = prepare::unread_languages(corpus, front_end); !unread.empty()) log::warn(unread);
   }
   bool redo = o.redo;
   if (!o.take_aligner.empty()) {

@@ -36,10 +36,14 @@ int run(const ScoreVerb& o, Context& context) {
   if (!o.out.empty()) write_file_atomic(o.out, json.dump(1) + "\n");
   fmt::print(context.out, "{}", context.json ? json.dump(1) + "\n" : score::to_text(table));
   const auto& own = table.rows.back();
-  const double share = static_cast<double>(own.understood()) / static_cast<double>(own.clips.size());
+  if (o.min_understood && own.asked() == 0)
+    throw UsageError("--min-understood: the recogniser can be asked about none of the prompts",
+                     "choose prompts with: timbre heldout CORPUS --count 40 -o heldout.txt");
+  const double share =
+      static_cast<double>(own.understood()) / static_cast<double>(std::max<std::int64_t>(1, own.asked()));
   if (o.min_understood && share < *o.min_understood) {
     throw CheckFailed(fmt::format("understood on {} of {} prompts, --min-understood asks for {:.0f} %",
-                                  own.understood(), own.clips.size(), *o.min_understood * 100));
+                                  own.understood(), own.asked(), *o.min_understood * 100));
   }
   return 0;
 }

@@ -155,6 +155,7 @@ PreparedFacts read_prepared(const corpus::Corpus& corpus) {
   const auto there = [&](const char* name) { return fs::is_directory(corpus.dir() / "columns" / name); };
   if (there("phonemes")) {
     const corpus::Column column = corpus::Column::open(corpus.dir(), "phonemes");
+    prepared.front_end = column.settings().value("front_end", "");
     for (const corpus::Utterance& u : utterances)
       prepared.phones.push_back(
           column.has(u.id) ? static_cast<std::int32_t>(corpus::tensor_list(column.get(u.id)).size()) : -1);

@@ -47,6 +47,7 @@ struct Example {
 
 /// What preparation has left beside the manifest, as the utterances; an empty vector when that column is not there.
 struct PreparedFacts {
+  std::string front_end;                ///< that made the phones; "" = none did yet
   std::vector<std::int32_t> phones;     ///< number of phones, -1 = none for this one
   std::vector<float> confidence;        ///< probability that the text is what is said; NaN = not known
   std::vector<std::string> misaligned;  ///< why the aligner left it out; "" = it did not

@@ -9,7 +9,9 @@
 #include "corpus/split.h"
 #include "doctor/check.h"
 #include "doctor/tidy_text.h"
+#include "text/language_tag.h"
 #include "text/letters.h"
+#include "text/multilingual_front_end.h"
 #include "text/normalize.h"
 #include "text/scripts.h"
 #include "text/spoken.h"
@@ -106,6 +108,34 @@ void wrong_script(const Examined& e, Hits& hits) {
   }
 }
 
+/// Languages that the prepared phones, where there are some, were not read in. One voice reads all it is given, as its
+/// own.
+void unread_language(const Examined& e, Hits& hits) {
+  const auto read = text::languages_of_name(e.prepared.front_end);
+  if (read.empty()) return;
+  std::map<std::string, std::int64_t> unread;
+  for (const corpus::Utterance& u : e.utterances) {
+    const std::string language = text::language_of_tag(u.language);
+    const bool known = std::any_of(read.begin(), read.end(),
+                                   [&](const std::string& voice) { return text::language_of_tag(voice) == language; });
+    if (!language.empty() && !known) ++unread[u.language];
+  }
+  for (const auto& [language, count] : unread)
+    hits.add_corpus(fmt::format("{} utterances in '{}', which {} {}", count, language, e.prepared.front_end,
+                                read.size() > 1 ? "leaves out" : "reads as its own language"),
+                    double(count));
+}
+
+/// Before anything is prepared: which languages there are.
+void several_languages(const Examined& e, Hits& hits) {
+  std::map<std::string, std::int64_t> counts;
+  for (const corpus::Utterance& u : e.utterances) ++counts[text::language_of_tag(u.language)];
+  counts.erase("");
+  if (counts.size() < 2 || !e.prepared.front_end.empty()) return;
+  for (const auto& [language, count] : counts)
+    hits.add_corpus(fmt::format("{} utterances in '{}'", count, language), double(count));
+}
+
 /// What a typewriter would not show: blanks in a row, control and zero-width characters, letters in pieces (NFD).
 void untidy_text(const Examined& e, Hits& hits) {
   for (const corpus::Utterance& u : e.utterances)
@@ -123,6 +153,12 @@ std::vector<Rule> text_rules() {
        "write out what is said, in the source", Cure::quarantine, unreadable_symbols},
       {"wrong-script", warning, false, "letters the text's language is not written in",
        "check the language (import --language) and the text", Cure::quarantine, wrong_script},
+      {"unread-language", warning, false, "languages that the prepared phonemes were not read in",
+       "prepare again with --front-end espeak:auto, or import one language: import --language", Cure::leave,
+       unread_language},
+      {"several-languages", warning, false, "several languages; one front end reads one of them",
+       "prepare with --front-end espeak:auto, which reads each in its own, or import one: import --language",
+       Cure::leave, several_languages},
       {"digits-left", warning, false, "digits; front ends may read them otherwise than the speaker did",
        "write numbers as they are spoken", Cure::leave, digits_left},
       {"untidy-text", info, false, "double blanks, control or zero-width characters, accents apart from their letters",

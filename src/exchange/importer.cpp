@@ -17,7 +17,7 @@ config::Fields fields(ImportOptions& o) {
       .choices({"auto", "link", "copy", "wav16"});
   f.add("speaker", o.speaker, "speaker of all clips, instead of what the source says");
   f.add("language", o.language,
-        "language of all clips (en, zh, pt-BR …); where the source holds several, the one to take");
+        "language of the clips (en, zh, pt-BR …); where the source says each clip's own, only those of it are taken");
   f.add("name", o.name, "name of the corpus");
   f.add("licence", o.licence, "licence of the recordings").alias("license");
   f.add("attribution", o.attribution, "whom to name");

@@ -25,6 +25,8 @@ struct Entry {
   bool temporary = false;  ///< `audio` lies in scratch() for this entry alone: moved into the corpus or removed
   std::string text;
   std::string speaker, language, split;
+  std::string
+      usual_language;  ///< that of the layout's well-known corpus, where neither the source nor the user names one
   std::optional<double> start_s, end_s;  ///< a piece of a longer recording: always written out, never left in place
   nlohmann::json extra;                  ///< null or object
   std::string file;                      ///< where the entry was read, for rejected.jsonl
@@ -57,8 +59,11 @@ class EntrySink {
 /// Options of every import.
 struct ImportOptions {
   std::string audio = "auto";
-  std::string speaker, language, name, licence, attribution;  ///< "" = what the source says
-  std::string encoding = "auto";                              ///< of lists and texts, see encoding.h
+  std::string speaker, name, licence, attribution;  ///< "" = what the source says
+  /// Of entries that the source names no language of; of the others, those alone are taken that it fits
+  /// (text::tag_fits). "" = all, as the source says.
+  std::string language;
+  std::string encoding = "auto";  ///< of lists and texts, see encoding.h
   double min_duration_s = 0.02;
 };
 config::Fields fields(ImportOptions& options);
@@ -132,6 +137,7 @@ struct ImportResult {
   bool already_there = false;                   ///< the same import was finished before
   std::map<std::string, std::int64_t> reasons;  ///< rejected, by reason
   std::map<std::string, std::int64_t> rates_hz, speakers;
+  std::map<std::string, std::int64_t> other_languages;  ///< left out, since another language was asked for
   std::vector<std::string> notes;
   nlohmann::json about;
 };

@@ -18,6 +18,7 @@
 #include "base/threads.h"
 #include "exchange/archive.h"
 #include "exchange/encoding.h"
+#include "text/language_tag.h"
 
 namespace timbre::exchange {
 
@@ -63,7 +64,8 @@ class Listing {
     std::error_code missing;
     auto size = fs::file_size(e.audio, missing);
     take(fmt::format("+{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", e.id, scratch_.stable_name(e.audio),
-                     missing ? -1 : std::int64_t(size), e.text, e.speaker, e.language, e.split, e.start_s.value_or(-1),
+                     missing ? -1 : std::int64_t(size), e.text, e.speaker,
+                     e.language.empty() ? e.usual_language : e.language, e.split, e.start_s.value_or(-1),
                      e.end_s.value_or(-1), e.extra.dump(-1, ' ', false, json::error_handler_t::replace)) +
          e.textgrid);
   }
@@ -171,7 +173,7 @@ class Intake : public EntrySink {
     step_aside(e.extra);
     e.text = std::string(trim(e.text));
     if (!request_.options.speaker.empty()) e.speaker = request_.options.speaker;
-    if (!request_.options.language.empty()) e.language = request_.options.language;
+    if (!choose_language(e)) return forget(e);
     Reject r{e.file, e.line, {}, {}, e.text};
     if (std::string fault = corpus::id_fault(e.id); !fault.empty())
       r.reason = "unusable id", r.detail = fmt::format("'{}' {}", e.id, fault);
@@ -200,14 +202,37 @@ class Intake : public EntrySink {
 
   void finish() {
     work();
+    if (!result.other_languages.empty() && result.utterances > 0)
+      note(fmt::format("left out, being in other languages than {}: {}", request_.options.language, other_languages()));
     result.about = about_;
   }
   std::string listing_hash() const { return listing_.hash(); }
+  /// "fr 540, it 550"
+  std::string other_languages() const {
+    std::vector<std::string> counts;
+    for (const auto& [language, count] : result.other_languages)
+      counts.push_back(fmt::format("{} {}", language, count));
+    return join(counts, ", ");
+  }
 
   ImportResult result;
 
  private:
   static constexpr std::size_t kBatch = 512;
+
+  /// False for an entry of another language than the one that is asked for.
+  bool choose_language(Entry& e) {
+    const std::string& wanted = request_.options.language;
+    if (e.language.empty()) {
+      e.language = wanted.empty() ? e.usual_language : wanted;
+    } else if (!wanted.empty() && !text::tag_fits(e.language, wanted)) {
+      ++result.other_languages[e.language];
+      return false;
+    } else if (wanted.find('-') != wanted.npos) {
+      e.language = wanted;  // "en-US" says more than "en"; of two equal ones the user's spelling
+    }
+    return true;
+  }
 
   void record_reject(const Reject& r) {
     ++result.rejected;
@@ -466,6 +491,10 @@ ImportResult import_corpus(const Importer& importer, const ImportRequest& reques
     throw DataError(error.what(), other);
   }
   intake.finish();
+  if (intake.result.utterances == 0 && !intake.result.other_languages.empty())
+    throw DataError(fmt::format("{}: no clip in the language '{}'; it holds: {}", request.sources[0].string(),
+                                request.options.language, intake.other_languages()),
+                    "name one of these with --language, or none to take all");
   ImportResult result = std::move(intake.result);
   if (result.utterances == 0) {
     std::string why, other = other_format(importer, request.sources[0]);

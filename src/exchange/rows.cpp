@@ -77,7 +77,8 @@ std::int64_t read_rows(const fs::path& list, const ParseRow& parse, const RowDef
     if (row.id.empty() && (row.start_s || row.end_s)) entry.id += fmt::format("_{}", line.number);
     entry.text = std::move(row.text);
     entry.speaker = row.speaker.empty() ? defaults.speaker : row.speaker;
-    entry.language = row.language.empty() ? defaults.language : row.language;
+    entry.language = row.language;
+    entry.usual_language = defaults.language;
     entry.split = row.split.empty() ? defaults.split : row.split;
     entry.start_s = row.start_s, entry.end_s = row.end_s;
     entry.extra = std::move(row.extra);

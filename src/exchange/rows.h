@@ -27,8 +27,8 @@ using ParseRow = std::function<Row(std::string_view line)>;
 
 /// Where a list's clips are and what holds for all its lines.
 struct RowDefaults {
-  std::filesystem::path audio_dir;  ///< empty = the list's folder and those above it
-  std::string speaker, language, split;
+  std::filesystem::path audio_dir;       ///< empty = the list's folder and those above it
+  std::string speaker, language, split;  ///< language as Entry::usual_language
 };
 
 /// Finds clips for one list: below audio_dir, else below the list's folder, else where the written path lies relative

@@ -133,6 +133,7 @@ class Planner {
     step.stage = &stage;
     const auto given = given_.find(&stage);
     step.settings = resolve_settings(stage, given == given_.end() ? nlohmann::json::object() : given->second);
+    if (stage.settle) step.settings = stage.settle(std::move(step.settings), corpus_);
     step.recorded = step.settings;
     nlohmann::json identity = step.settings;  // without paths: a file that was moved is still the same
     for (const std::string& key : stage.files) {

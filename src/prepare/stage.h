@@ -76,6 +76,8 @@ struct Stage {
   /// What a program of another version would make otherwise with the same settings (versions of rules): it makes a
   /// column stale as settings do. May be empty.
   std::function<nlohmann::json(const nlohmann::json& settings)> versions = {};
+  /// Settings that the corpus decides ("espeak:auto"): complete settings → those that the columns keep. May be empty.
+  std::function<nlohmann::json(nlohmann::json settings, const corpus::Corpus& corpus)> settle = {};
   /// The columns needed with these settings.
   std::function<std::vector<std::string>(const nlohmann::json& settings)> needs;
   /// One utterance at a time: parallel, resumable, shardable.

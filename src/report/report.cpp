@@ -98,6 +98,12 @@ void add_said(Page& page, const fs::path& folder) {
   }
 }
 
+/// A prompt as it is written, or as the recogniser was to hear it in tables of an older version.
+std::string prompt_of(const json& clip) {
+  const auto text = clip.value("text", "");
+  return text.empty() ? clip.at("sentence").get<std::string>() : text;
+}
+
 void add_score(Page& page, const json& score, const fs::path& clips, std::int64_t prompts) {
   page.section(
       "Score",
@@ -126,7 +132,7 @@ void add_score(Page& page, const json& score, const fs::path& clips, std::int64_
   std::vector<std::vector<std::string>> players;
   const auto& first = score["rows"][0]["clips"];
   for (std::size_t i = 0; i < first.size() && static_cast<std::int64_t>(i) < prompts; ++i) {
-    std::vector<std::string> cells = {escape_html(first[i]["sentence"].get<std::string>())};
+    std::vector<std::string> cells = {escape_html(prompt_of(first[i]))};
     for (const auto& row : score["rows"]) {
       const auto& clip = row["clips"][i];
       const bool ok = clip["understood"];
@@ -134,16 +140,17 @@ void add_score(Page& page, const json& score, const fs::path& clips, std::int64_
       cells.push_back(fmt::format("{}<br><span class=\"{}\">{}</span>",
                                   Page::player_html(speech_uri(clips / clip["file"].get<std::string>())),
                                   ok ? "ok" : "bad",
-                                  ok              ? "understood"
-                                  : heard.empty() ? "nothing was recognised"
-                                                  : "heard: " + escape_html(heard)));
+                                  clip["sentence"] == "" ? "the recogniser was not asked"
+                                  : ok                   ? "understood"
+                                  : heard.empty()        ? "nothing was recognised"
+                                                         : "heard: " + escape_html(heard)));
     }
     players.push_back(std::move(cells));
   }
   page.table_html(head, players);
   std::string missed;
   for (const auto& clip : score["rows"].back()["clips"]) {
-    if (!clip["understood"])
+    if (!clip["understood"] && clip["sentence"] != "")
       missed +=
           fmt::format("{}\n    heard: {}\n", clip["sentence"].get<std::string>(), clip["heard"].get<std::string>());
   }

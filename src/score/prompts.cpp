@@ -6,18 +6,37 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "base/strings.h"
+#include "corpus/split.h"
+#include "text/language_tag.h"
 
 namespace timbre::score {
+namespace {
+constexpr const char* kRecognized = "en";  // what CMU PocketSphinx' model hears
+}
 
 std::vector<Prompt> closed_grammar(const corpus::Corpus& corpus, const Recognizer& recognizer, std::int64_t min_words) {
   std::vector<Prompt> prompts;
   std::set<std::string> seen;
   for (const auto& utterance : corpus.utterances()) {
+    if (!utterance.language.empty() && !text::tag_fits(utterance.language, kRecognized)) continue;
     const auto words = prompt_words(utterance.text);
     if (static_cast<std::int64_t>(words.size()) < min_words) continue;
     const std::string sentence = join(words, " ");
     if (!std::all_of(words.begin(), words.end(), [&](const auto& w) { return recognizer.knows(w); })) continue;
     if (seen.insert(sentence).second) prompts.push_back({utterance.id, sentence});
+  }
+  return prompts;
+}
+
+std::vector<Prompt> prompts_of_language(const corpus::Corpus& corpus, const std::string& language,
+                                        std::int64_t min_words) {
+  std::vector<Prompt> prompts;
+  std::set<std::string> seen;
+  for (const auto& utterance : corpus.utterances()) {
+    if (!text::tag_fits(utterance.language, language)) continue;
+    if (static_cast<std::int64_t>(split_whitespace(utterance.text).size()) < min_words) continue;
+    const std::string sentence = corpus::text_key(utterance.text);
+    if (!sentence.empty() && seen.insert(sentence).second) prompts.push_back({utterance.id, sentence});
   }
   return prompts;
 }

@@ -21,7 +21,8 @@ using Clock = std::chrono::steady_clock;
 /// One prompt with everything the rows are compared against.
 struct Target {
   const corpus::Utterance* utterance;
-  std::string sentence;
+  std::string sentence;   ///< of the recogniser's grammar; "" where it has none for this prompt
+  voice::SayOptions say;  ///< as whom, in which language
   audio::Clip recording;  ///< at the voice's rate
   std::vector<float> mel_FM;
   std::int64_t phones = 0;  ///< spoken ones, pauses left out
@@ -49,13 +50,12 @@ class Scorer {
         corpus_(corpus),
         options_(options),
         events_(events),
-        mel_maker_(speaker_.synthesizer().mel()),
-        language_(voice.front_end_name()) {
+        mel_maker_(speaker_.synthesizer().mel()) {
     const auto prompts = closed_grammar(corpus, recognizer_, options.min_words);
     std::vector<std::string> sentences;
     sentences.reserve(prompts.size());
     for (const auto& p : prompts) sentences.push_back(p.sentence);
-    recognizer_.set_sentences(sentences);
+    if (!sentences.empty()) recognizer_.set_sentences(sentences);
     grammar_ = static_cast<std::int64_t>(prompts.size());
     std::map<std::string, std::string> sentence_of;
     for (const auto& p : prompts) sentence_of[p.id] = p.sentence;
@@ -89,18 +89,20 @@ class Scorer {
         true);
   }
   Row espeak() {
-    const std::string voice = language_.starts_with("espeak:") ? language_.substr(7) : "en-us";
     return row(
-        "espeak-ng", [voice](const Target& t) { return read_with_espeak(t.utterance->text, voice); }, true);
+        "espeak-ng",
+        [this](const Target& t) {
+          const std::string reader = speaker_.reader(t.say).name();
+          return read_with_espeak(t.utterance->text, reader.starts_with("espeak:") ? reader.substr(7) : "en-us");
+        },
+        true);
   }
   Row spoken(const std::string& name) {
-    voice::SayOptions say;
-    say.seed = options_.seed;
     return row(
         name,
-        [this, say](const Target& t) {
+        [this](const Target& t) {
           std::vector<voice::SpokenPiece> pieces;
-          speaker_.say(t.utterance->text, say, [&](voice::SpokenPiece&& p) { pieces.push_back(std::move(p)); });
+          speaker_.say(t.utterance->text, t.say, [&](voice::SpokenPiece&& p) { pieces.push_back(std::move(p)); });
           return clip_of(voice::join_pieces(std::move(pieces)).wave_N);
         },
         true);
@@ -120,17 +122,20 @@ class Scorer {
     if (at < 0)
       throw DataError(fmt::format("the held-out prompt '{}' is not in the corpus {}", id, corpus_.dir().string()));
     const auto sentence = sentence_of.find(id);
-    if (sentence == sentence_of.end()) {
-      throw DataError(fmt::format("the prompt '{}' is not one the recogniser can be asked about", id),
-                      "choose prompts with: timbre heldout CORPUS --count 40 -o heldout.txt");
-    }
     Target target{.utterance = &corpus_.utterances()[static_cast<std::size_t>(at)],
-                  .sentence = sentence->second,
+                  .sentence = sentence == sentence_of.end() ? "" : sentence->second,
+                  .say = {},
                   .recording = {},
                   .mel_FM = {}};
+    target.say.seed = options_.seed;
+    const auto& speakers = speaker_.synthesizer().speakers();
+    if (std::find(speakers.begin(), speakers.end(), target.utterance->speaker) != speakers.end())
+      target.say.speaker = target.utterance->speaker;
+    // A voice of one language takes every text as its own; one of several has to know whose it is.
+    if (speaker_.front_end().readers().size() > 1) target.say.language = target.utterance->language;
     target.recording = audio::decode_audio(corpus_.audio_path(*target.utterance), speaker_.rate_hz());
     target.mel_FM = mel_maker_(target.recording.samples_N).values_FM;
-    const auto phonemized = speaker_.front_end().phonemize(target.utterance->text);
+    const auto phonemized = speaker_.reader(target.say).phonemize(target.utterance->text);
     target.phones =
         std::count_if(phonemized.word_of_phone.begin(), phonemized.word_of_phone.end(), [](auto w) { return w >= 0; });
     targets_.push_back(std::move(target));
@@ -142,9 +147,11 @@ class Scorer {
         made.rate_hz == rate_hz ? made.samples_N : audio::resample(made.samples_N, made.rate_hz, rate_hz);
     const auto heard_N =
         rate_hz == Recognizer::kRateHz ? wave_N : audio::resample(wave_N, rate_hz, Recognizer::kRateHz);
-    Clip clip{.id = target.utterance->id, .sentence = target.sentence};
-    clip.heard = recognizer_.recognize(heard_N);
-    clip.understood = clip.heard == target.sentence;
+    Clip clip{.id = target.utterance->id, .text = target.utterance->text, .sentence = target.sentence};
+    if (!target.sentence.empty()) {
+      clip.heard = recognizer_.recognize(heard_N);
+      clip.understood = clip.heard == target.sentence;
+    }
     const auto mel = mel_maker_(wave_N);
     clip.mcd_db = audio::mel_cepstral_distortion(target.mel_FM, mel.values_FM, mel.bins).db;
     clip.rate = speaking_rate(wave_N, rate_hz, target.phones);
@@ -168,7 +175,6 @@ class Scorer {
   const EventSink& events_;
   Recognizer recognizer_;
   audio::MelMaker mel_maker_;
-  std::string language_;
   std::int64_t grammar_ = 0;
   std::vector<Target> targets_;
 };
@@ -197,6 +203,10 @@ std::int64_t Row::understood() const {
   return std::count_if(clips.begin(), clips.end(), [](const Clip& c) { return c.understood; });
 }
 
+std::int64_t Row::asked() const {
+  return std::count_if(clips.begin(), clips.end(), [](const Clip& c) { return !c.sentence.empty(); });
+}
+
 double Row::real_time_factor() const {
   double seconds = 0;
   for (const auto& clip : clips) seconds += clip.duration_s;
@@ -217,11 +227,12 @@ ScoreTable score_voice(const voice::Voice& voice, const roles::Registry& registr
 nlohmann::json to_json(const ScoreTable& table) {
   auto rows = nlohmann::json::array();
   for (const auto& row : table.rows) {
-    const auto n = static_cast<std::int64_t>(row.clips.size());
+    const std::int64_t n = row.asked();
     const auto interval = wilson_interval(row.understood(), n);
     auto clips = nlohmann::json::array();
     for (const auto& c : row.clips) {
       clips.push_back({{"id", c.id},
+                       {"text", c.text},
                        {"sentence", c.sentence},
                        {"heard", c.heard},
                        {"understood", c.understood},
@@ -236,6 +247,7 @@ nlohmann::json to_json(const ScoreTable& table) {
     rows.push_back({{"name", row.name},
                     {"understood", row.understood()},
                     {"prompts", n},
+                    {"clips_measured", row.clips.size()},
                     {"share_95", {interval.low, interval.high}},
                     {"mcd_db", mcd.value},
                     {"mcd_db_95", mcd.half_width},
@@ -252,19 +264,26 @@ std::string to_text(const ScoreTable& table) {
   std::string out = fmt::format("{:<22} {:>10} {:>13} {:>13} {:>9} {:>9} {:>10} {:>6}\n", "", "understood",
                                 "95 % interval", "MCD dB", "phones/s", "pitch Hz", "range st", "RTF");
   for (const auto& row : table.rows) {
-    const auto n = static_cast<std::int64_t>(row.clips.size());
+    const std::int64_t n = row.asked();
     const auto interval = wilson_interval(row.understood(), n);
     const auto mcd = mean_over(row, &Clip::mcd_db);
     out += fmt::format("{:<22} {:>10} {:>13} {:>13} {:>9.1f} {:>9.0f} {:>10.1f} {:>6}\n", row.name,
-                       fmt::format("{}/{}", row.understood(), n),
-                       fmt::format("{:.0f}-{:.0f} %", interval.low * 100, interval.high * 100),
+                       n == 0 ? "-" : fmt::format("{}/{}", row.understood(), n),
+                       n == 0 ? "-" : fmt::format("{:.0f}-{:.0f} %", interval.low * 100, interval.high * 100),
                        row.name == "recordings" ? "0" : fmt::format("{:.2f} ± {:.2f}", mcd.value, mcd.half_width),
                        mean_over(row, &Clip::rate).value, mean_over(row, &Clip::pitch_median_hz).value,
                        mean_over(row, &Clip::pitch_range_semitones).value,
                        row.synthesis_s > 0 ? fmt::format("{:.3f}", row.real_time_factor()) : "-");
   }
-  return out +
-         fmt::format("Understood: exact match by a recogniser with a closed grammar of {} sentences.\n", table.grammar);
+  const std::size_t clips = table.rows.empty() ? 0 : table.rows.front().clips.size();
+  const auto asked = table.rows.empty() ? 0 : static_cast<std::size_t>(table.rows.front().asked());
+  if (asked > 0)
+    out +=
+        fmt::format("Understood: exact match by a recogniser with a closed grammar of {} sentences.\n", table.grammar);
+  if (asked < clips)
+    out += fmt::format("{} of {} prompts were measured without it: it hears English in letters alone.\n", clips - asked,
+                       clips);
+  return out;
 }
 
 }  // namespace timbre::score

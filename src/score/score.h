@@ -14,6 +14,9 @@
 
 /// Scores a voice on prompts it was not trained on, beside the real recordings of the same prompts.
 ///
+/// Each prompt is said by the speaker and in the language of its recording, where the voice has them. Prompts that the
+/// recogniser cannot be asked about (other languages, figures) are measured without it.
+///
 /// Rows: the recordings; the recordings through the voice's own vocoder (what the vocoder costs); espeak-ng (a floor);
 /// the voice. Measures: prompts understood by the closed-grammar recogniser, mel-cepstral distortion to the recording,
 /// speaking rate, pitch, real-time factor.
@@ -31,8 +34,9 @@ struct ScoreOptions {
 config::Fields fields(ScoreOptions& options);
 
 struct Clip {
-  std::string id, sentence;
-  std::string heard;  ///< what the recogniser understood
+  std::string id, text;
+  std::string sentence;  ///< that the recogniser was to hear; "" = it was not asked
+  std::string heard;     ///< what it understood
   bool understood = false;
   double mcd_db = 0, rate = 0, pitch_median_hz = 0, pitch_range_semitones = 0, duration_s = 0;
   std::string file;  ///< where it was kept
@@ -43,6 +47,7 @@ struct Row {
   std::vector<Clip> clips;
   double synthesis_s = 0;  ///< wall time of making the clips; 0 for recordings
   std::int64_t understood() const;
+  std::int64_t asked() const;  ///< clips that the recogniser listened to
   double real_time_factor() const;
 };
 
@@ -52,8 +57,7 @@ struct ScoreTable {
   std::vector<Row> rows;
 };
 
-/// Throws UsageError when there are no held-out prompts, DataError when one of them is not in the corpus or the
-/// grammar.
+/// Throws UsageError when there are no held-out prompts, DataError when one of them is not in the corpus.
 ScoreTable score_voice(const voice::Voice& voice, const roles::Registry& registry, const corpus::Corpus& corpus,
                        const ScoreOptions& options, const EventSink& events);
 

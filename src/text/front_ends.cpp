@@ -3,6 +3,7 @@
 #include "text/arpabet_front_end.h"
 #include "text/espeak_front_end.h"
 #include "text/ming024_front_end.h"
+#include "text/multilingual_front_end.h"
 #include "text/phonemes.h"
 #include "text/pinyin_front_end.h"
 
@@ -21,6 +22,11 @@ std::unique_ptr<FrontEnd> make_front_end(const std::string& name, FrontEndOption
     throw UsageError(fmt::format("the front end {} takes no g2p voice ('{}'): it reads every word by itself", name,
                                  options.text.g2p),
                      "use the front end arpabet:en, or leave text.g2p out");
+  if (name == kAutoFrontEnd)
+    throw UsageError("the front end espeak:auto takes its voices from a corpus, and here is none",
+                     "name them: espeak:en-us, or espeak:en-us,fr-fr for two languages");
+  if (name.starts_with("espeak:") && name.find(',') != name.npos)
+    return std::make_unique<MultilingualFrontEnd>(split(name.substr(7), ','), options);
   if (name.starts_with("espeak:")) return std::make_unique<EspeakFrontEnd>(name.substr(7), std::move(options));
   if (name == "ming024:english") return std::make_unique<Ming024English>(std::move(options));
   if (name == "ming024:mandarin") return std::make_unique<Ming024Mandarin>(std::move(options));
@@ -32,8 +38,8 @@ std::unique_ptr<FrontEnd> make_front_end(const std::string& name, FrontEndOption
   std::string near = did_you_mean(name, known);
   throw UsageError(
       fmt::format("there is no text front end '{}'{}", name, near.empty() ? "" : "; " + near),
-      "one of: espeak:VOICE (for example espeak:en-us), arpabet:en, pinyin:zh, pinyin:zh-strict, ming024:english, "
-      "ming024:mandarin");
+      "one of: espeak:VOICE (for example espeak:en-us), espeak:VOICE,VOICE… for several languages, arpabet:en, "
+      "pinyin:zh, pinyin:zh-strict, ming024:english, ming024:mandarin");
 }
 
 }  // namespace timbre::text

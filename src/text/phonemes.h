@@ -55,6 +55,9 @@ class FrontEnd {
   /// The next plainer phone to try for a phone that a voice has never seen ("ˈɑː" → "ɑː" → "ɑ"), or "" when there
   /// is none left.
   virtual std::string plainer(std::string_view phone) const;
+  /// One front end for each language it reads, the first for texts of no known language: itself where it reads one
+  /// alone. text/multilingual_front_end.h chooses among them.
+  virtual std::vector<FrontEnd*> readers() { return {this}; }
 };
 
 /// How text becomes phones beside the front end's name: `text.*` of a model, kept in its voice (text/text_options.h).
@@ -70,9 +73,10 @@ struct FrontEndOptions {
   TextOptions text;
 };
 
-/// "espeak:VOICE" (any voice of espeak-ng: en-us, es, fr-fr, it, ru, de …), "arpabet:en", "pinyin:zh",
-/// "pinyin:zh-strict", "ming024:english", "ming024:mandarin". Throws UsageError for an unknown name or voice (listing
-/// what there is) and SystemError when libespeak-ng is missing (saying what to install).
+/// "espeak:VOICE" (any voice of espeak-ng: en-us, es, fr-fr, it, ru, de …), "espeak:VOICE,VOICE…" for several
+/// languages, "arpabet:en", "pinyin:zh", "pinyin:zh-strict", "ming024:english", "ming024:mandarin". Throws UsageError
+/// for an unknown name or voice (listing what there is) and for "espeak:auto", which a corpus has to settle first
+/// (prepare/corpus_languages.h); SystemError when libespeak-ng is missing (saying what to install).
 std::unique_ptr<FrontEnd> make_front_end(const std::string& name, FrontEndOptions options = {});
 
 }  // namespace timbre::text

@@ -1,6 +1,7 @@
 #include "text/probe.h"
 
 #include <map>
+#include <stdexcept>
 
 #include "base/error.h"
 #include "base/hash.h"
@@ -36,12 +37,14 @@ const std::vector<std::string>& probe_sentences(std::string_view language) {
   return it == all.end() ? all.find("")->second : it->second;
 }
 
-Fingerprint fingerprint(FrontEnd& front_end) {
-  Fingerprint out{front_end.name(), {}, front_end.rules(), front_end.guesser()};
-  for (const std::string& sentence : probe_sentences(front_end.language())) {
+Fingerprint fingerprint(FrontEnd& reader) {
+  if (reader.readers().size() != 1)
+    throw std::logic_error(reader.name() + " has a fingerprint for each of its readers");
+  Fingerprint out{reader.name(), {}, reader.rules(), reader.guesser()};
+  for (const std::string& sentence : probe_sentences(reader.language())) {
     std::string made;
     try {
-      made = join(front_end.phonemize(sentence).phones, " ");
+      made = join(reader.phonemize(sentence).phones, " ");
     } catch (const UsageError& e) {  // a voice that cannot read a sentence answers so every time
       made = std::string("unreadable: ") + e.what();
     }

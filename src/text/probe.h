@@ -10,7 +10,7 @@
 namespace timbre::text {
 
 struct Fingerprint {
-  std::string front_end;               ///< its name
+  std::string front_end;               ///< its name: of one reader (FrontEnd::readers)
   std::vector<std::string> sentences;  ///< 32 hex digits for each probe sentence
   std::string rules, guesser;          ///< FrontEnd::rules(), FrontEnd::guesser(), for people
 };
@@ -19,7 +19,8 @@ struct Fingerprint {
 /// set).
 const std::vector<std::string>& probe_sentences(std::string_view language);
 
-Fingerprint fingerprint(FrontEnd& front_end);
+/// Of one reader. Throws std::logic_error for a front end of several: each has a fingerprint of its own.
+Fingerprint fingerprint(FrontEnd& reader);
 
 /// The probe sentences whose phones differ, as text; empty = same.
 std::vector<std::string> differing_sentences(const Fingerprint& stored, const Fingerprint& now,

@@ -1,6 +1,8 @@
 #include "text/text_options.h"
 
-#include "text/espeak_front_end.h"
+#include "base/strings.h"
+#include "text/language_tag.h"
+#include "text/multilingual_front_end.h"
 #include "text/normalize.h"
 #include "text/spoken.h"
 
@@ -18,12 +20,12 @@ config::Fields fields(TextOptions& o) {
 }
 
 std::string rules_of(const std::string& front_end, const TextOptions& options) {
-  const auto colon = front_end.find(':');
-  const std::string kind = front_end.substr(0, colon);
-  if (colon == std::string::npos || options.normalize != kWords ||
-      (kind != "espeak" && kind != "arpabet" && kind != "pinyin"))
-    return "";
-  return rules_version(language_of_voice(std::string_view(front_end).substr(colon + 1)));
+  if (options.normalize != kWords || front_end.starts_with("ming024:")) return "";
+  std::vector<std::string> versions;
+  for (const std::string& language : languages_of_name(front_end))
+    if (std::string version = rules_version(language_of_tag(language)); !version.empty())
+      versions.push_back(std::move(version));
+  return join(versions, ", ");
 }
 
 }  // namespace timbre::text

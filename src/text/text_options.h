@@ -8,7 +8,8 @@ namespace timbre::text {
 
 config::Fields fields(TextOptions& options);
 
-/// The version of the rules that a front end would write figures out with, without making it: "de-1", "" for none.
+/// The version of the rules that a front end would write figures out with, without making it: "de-1", "de-1, fr-1" for
+/// one of several languages, "" for none.
 std::string rules_of(const std::string& front_end, const TextOptions& options);
 
 }  // namespace timbre::text

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "text/multilingual_front_end.h"
 #include "voice/chunks.h"
 
 namespace timbre::voice {
@@ -53,6 +54,9 @@ config::Fields fields(SayOptions& o) {
   f.add("energy", o.energy, "factor on the voice's loudness contour").range(0.1, 4);
   f.add("seed", o.seed, "seed of whatever is random").range(0, 9e15);
   f.add("speaker", o.speaker, "speaker of a voice with several; the first when not given").metavar("NAME");
+  f.add("language", o.language,
+        "language of the text, for voices of several; default: the speaker's own, else the voice's first")
+      .metavar("LANGUAGE");
   f.add("sentence_pause_s", o.sentence_pause_s, "silence between sentences, in seconds").range(0, 10);
   f.add("paragraph_pause_s", o.paragraph_pause_s, "silence between paragraphs, in seconds").range(0, 10);
   f.add("accept_text_changes", o.accept_text_changes,
@@ -73,7 +77,7 @@ double speed_factor(const std::string& speed) {
 }
 
 Speaker::Speaker(const Voice& voice, const roles::Registry& registry, bool accept_text_changes)
-    : language_(voice.language()),
+    : voice_(voice),
       front_end_(voice.make_front_end()),
       synthesizer_(registry.make_synthesizer(voice.files())),
       vocoder_(registry.make_vocoder(voice.files())) {
@@ -90,6 +94,25 @@ Speaker::Speaker(const Voice& voice, const roles::Registry& registry, bool accep
             changed.size(), voice.name(), voice.changed_versions(*front_end_), changed.front()),
         "install the library version the voice was trained with, or accept it: --accept-text-changes");
   }
+}
+
+text::FrontEnd& Speaker::reader(const SayOptions& options) {
+  const auto readers = front_end_->readers();
+  if (!options.language.empty()) {
+    if (text::FrontEnd* found = text::find_reader(*front_end_, options.language)) return *found;
+    std::vector<std::string> languages;
+    for (const text::FrontEnd* reader : readers) languages.push_back(reader->language());
+    throw UsageError(fmt::format("the voice '{}' does not read the language '{}'", voice_.name(), options.language),
+                     fmt::format("it reads {} ({})", join(languages, ", "), front_end_->name()));
+  }
+  if (readers.size() == 1) return *readers.front();
+  const auto& speakers = synthesizer_->speakers();
+  std::string speaker = options.speaker;
+  if (speaker.empty() && options.speaker_vector.empty() && !speakers.empty()) speaker = speakers.front();
+  text::FrontEnd* own = nullptr;
+  if (const std::string language = voice_.language_of_speaker(speaker); !language.empty())
+    own = text::find_reader(*front_end_, language);
+  return own ? *own : *readers.front();
 }
 
 void Speaker::fit_to_symbols(text::Phonemized& phonemized) const {
@@ -121,10 +144,10 @@ void Speaker::fit_to_symbols(text::Phonemized& phonemized) const {
   phonemized = std::move(fitted);
 }
 
-bool Speaker::speak(const text::SpeechPiece& part, const roles::Controls& controls, SpokenPiece& piece,
-                    const Hear& hear) {
+bool Speaker::speak(const text::SpeechPiece& part, text::FrontEnd& front_end, const roles::Controls& controls,
+                    SpokenPiece& piece, const Hear& hear) {
   if (part.text.empty()) return false;
-  auto phonemized = front_end_->phonemize(part.text, part.spoken);
+  auto phonemized = front_end.phonemize(part.text, part.spoken);
   fit_to_symbols(phonemized);
   piece.warnings = phonemized.warnings;
   piece.guessed = phonemized.guessed;
@@ -162,13 +185,15 @@ void Speaker::run(const std::string& text, const SayOptions& options, const Hear
                                  .speaker = options.speaker,
                                  .speaker_vector = options.speaker_vector};
   const double rate = static_cast<double>(rate_hz());
-  const auto plan = text::plan_speech(text, {.language = language_});
+  text::FrontEnd& front_end = reader(options);
+  const auto plan = text::plan_speech(
+      text, {.language = front_end_->readers().size() == 1 ? voice_.language() : front_end.language()});
   double now_s = 0;
   bool spoke = false;
   for (std::size_t i = 0; i < plan.size(); ++i) {
     const auto& part = plan[i];
     SpokenPiece piece{.text = part.text, .start_s = now_s, .end_s = now_s};
-    spoke |= speak(part, controls, piece, hear);
+    spoke |= speak(part, front_end, controls, piece, hear);
     const bool last = i + 1 == plan.size();
     double pause_s = part.pause_after_s;
     if (!last && spoke && pause_s == 0 && part.ends_sentence)

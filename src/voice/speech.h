@@ -22,6 +22,7 @@ struct SayOptions {
   double pitch = 1, energy = 1;
   std::int64_t seed = 0;
   std::string speaker;
+  std::string language;               ///< of the text; "" = the speaker's, else the first the voice reads
   std::vector<float> speaker_vector;  ///< whom to sound like instead, for voices that take one; no flag of its own
   double sentence_pause_s = 0.15;     ///< between sentences, beyond the silence the voice itself speaks
   double paragraph_pause_s = 0.5;
@@ -57,7 +58,7 @@ class Speaker {
   Speaker(const Voice& voice, const roles::Registry& registry, bool accept_text_changes = false);
 
   /// Calls `each` for every piece in order. Throws UsageError when there is nothing to say, for unknown speakers and
-  /// for a script the voice cannot read.
+  /// languages and for a script the voice cannot read.
   void say(const std::string& text, const SayOptions& options, const std::function<void(SpokenPiece&&)>& each);
   /// The same samples as soon as they exist: `hear` gets them, stretch by stretch, before the piece they belong to is
   /// whole; the pieces come without wave_N.
@@ -68,17 +69,21 @@ class Speaker {
   roles::Synthesizer& synthesizer() { return *synthesizer_; }
   roles::Vocoder& vocoder() { return *vocoder_; }
   text::FrontEnd& front_end() { return *front_end_; }
+  /// The part of the front end that reads what is said with these options. Throws UsageError for a language the voice
+  /// does not read.
+  text::FrontEnd& reader(const SayOptions& options);
 
  private:
   using Hear = std::function<void(std::span<const float>)>;
   /// One sentence into `piece`; its samples go to `hear` when there is one. False when there is nothing to say in it.
-  bool speak(const text::SpeechPiece& part, const roles::Controls& controls, SpokenPiece& piece, const Hear& hear);
+  bool speak(const text::SpeechPiece& part, text::FrontEnd& front_end, const roles::Controls& controls,
+             SpokenPiece& piece, const Hear& hear);
   void run(const std::string& text, const SayOptions& options, const Hear& hear,
            const std::function<void(SpokenPiece&&)>& each);
   /// Phones the voice has never seen become plainer ones it has, or are dropped with a warning.
   void fit_to_symbols(text::Phonemized& phonemized) const;
 
-  std::string language_;
+  Voice voice_;
   std::unique_ptr<text::FrontEnd> front_end_;
   std::unique_ptr<roles::Synthesizer> synthesizer_;
   std::unique_ptr<roles::Vocoder> vocoder_;

@@ -136,36 +136,60 @@ std::unique_ptr<text::FrontEnd> Voice::make_front_end() const {
   return text::make_front_end(front_end_name(), std::move(options));
 }
 
-std::vector<std::string> Voice::changed_sentences(text::FrontEnd& front_end) const {
-  if (!about().contains("fingerprint")) return {};
-  text::Fingerprint stored{front_end_name(), {}, "", ""};
-  try {
-    stored.sentences = about()["fingerprint"].at("sentences").get<std::vector<std::string>>();
-  } catch (const nlohmann::json::exception&) {
-    throw DataError(
-        fmt::format("{}: 'fingerprint.sentences' must be a list of texts", (dir() / "voice.json").string()));
-  }
-  return text::differing_sentences(stored, text::fingerprint(front_end), front_end.language());
+std::string Voice::language_of_speaker(const std::string& speaker) const {
+  const auto languages = about().find("speaker_languages");
+  if (languages == about().end() || !languages->is_object() || !languages->contains(speaker)) return "";
+  const auto& language = (*languages)[speaker];
+  return language.is_string() ? language.get<std::string>() : "";
 }
 
-bool Voice::same_guesser(const text::FrontEnd& front_end) const {
+nlohmann::json Voice::fingerprint_of(const text::FrontEnd& reader) const {
   const auto stored = about().find("fingerprint");
-  if (stored == about().end() || !stored->is_object() || !stored->contains("guesser")) return true;
-  return (*stored)["guesser"] == front_end.guesser();
+  if (stored == about().end() || !stored->is_object()) return nullptr;
+  if (!stored->contains("readers")) return *stored;
+  const auto& readers = (*stored)["readers"];
+  return readers.is_object() && readers.contains(reader.name()) ? readers[reader.name()] : nlohmann::json();
 }
 
-std::string Voice::changed_versions(const text::FrontEnd& front_end) const {
+std::vector<std::string> Voice::changed_sentences(text::FrontEnd& front_end) const {
+  std::vector<std::string> changed;
+  for (text::FrontEnd* reader : front_end.readers()) {
+    const nlohmann::json about_reader = fingerprint_of(*reader);
+    if (about_reader.is_null()) continue;
+    text::Fingerprint stored{reader->name(), {}, "", ""};
+    try {
+      stored.sentences = about_reader.at("sentences").get<std::vector<std::string>>();
+    } catch (const nlohmann::json::exception&) {
+      throw DataError(
+          fmt::format("{}: 'fingerprint.sentences' must be a list of texts", (dir() / "voice.json").string()));
+    }
+    for (std::string& sentence : text::differing_sentences(stored, text::fingerprint(*reader), reader->language()))
+      changed.push_back(std::move(sentence));
+  }
+  return changed;
+}
+
+bool Voice::same_guesser(text::FrontEnd& front_end) const {
+  for (const text::FrontEnd* reader : front_end.readers()) {
+    const nlohmann::json stored = fingerprint_of(*reader);
+    if (stored.is_object() && stored.contains("guesser") && stored["guesser"] != reader->guesser()) return false;
+  }
+  return true;
+}
+
+std::string Voice::changed_versions(text::FrontEnd& front_end) const {
   std::string out;
-  if (!about().contains("fingerprint")) return out;
-  const auto& stored = about()["fingerprint"];
-  const auto compare = [&](const char* key, const char* what, const std::string& now) {
-    if (!stored.is_object() || !stored.contains(key) || !stored[key].is_string() || stored[key] == now) return;
-    out += fmt::format("{}{} {} in training, {} here", out.empty() ? " (" : "; ", what,
-                       stored[key].get<std::string>().empty() ? "none" : stored[key].get<std::string>(),
-                       now.empty() ? "none" : now);
-  };
-  compare("rules", "rules for figures", front_end.rules());
-  compare("guesser", "words in no lexicon by", front_end.guesser());
+  for (const text::FrontEnd* reader : front_end.readers()) {
+    const nlohmann::json stored = fingerprint_of(*reader);
+    const auto compare = [&](const char* key, const char* what, const std::string& now) {
+      if (!stored.is_object() || !stored.contains(key) || !stored[key].is_string() || stored[key] == now) return;
+      out += fmt::format("{}{} {} in training, {} here", out.empty() ? " (" : "; ", what,
+                         stored[key].get<std::string>().empty() ? "none" : stored[key].get<std::string>(),
+                         now.empty() ? "none" : now);
+    };
+    compare("rules", "rules for figures", reader->rules());
+    compare("guesser", "words in no lexicon by", reader->guesser());
+  }
   return out.empty() ? out : out + ")";
 }
 
@@ -176,8 +200,13 @@ void write_voice(const fs::path& dir, nlohmann::json about, text::FrontEnd* fron
   if (!fs::is_regular_file(weights))
     throw DataError(fmt::format("the voice's weights {} are not there", weights.string()));
   if (front_end) {
-    const text::Fingerprint made = text::fingerprint(*front_end);
-    about["fingerprint"] = {{"sentences", made.sentences}, {"rules", made.rules}, {"guesser", made.guesser}};
+    const auto readers = front_end->readers();
+    about["fingerprint"] = nlohmann::json::object();
+    for (text::FrontEnd* reader : readers) {
+      const text::Fingerprint made = text::fingerprint(*reader);
+      auto& place = readers.size() == 1 ? about["fingerprint"] : about["fingerprint"]["readers"][reader->name()];
+      place = {{"sentences", made.sentences}, {"rules", made.rules}, {"guesser", made.guesser}};
+    }
   }
   take_g2p(dir, about);
   write_file_atomic(dir / "voice.json", about.dump(1) + "\n");

@@ -16,7 +16,8 @@
 ///   format       "timbre voice 1"
 ///   name         for people
 ///   model        {kind, config {option: value}, weights "model.safetensors"}
-///   front_end    name for text::make_front_end; language: short code
+///   front_end    name for text::make_front_end; language: short code of the first it reads
+///   speaker_languages  {speaker: language} where the front end reads several and each speaker has one
 ///   text         text::TextOptions; its g2p names a folder inside this one, a copy of the one trained with
 ///   symbols      phones, index = embedding row; speakers: names, index = row
 ///   mel          audio::MelOptions
@@ -24,7 +25,8 @@
 ///   vocoder      {kind, …its options}, or {folder}: a voice folder inside this one whose model is the vocoder
 ///   lexicon      optional file beside it: the voice's own words (text/user_lexicon.h)
 ///   fingerprint  {sentences: [hash …], rules, guesser}: what the front end made of the probe sentences
-///                (text/probe.h), and the versions it was made with
+///                (text/probe.h), and the versions it was made with; of a front end of several languages
+///                {readers: {"espeak:fr-fr": the same, …}}
 ///   licence, attribution, provenance {corpus, corpus_hash, base_voice, seed, steps, tool_version}, scores
 namespace timbre::voice {
 
@@ -45,6 +47,8 @@ class Voice {
   std::string name() const;
   std::string front_end_name() const;
   std::string language() const;
+  /// The language a speaker speaks unless told otherwise; "" where voice.json does not say.
+  std::string language_of_speaker(const std::string& speaker) const;
   audio::MelOptions mel() const;
 
   /// The front end with the voice's own words.
@@ -53,11 +57,13 @@ class Voice {
   /// same, or no fingerprint in the voice.
   std::vector<std::string> changed_sentences(text::FrontEnd& front_end) const;
   /// Whether words in no lexicon are pronounced by whom they were in training (always, without a fingerprint).
-  bool same_guesser(const text::FrontEnd& front_end) const;
+  bool same_guesser(text::FrontEnd& front_end) const;
   /// What else is not as in training, for people: " (rules for figures en-1, here en-2)"; "" = the same versions.
-  std::string changed_versions(const text::FrontEnd& front_end) const;
+  std::string changed_versions(text::FrontEnd& front_end) const;
 
  private:
+  /// What is stored of one reader of the front end; null when there is nothing.
+  nlohmann::json fingerprint_of(const text::FrontEnd& reader) const;
   roles::VoiceFiles files_;
 };
 

@@ -87,7 +87,7 @@ void read(const fs::path& source, const Options&, const ImportOptions& common, E
     entry.audio = clip;
     entry.text = it->second.text.text;
     entry.speaker = clip.parent_path().filename().string();
-    entry.language = "zh";
+    entry.usual_language = "zh";
     if (split) entry.split = split_of_word(clip.parent_path().parent_path().filename().string());
     entry.extra["words"] = it->second.text.words;
     if (auto gender = genders.find(entry.speaker); gender != genders.end()) entry.extra["gender"] = gender->second;

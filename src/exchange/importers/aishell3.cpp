@@ -77,7 +77,7 @@ class Aishell3Reader {
       entry.speaker = parsed.id.substr(0, parsed.id.size() - std::min<std::size_t>(4, parsed.id.size()));
       entry.audio = part / "wav" / entry.speaker / (parsed.id + ".wav");
       entry.text = parsed.text;
-      entry.language = "zh";
+      entry.usual_language = "zh";
       entry.split = split;
       entry.extra["pinyin"] = parsed.pinyin;
       if (auto it = labels_.find(entry.id); it != labels_.end()) entry.extra["prosody"] = it->second;

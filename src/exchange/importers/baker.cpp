@@ -63,7 +63,7 @@ void read(const fs::path& source, const Options& options, const ImportOptions& c
       entry.audio = root / "Wave" / (record.id + ".wav");
       entry.text = options.text == "prosody" ? record.marked : record.text;
       entry.speaker = "Baker";
-      entry.language = "zh";
+      entry.usual_language = "zh";
       entry.extra = {{"pinyin", record.pinyin}, {"prosody", record.marked}, {"gender", "female"}};
       if (fs::path labels = root / "PhoneLabeling" / (record.id + ".interval"); fs::is_regular_file(labels))
         entry.extra["intervals"] = fs::absolute(labels).lexically_normal().string();

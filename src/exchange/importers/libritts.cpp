@@ -101,7 +101,7 @@ class LibriReader {
     entry.audio = clip;
     entry.file = clip.string();
     entry.speaker = speaker;
-    entry.language = "en";
+    entry.usual_language = "en";
     entry.split = split_;
     LibriText text;
     if (auto listed = texts.find(entry.id); listed != texts.end()) text = listed->second;

@@ -83,7 +83,7 @@ void read(const fs::path& source, const Options& options, const ImportOptions& c
     if (entry.text != written) entry.extra = {{"raw_text", written}};
     entry.file = file;
     entry.line = of_list.number;
-    if (is_linda(entry.id)) entry.speaker = "LJSpeech", entry.language = "en";
+    if (is_linda(entry.id)) entry.speaker = "LJSpeech", entry.usual_language = "en";
     sink.add(std::move(entry));
   });
   if (linda > 0 && linda * 10 > lines * 9) {

@@ -96,7 +96,7 @@ class VctkReader {
       entry.audio = clip->second;
       entry.text = as_one_line(read_list(text, common_.encoding, 1 << 20));
       entry.speaker = speaker;
-      entry.language = "en";
+      entry.usual_language = "en";
       entry.file = text.string();
       if (auto known = speakers_.find(speaker); known != speakers_.end()) {
         const VctkSpeaker& s = known->second;

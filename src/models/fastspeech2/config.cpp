@@ -77,7 +77,8 @@ void check_stack(const char* name, const StackOptions& o, const std::string& blo
 
 config::Fields Config::fields() {
   config::Fields f;
-  f.add("front_end", front_end, "what turns text into phones: espeak:VOICE, ming024:english, ming024:mandarin");
+  f.add("front_end", front_end, "what turns text into phones: espeak:VOICE; espeak:VOICE,VOICE… for several languages, espeak:auto for "
+        "those of the corpus; arpabet:en, pinyin:zh, ming024:english, ming024:mandarin");
   f.group("text", text::fields(text), "text to phones");
   f.group("mel", audio::fields(mel), "mel spectrogram");
   f.group("split", corpus::fields(split), "training, validation and test sides");

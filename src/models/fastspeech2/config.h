@@ -59,7 +59,7 @@ struct SpeakerVecOptions {
 
 /// All options of the model.
 struct Config final : roles::ModelConfig {
-  std::string front_end = "espeak:en-us";  ///< makes the phones; kept in the voice
+  std::string front_end = "espeak:en-us";  ///< makes the phones; kept in the voice, "espeak:auto" as what it stands for
   text::TextOptions text;                  ///< how it does; ming024:* have their own way
   audio::MelOptions mel;
   corpus::SplitOptions split;  ///< what is trained on, what is watched, what is left alone

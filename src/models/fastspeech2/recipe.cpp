@@ -9,7 +9,10 @@
 #include "base/strings.h"
 #include "batch/collate.h"
 #include "plot/png.h"
+#include "prepare/corpus_languages.h"
 #include "prepare/plan.h"
+#include "text/language_tag.h"
+#include "text/multilingual_front_end.h"
 #include "text/phonemes.h"
 #include "text/text_options.h"
 #include "voice/voice.h"
@@ -45,6 +48,9 @@ std::vector<float> scaled(const weights::Tensor& raw, const Statistics& statisti
 
 void Recipe::open(const train::DataContext& context) {
   corpus_.emplace(corpus::Corpus::open(context.corpus));
+  config_.front_end = prepare::settle_front_end(config_.front_end, *corpus_);
+  if (const std::string unread = prepare::unread_languages(*corpus_, config_.front_end); !unread.empty())
+    context.events({"warning", {{"text", unread}}});
   std::vector<prepare::ColumnRequest> wanted;
   for (auto& need : columns_of(config_)) wanted.push_back({need.column, need.settings});
   prepare::require_columns(*corpus_, wanted, "fastspeech2");
@@ -228,19 +234,23 @@ void Recipe::samples(train::SampleSink& sink, const train::StepInfo&) {
 
 nlohmann::json Recipe::about() const {
   Config copy = config_;
-  const auto& first = corpus_->utterances().at(utterances_[0].front().index);
-  return {{"model",
-           {{"kind", "fastspeech2"}, {"config", config::to_json(copy.fields())}, {"weights", "model.safetensors"}}},
-          {"front_end", config_.front_end},
-          {"text", config::to_json(text::fields(copy.text))},
-          {"language", first.language},
-          {"symbols", vocabulary_.symbols},
-          {"speakers", vocabulary_.speakers},
-          {"mel", config::to_json(audio::fields(copy.mel))},
-          {"stats", statistics_json(statistics_)},
-          {"vocoder", {{"kind", "griffin-lim"}}},
-          {"licence", corpus_->about().value("licence", "")},
-          {"attribution", corpus_->about().value("attribution", "")}};
+  const std::vector<std::string> languages = text::languages_of_name(config_.front_end);
+  json about = {
+      {"model",
+       {{"kind", "fastspeech2"}, {"config", config::to_json(copy.fields())}, {"weights", "model.safetensors"}}},
+      {"front_end", config_.front_end},
+      {"text", config::to_json(text::fields(copy.text))},
+      {"language", languages.size() > 1 ? text::language_of_tag(languages.front())
+                                        : corpus_->utterances().at(utterances_[0].front().index).language},
+      {"symbols", vocabulary_.symbols},
+      {"speakers", vocabulary_.speakers},
+      {"mel", config::to_json(audio::fields(copy.mel))},
+      {"stats", statistics_json(statistics_)},
+      {"vocoder", {{"kind", "griffin-lim"}}},
+      {"licence", corpus_->about().value("licence", "")},
+      {"attribution", corpus_->about().value("attribution", "")}};
+  if (languages.size() > 1) about["speaker_languages"] = speaker_languages();
+  return about;
 }
 
 train::StartReport Recipe::start_from(const train::Base& base) { return carry_over(*model_, vocabulary_, base); }

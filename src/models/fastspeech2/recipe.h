@@ -45,6 +45,8 @@ class Recipe final : public train::Recipe {
   void choose_vocabulary(const train::DataContext& context);
   std::vector<std::string> corpus_symbols() const;
   void list_items(const train::DataContext& context);
+  /// recipe_speakers.cpp: the language of each speaker who has one.
+  std::map<std::string, std::string> speaker_languages() const;
   /// recipe_speakers.cpp: the vectors of a speaker encoder, where the config names one.
   void open_speaker_vectors(const train::DataContext& context);
   void put_speaker_vectors(train::Split split, std::span<const std::size_t> items, batch::Batch& batch) const;

@@ -1,13 +1,29 @@
 #include <algorithm>
+#include <set>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "batch/collate.h"
 #include "models/fastspeech2/recipe.h"
+#include "text/language_tag.h"
 #include "weights/safetensors.h"
 
-/// Speakers as vectors of a speaker encoder (columns speaker_vec and speaker_mean).
+/// Who speaks: the vectors of a speaker encoder (columns speaker_vec and speaker_mean), and the languages of each.
 namespace timbre::fastspeech2 {
+
+std::map<std::string, std::string> Recipe::speaker_languages() const {
+  std::map<std::string, std::set<std::string>> spoken;
+  for (const Utterance& utterance : utterances_[0]) {
+    const auto& line = corpus_->utterances()[utterance.index];
+    spoken[line.speaker].insert(text::language_of_tag(line.language));
+  }
+  std::map<std::string, std::string> one;
+  for (auto& [speaker, languages] : spoken) {
+    languages.erase("");
+    if (languages.size() == 1) one.emplace(speaker, *languages.begin());
+  }
+  return one;
+}
 
 void Recipe::open_speaker_vectors(const train::DataContext& context) {
   config_.speaker.size = 0;

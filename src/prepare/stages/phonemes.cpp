@@ -1,7 +1,9 @@
 #include <mutex>
 
 #include "base/strings.h"
+#include "prepare/corpus_languages.h"
 #include "prepare/stage.h"
+#include "text/multilingual_front_end.h"
 #include "text/phonemes.h"
 #include "text/text_options.h"
 
@@ -17,7 +19,8 @@ struct PhonemeSettings {
 config::Fields fields(PhonemeSettings& s) {
   config::Fields f;
   f.add("front_end", s.front_end,
-        "text to phones: espeak:VOICE, arpabet:en, pinyin:zh, ming024:english, ming024:mandarin")
+        "text to phones: espeak:VOICE, espeak:VOICE,VOICE… or espeak:auto for several languages, arpabet:en, "
+        "pinyin:zh, ming024:english, ming024:mandarin")
       .metavar("NAME");
   f.add("lexicon", s.lexicon, "\"word  PH PH\" file looked up first (arpabet:*, ming024:*)").metavar("FILE");
   f.group("text", text::fields(s.text));
@@ -28,6 +31,11 @@ config::Fields fields(PhonemeSettings& s) {
 nlohmann::json rules(const nlohmann::json& json) {
   const auto settings = options_from<PhonemeSettings>(json, fields, "phonemes");
   return {{"text.rules", text::rules_of(settings.front_end, settings.text)}};
+}
+
+nlohmann::json settle(nlohmann::json settings, const corpus::Corpus& corpus) {
+  settings["front_end"] = settle_front_end(settings.at("front_end").get<std::string>(), corpus);
+  return settings;
 }
 
 MakeRow rows(const StageJob& job) {
@@ -42,10 +50,12 @@ MakeRow rows(const StageJob& job) {
   options.lexicon = settings.lexicon;
   options.text = settings.text;
   shared->front_end = text::make_front_end(settings.front_end, std::move(options));
+  if (const std::string unread = unread_languages(job.corpus, settings.front_end); !unread.empty())
+    job.events({"warning", {{"text", unread}}});
   const std::string unknown = "words in no lexicon, read by " + shared->front_end->guesser();
   return [shared, unknown, tally = job.tally](const corpus::Utterance& utterance) -> RowResult {
     const std::scoped_lock lock(shared->guard);
-    const text::Phonemized said = shared->front_end->phonemize(utterance.text);
+    const text::Phonemized said = text::reader_of(*shared->front_end, utterance.language).phonemize(utterance.text);
     for (const std::string& word : said.guessed)
       if (tally) tally(unknown, word);
     bool speaks = false;
@@ -67,6 +77,7 @@ void register_stage_phonemes(Stages& stages) {
               .settings = [] { return settings_of_struct<PhonemeSettings>(fields); },
               .files = {"lexicon", "text.g2p"},
               .versions = rules,
+              .settle = settle,
               .needs = [](const nlohmann::json&) { return std::vector<std::string>{}; },
               .rows = rows,
               .all = {}});
