@@ -34,7 +34,7 @@ config::Fields fields(PrepareVerb& o) {
   f.add("corpus", o.corpus, "corpus folder").positional().required().metavar("CORPUS");
   f.add("for", o.model, "a model, or the run file that will be trained").required().metavar("MODEL|RUN.yaml");
   f.add("preset", o.preset, "preset of the model").metavar("NAME");
-  f.add("base", o.base, "voice that training will start from: its options are the defaults").metavar("VOICE");
+  f.add("base", o.base, "voice or run that training will start from: its options are the defaults").metavar("VOICE");
   f.add("only", o.only, "one stage alone").metavar("STAGE");
   f.add("stage", o.stage, "first stage to run, by number").range(0, 99).metavar("N");
   f.add("stop_stage", o.stop_stage, "last stage to run, by number; -1 = all").range(-1, 99).metavar("M");
@@ -53,9 +53,17 @@ config::Fields fields(PrepareVerb& o) {
 
 // A voice to start from decides the options of its model, as it does in training.
 void take_base(const std::string& base, const std::string& model, config::Fields& own) {
-  const fs::path file = fs::is_directory(base) ? fs::path(base) / "voice.json" : fs::path(base);
-  if (!fs::is_directory(base) || !fs::exists(file)) return;  // a foreign checkpoint says nothing about columns
-  const auto about = nlohmann::json::parse(read_file(file), nullptr, false);
+  if (!fs::exists(base))
+    throw UsageError(fmt::format("--base {}: there is no such file or folder", base), "give a voice or run folder");
+  if (!fs::is_directory(base)) return;  // a foreign checkpoint says nothing about columns
+  nlohmann::json about;
+  for (const char* inside : {"voice.json", "voice/voice.json", "state.json"}) {  // of a voice, a run, a checkpoint
+    if (!fs::exists(fs::path(base) / inside)) continue;
+    about = nlohmann::json::parse(read_file(fs::path(base) / inside), nullptr, false);
+    if (std::string_view(inside) == "state.json" && about.is_object())
+      about = about.value("about", nlohmann::json::object());
+    break;
+  }
   if (!about.is_object() || !about.contains("model") || about["model"].value("kind", "") != model ||
       !about["model"].contains("config"))
     return;

@@ -218,7 +218,8 @@ void require_columns(const corpus::Corpus& corpus, const std::vector<ColumnReque
     if (step.state == corpus::ColumnState::Kind::stale && !step.why.empty())
       why += fmt::format("; {}: {}", step.stage->name, step.why);
   throw DataError(fmt::format("{}: missing: {}{}", corpus.dir().string(), fmt::join(missing, ", "), why),
-                  fmt::format("run `timbre prepare {} --for {}`", corpus.dir().string(), model));
+                  fmt::format("run `timbre prepare {} --for {}` with the same options (--preset, --base …)",
+                              corpus.dir().string(), model));
 }
 
 }  // namespace timbre::prepare
