@@ -48,7 +48,7 @@ endfunction()
 # header for all the others; the release build goes without, so that every file keeps naming what it includes.
 function(timbre_sanitized target)
   target_compile_options(${target} PRIVATE ${TIMBRE_SANITIZE_OPTIONS})
-  if(target MATCHES "_(align|audio|plot)$")
+  if(target MATCHES "_(align|audio|kernels|plot)$")
     target_compile_options(${target} PRIVATE -O1)
   elseif(target STREQUAL timbre_base)
     target_precompile_headers(${target} PRIVATE <fmt/format.h> <nlohmann/json.hpp> <algorithm> <filesystem> <functional>
