@@ -1,6 +1,8 @@
 #include "codecs/vocos/engine.h"
 
 #include <algorithm>
+#include <cmath>
+#include <numbers>
 
 #include "base/error.h"
 #include "kernels/elementwise.h"
@@ -50,6 +52,20 @@ Packed read_scaled(FoldedReader& reader, const std::string& block, std::int64_t 
   return Packed(weight, bias, outputs, inputs);
 }
 
+/// The inverse STFT here has the window of the original; a file may carry it, rounded to 16 bits at worst.
+void expect_hann(FoldedReader& reader, std::int64_t samples, const std::string& where) {
+  if (!reader.has("head.istft.window")) return;
+  const auto window = reader.tensor("head.istft.window", {samples});
+  for (std::size_t i = 0; i < window.size(); ++i) {
+    const double hann =
+        0.5 - 0.5 * std::cos(2 * std::numbers::pi * static_cast<double>(i) / static_cast<double>(samples));
+    if (!(std::abs(static_cast<double>(window[i]) - hann) < 1e-3))
+      throw DataError(
+          fmt::format("{}: 'head.istft.window' is no periodic Hann window: sample {} is {}", where, i, window[i]),
+          "--engine torch computes with any window");
+  }
+}
+
 }  // namespace
 
 Engine::Engine(const Sizes& sizes, const weights::TensorMap& tensors, const std::string& where)
@@ -75,7 +91,7 @@ Engine::Engine(const Sizes& sizes, const weights::TensorMap& tensors, const std:
                 reader.tensor("backbone.final_layer_norm.bias", {width})};
   head_ = read_linear(reader, "head.out", sizes.fft_samples + 2, width);
   reader.ignore("feature_extractor.");
-  reader.ignore("head.istft.");
+  expect_hann(reader, sizes.fft_samples, where);
   reader.finish();
 }
 

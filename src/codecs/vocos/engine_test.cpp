@@ -133,6 +133,9 @@ TEST(VocosEngine, SaysWhatIsWrongWithAFile) {
   auto map = tiny(kTiny);
   map.erase("head.out.bias");
   EXPECT_NE(message_of(kTiny, map).find("has no tensor 'head.out.bias'"), std::string::npos);
+  map = tiny(kTiny);
+  map.insert("head.istft.window", weights::Tensor::of<float>({32}, std::vector<float>(32, 1.0f)));
+  EXPECT_NE(message_of(kTiny, map).find("no periodic Hann window: sample 0 is 1"), std::string::npos);
   Sizes narrow = kTiny;
   narrow.width = 4;
   EXPECT_NE(message_of(narrow, tiny(kTiny)).find("'backbone.embed."), std::string::npos);

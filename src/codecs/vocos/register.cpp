@@ -1,5 +1,6 @@
 #include "codecs/vocos/config.h"
 #include "codecs/vocos/convert.h"
+#include "codecs/vocos/engine_vocoder.h"
 #include "roles/registry.h"
 
 namespace timbre::models {
@@ -28,6 +29,7 @@ void register_vocos(roles::Registry& registry) {
           {{.name = "backbone", .summary = "the ConvNeXt blocks", .patterns = {"backbone"}, .also = {}},
            {.name = "head", .summary = "the linear layer before the inverse STFT", .patterns = {"head"}, .also = {}}},
   });
+  registry.add_vocoder_engine("vocos", {.lacks = vocos::engine_lacks, .make = vocos::open_engine});
 }
 
 }  // namespace timbre::models
