@@ -42,12 +42,10 @@ Times now() {
 
 int run(const BenchVocoder& o, Context& context) {
   roles::Registry registry;
-  models::register_all(registry);
   const Speaking speaking(registry, o.engine);
   if (o.engine == "torch") speaking.expect_torch("--engine torch");
-  const auto files = voice::Voice::open(o.folder).files();
   // The folder is the vocoder of a voice that says nothing else.
-  const roles::VoiceFiles voice{.dir = files.dir, .about = nlohmann::json::object(), .vocoder = files.dir};
+  const roles::VoiceFiles voice{.dir = o.folder, .about = nlohmann::json::object(), .vocoder = o.folder};
   const auto vocoder = registry.make_vocoder(voice);
   const audio::MelOptions& mel = vocoder->mel();
   std::vector<float> mel_FM(static_cast<std::size_t>(o.frames * mel.mels));
