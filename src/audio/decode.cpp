@@ -79,6 +79,12 @@ class Collector : public BlockSink {
   std::vector<float> samples_N;
 };
 
+/// The same with the channels apart.
+class ChannelCollector final : public Collector {
+ public:
+  bool keeps_channels() const override { return true; }
+};
+
 Damage damage(DamageKind kind, const std::string& text) { return {kind, text}; }
 
 void set_info(AudioInfo& info, std::int64_t rate_hz, std::int64_t channels, std::int64_t samples) {
@@ -102,15 +108,18 @@ void stream_wav(const fs::path& path, const WavHeader& h, BlockSink& sink) {
   const std::int64_t most = std::max<std::int64_t>(1, kBlockBytes / h.frame_bytes());
   std::int64_t left = h.samples();
   const std::int64_t room = std::min(most, left);
+  WavHeader as_one = h;  // interleaved frames are what a mono file of so many samples holds
+  const std::int64_t apart = sink.keeps_channels() ? h.channels : 1;
+  if (apart > 1) as_one.channels = 1;
   std::vector<std::byte> bytes(static_cast<std::size_t>(room * h.frame_bytes()));
-  std::vector<float> block_N(static_cast<std::size_t>(room));
+  std::vector<float> block_N(static_cast<std::size_t>(room * apart));
   while (left > 0) {
     std::int64_t frames = std::min(most, left);
     file.read(reinterpret_cast<char*>(bytes.data()), frames * h.frame_bytes());
     frames = std::min(frames, static_cast<std::int64_t>(file.gcount()) / h.frame_bytes());
     if (frames == 0) throw SystemError(fmt::format("{}: cannot be read to its end", path.string()));
-    wav_block(bytes.data(), frames, h, block_N.data());
-    sink.take({block_N.data(), static_cast<std::size_t>(frames)});
+    wav_block(bytes.data(), frames * apart, as_one, block_N.data());
+    sink.take({block_N.data(), static_cast<std::size_t>(frames * apart)});
     left -= frames;
   }
 }
@@ -157,6 +166,7 @@ struct Mixer {
     mixer.samples += frames;
     const auto count = static_cast<std::size_t>(frames);
     if (channels == 1) return mixer.sink.take({interleaved, count});
+    if (mixer.sink.keeps_channels()) return mixer.sink.take({interleaved, count * static_cast<std::size_t>(channels)});
     mixer.mono_N.resize(count);
     for (std::int64_t i = 0; i < frames; ++i) {
       double sum = 0;
@@ -302,6 +312,19 @@ Clip decode_audio(const fs::path& path, const DecodeOptions& options) {
     clip.rate_hz = *options.resample_to_hz;
   }
   return clip;
+}
+
+Channels decode_channels(const fs::path& path) {
+  ChannelCollector collector;
+  const Reading reading = read_any(path, &collector);
+  refuse(path, reading, false);
+  Channels out{.rate_hz = reading.info.rate_hz, .channels = reading.info.channels, .wave_CN = {}};
+  const auto count = static_cast<std::size_t>(out.channels);
+  const std::size_t frames = collector.samples_N.size() / count;
+  out.wave_CN.resize(frames * count);
+  for (std::size_t i = 0; i < frames; ++i)
+    for (std::size_t c = 0; c < count; ++c) out.wave_CN[c * frames + i] = collector.samples_N[i * count + c];
+  return out;
 }
 
 AudioInfo probe_audio(const fs::path& path) {

@@ -61,6 +61,15 @@ struct DecodeOptions {
 Clip decode_audio(const std::filesystem::path& path, std::optional<std::int64_t> resample_to_hz = std::nullopt);
 Clip decode_audio(const std::filesystem::path& path, const DecodeOptions& options);
 
+/// One recording with its channels apart.
+struct Channels {
+  std::int64_t rate_hz = 0, channels = 0;
+  std::vector<float> wave_CN;  ///< planar
+};
+
+/// Decodes as it is: audio/convert.h gives other channels and rates. Throws as decode_audio.
+Channels decode_channels(const std::filesystem::path& path);
+
 /// Rate, channels and length from headers, decoding only where a format has no length. Throws as decode_audio; a
 /// truncated file is not an error here: `samples` is what is there.
 AudioInfo probe_audio(const std::filesystem::path& path);
@@ -76,6 +85,8 @@ class BlockSink {
   /// Before the first block: rate and channels are known, `samples` and `estimated` as the header has them.
   virtual void begin(const AudioInfo& info) = 0;
   virtual void take(std::span<const float> samples_N) = 0;
+  /// True: take() gets interleaved frames of all channels instead of their mean.
+  virtual bool keeps_channels() const { return false; }
 };
 
 /// Decodes to the end into `sink`, in bounded memory; what is wrong with the file is a value, as in check_audio, and

@@ -173,8 +173,9 @@ std::vector<float> wav_samples(std::span<const std::byte> bytes, const WavHeader
   return out;
 }
 
-std::string wav_header_16(std::int64_t rate_hz, std::optional<std::uint32_t> samples) {
-  const std::uint32_t data = samples ? *samples * 2 : kUnknownLength;
+std::string wav_header_16(std::int64_t rate_hz, std::optional<std::uint32_t> samples, std::int64_t channels) {
+  const auto frame_bytes = static_cast<std::uint32_t>(2 * channels);
+  const std::uint32_t data = samples ? *samples * frame_bytes : kUnknownLength;
   const std::uint32_t riff = samples ? data + 36 : kUnknownLength;
   std::string out;
   auto u32 = [&](std::uint32_t v) { out.append(reinterpret_cast<const char*>(&v), 4); };
@@ -184,10 +185,10 @@ std::string wav_header_16(std::int64_t rate_hz, std::optional<std::uint32_t> sam
   out += "WAVEfmt ";
   u32(16);
   u16(kPcm);
-  u16(1);
+  u16(static_cast<std::uint16_t>(channels));
   u32(static_cast<std::uint32_t>(rate_hz));
-  u32(static_cast<std::uint32_t>(rate_hz * 2));
-  u16(2);
+  u32(static_cast<std::uint32_t>(rate_hz) * frame_bytes);
+  u16(static_cast<std::uint16_t>(frame_bytes));
   u16(16);
   out += "data";
   u32(data);

@@ -40,7 +40,7 @@ std::vector<float> wav_samples(std::span<const std::byte> bytes, const WavHeader
 /// `frames` frames from `from` on (bytes of the data chunk), mixed to the mean of the channels, to `out_N`.
 void wav_block(const std::byte* from, std::int64_t frames, const WavHeader& header, float* out_N);
 
-/// The 44 bytes before 16-bit mono samples. No count: a file whose length is not known (pipes).
-std::string wav_header_16(std::int64_t rate_hz, std::optional<std::uint32_t> samples);
+/// The 44 bytes before 16-bit samples. No count: a file whose length is not known (pipes).
+std::string wav_header_16(std::int64_t rate_hz, std::optional<std::uint32_t> samples, std::int64_t channels = 1);
 
 }  // namespace timbre::audio

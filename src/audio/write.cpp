@@ -225,4 +225,19 @@ void write_staged_wav(const fs::path& path, std::span<const float> samples_N, st
   writer->close();
 }
 
+void write_wav_channels(const fs::path& path, std::span<const float> wave_CN, std::int64_t channels,
+                        std::int64_t rate_hz) {
+  if (ascii_lower(path.extension().string()) != ".wav")
+    throw UsageError(fmt::format("{}: {} channels are written as .wav", path.string(), channels));
+  const std::size_t count = static_cast<std::size_t>(channels), samples = wave_CN.size() / count;
+  std::string bytes = wav_header_16(rate_hz, static_cast<std::uint32_t>(samples), channels);
+  bytes.reserve(bytes.size() + wave_CN.size() * 2);
+  for (std::size_t i = 0; i < samples; ++i)
+    for (std::size_t c = 0; c < count; ++c) {
+      const std::int16_t value = to_int16(wave_CN[c * samples + i]);
+      bytes.append(reinterpret_cast<const char*>(&value), 2);
+    }
+  write_file_atomic(path, bytes);
+}
+
 }  // namespace timbre::audio

@@ -44,6 +44,10 @@ void write_audio(std::FILE* stream, std::span<const float> samples_N, std::int64
 /// clip would be the second.
 void write_staged_wav(const std::filesystem::path& path, std::span<const float> samples_N, std::int64_t rate_hz);
 
+/// Several channels (planar, channels × samples) as 16-bit WAV; atomic. Throws UsageError for another ending than .wav.
+void write_wav_channels(const std::filesystem::path& path, std::span<const float> wave_CN, std::int64_t channels,
+                        std::int64_t rate_hz);
+
 /// Full scale ±1 to 16 bits: round(x · 32768) to nearest, clipped to [−32768, 32767]. The inverse of value / 32768.
 std::int16_t to_int16(float sample);
 

@@ -81,9 +81,11 @@ class StepRun {
                ++report_.tallies[kind][item];
              },
              options.stop} {
+    nlohmann::json recorded = step.recorded;
+    if (step.stage->facts) recorded["facts"] = step.stage->facts(step.settings);
     for (const auto& column : step.stage->makes)
-      writers_.emplace(
-          column, std::make_unique<corpus::ColumnWriter>(corpus.dir(), step.key(column), options.shard, step.recorded));
+      writers_.emplace(column,
+                       std::make_unique<corpus::ColumnWriter>(corpus.dir(), step.key(column), options.shard, recorded));
   }
 
   StageReport run() {
@@ -135,15 +137,19 @@ class StepRun {
     }
     report_.kept = mine - static_cast<std::int64_t>(waiting.size());
     if (waiting.empty()) return;
-    MakeRow make;
     try {
-      make = step_.stage->rows(job_);
+      if (step_.stage->together)
+        run_together(waiting);
+      else
+        run_one_by_one(waiting);
     } catch (const Stopped&) {
       stopped_ = true;
-      return;
     }
-    const auto start = Clock::now();
-    auto flushed = start;
+  }
+
+  void run_one_by_one(const std::vector<const corpus::Utterance*>& waiting) {
+    const MakeRow make = step_.stage->rows(job_);
+    Pace pace(waiting.size());
     const std::size_t batch = kBatchPerThread * static_cast<std::size_t>(std::max(1, thread_count()));
     for (std::size_t from = 0; from < waiting.size(); from += batch) {
       if ((stopped_ = asked_to_stop())) return;
@@ -151,20 +157,54 @@ class StepRun {
       std::vector<RowResult> results(count);
       parallel_for(count, [&](std::size_t i) { results[i] = one(make, *waiting[from + i]); });
       for (std::size_t i = 0; i < count; ++i) keep(waiting[from + i]->id, std::move(results[i]));
-      if (seconds_since(flushed) > kFlushEvery_s) {
-        for (auto& [column, writer] : writers_) writer->flush();
-        flushed = Clock::now();
-      }
-      const auto done = static_cast<double>(from + count), total = static_cast<double>(waiting.size());
-      const double left_s = seconds_since(start) / done * (total - done);
-      emit({"progress",
-            {{"task", step_.stage->name},
-             {"done", done},
-             {"total", total},
-             {"unit", "utterances"},
-             {"note", ""},
-             {"left_s", left_s}}});
+      tell(pace, count);
     }
+  }
+
+  void run_together(std::vector<const corpus::Utterance*> waiting) {
+    const MakeRows make = step_.stage->together(job_);
+    std::erase_if(waiting, [&](const corpus::Utterance* utterance) {
+      const std::string obstacle = inputs_.obstacle(utterance->id);
+      if (!obstacle.empty()) keep(utterance->id, Skipped{utterance->id, obstacle});
+      return !obstacle.empty();
+    });
+    std::stable_sort(waiting.begin(), waiting.end(),
+                     [](const auto* a, const auto* b) { return a->duration_s < b->duration_s; });
+    Pace pace(waiting.size());
+    for (std::size_t from = 0; from < waiting.size();) {
+      if ((stopped_ = asked_to_stop())) return;
+      std::size_t count = 1;
+      while (from + count < waiting.size() && count < Stage::kTogether &&
+             waiting[from + count]->duration_s * static_cast<double>(count + 1) <= Stage::kTogether_s)
+        ++count;
+      std::vector<RowResult> results = make(std::span(waiting).subspan(from, count));
+      for (std::size_t i = 0; i < count; ++i) keep(waiting[from + i]->id, std::move(results[i]));
+      tell(pace, count);
+      from += count;
+    }
+  }
+
+  struct Pace {
+    explicit Pace(std::size_t all) : total(static_cast<double>(all)) {}
+    Clock::time_point start = Clock::now(), flushed = start;
+    double done = 0, total = 0;
+  };
+
+  /// Secures what is done from time to time, and says how far it is.
+  void tell(Pace& pace, std::size_t count) {
+    if (seconds_since(pace.flushed) > kFlushEvery_s) {
+      for (auto& [column, writer] : writers_) writer->flush();
+      pace.flushed = Clock::now();
+    }
+    pace.done += static_cast<double>(count);
+    const double left_s = seconds_since(pace.start) / pace.done * (pace.total - pace.done);
+    emit({"progress",
+          {{"task", step_.stage->name},
+           {"done", pace.done},
+           {"total", pace.total},
+           {"unit", "utterances"},
+           {"note", ""},
+           {"left_s", left_s}}});
   }
 
   RowResult one(const MakeRow& make, const corpus::Utterance& utterance) const {

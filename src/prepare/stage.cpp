@@ -17,7 +17,25 @@ void Stages::add(Stage stage) {
   stages_.push_back(std::make_unique<Stage>(std::move(stage)));
 }
 
+void Stages::add_family(std::string prefix, std::function<Stage(const std::string&)> make) {
+  if (!families_.emplace(prefix, std::move(make)).second) throw std::logic_error("two families of stages " + prefix);
+}
+
+const Stage* Stages::of_family(const std::string& column) const {
+  for (const auto& [prefix, make] : families_) {
+    const bool named = column.size() > prefix.size() && column.starts_with(prefix) &&
+                       column.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_", prefix.size()) == column.npos;
+    if (!named) continue;
+    const std::scoped_lock lock(*guard_);
+    auto& member = members_[column];
+    if (!member) member = std::make_unique<Stage>(make(column));
+    return member.get();
+  }
+  return nullptr;
+}
+
 const Stage& Stages::at(const std::string& name) const {
+  if (const Stage* member = of_family(name)) return *member;
   std::vector<std::string> names;
   for (const auto& stage : stages_) {
     if (stage->name == name) return *stage;
@@ -30,13 +48,13 @@ const Stage& Stages::at(const std::string& name) const {
 const Stage* Stages::maker(const std::string& column) const {
   for (const auto& stage : stages_)
     if (std::find(stage->makes.begin(), stage->makes.end(), column) != stage->makes.end()) return stage.get();
-  return nullptr;
+  return of_family(column);
 }
 
 const Stages& Stages::built_in() {
-  static const Stages stages = [] {
-    Stages s;
-    register_all_stages(s);
+  static const Stages& stages = *[] {
+    auto* s = new Stages;  // never destroyed: worker threads may outlive static objects
+    register_all_stages(*s);
     return s;
   }();
   return stages;

@@ -3,8 +3,10 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -34,6 +36,7 @@
 ///   speaker_mel       f32 [·,M]                what a speaker encoder hears (audio/speaker_mel.h)
 ///   speaker_vec       f32 [E]                  who speaks, by a speaker encoder
 ///   speaker_mean      f32 [E] under the names of speakers
+///   codes.<codec>     i32 [F,Q]                F frames of Q codebooks, of a neural codec
 ///   statistics        f64 [4] under the ids "pitch" and "energy": min, max (of normalised values), mean, deviation
 namespace timbre::prepare {
 
@@ -63,6 +66,10 @@ struct Stopped {};
 /// Makes the row of one utterance; called from several threads. A timbre::Error about this utterance becomes Skipped.
 using MakeRow = std::function<RowResult(const corpus::Utterance&)>;
 
+/// Makes the rows of several utterances at once, in their order; called from one thread. A fault of one of them is its
+/// Skipped.
+using MakeRows = std::function<std::vector<RowResult>(std::span<const corpus::Utterance* const>)>;
+
 struct Stage {
   std::string name;
   std::string summary;
@@ -90,6 +97,13 @@ struct Stage {
   std::function<std::map<std::string, Row>(const StageJob&)> all;
   /// A line about what its columns hold, for the report; may be empty. Called after anything was made.
   std::function<std::string(const corpus::Corpus&)> summary_of = {};
+  /// Instead of `rows`, for networks that take clips of like length together: batches come by rising length, of at most
+  /// kTogether utterances and, padded, kTogether_s seconds.
+  std::function<MakeRows(const StageJob&)> together = {};
+  static constexpr std::size_t kTogether = 64;
+  static constexpr double kTogether_s = 60;
+  /// What readers of its columns need to know besides the settings (sizes, rates); recorded, no part of their identity.
+  std::function<nlohmann::json(const nlohmann::json& settings)> facts = {};
 };
 
 /// The stages by name; register_stage_<file> in prepare/stages/<file>.cpp adds one.
@@ -97,6 +111,8 @@ class Stages {
  public:
   /// Throws std::logic_error for a name or column that is taken.
   void add(Stage stage);
+  /// Stages whose number is not known: `make` gives the one for a column named prefix + [a-z0-9_]+.
+  void add_family(std::string prefix, std::function<Stage(const std::string& column)> make);
   /// Throws UsageError with "did you mean".
   const Stage& at(const std::string& name) const;
   /// The stage that makes a column; null when none does.
@@ -106,7 +122,12 @@ class Stages {
   static const Stages& built_in();
 
  private:
+  const Stage* of_family(const std::string& column) const;
   std::vector<std::unique_ptr<Stage>> stages_;
+  std::map<std::string, std::function<Stage(const std::string&)>> families_;
+  /// Those that were asked for so far.
+  mutable std::map<std::string, std::unique_ptr<Stage>> members_;
+  std::unique_ptr<std::mutex> guard_ = std::make_unique<std::mutex>();
 };
 
 /// Defaults, with `wanted` on top. Throws UsageError for unknown keys and bad values.
