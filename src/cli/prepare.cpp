@@ -11,7 +11,9 @@
 #include "base/strings.h"
 #include "cli/verb.h"
 #include "prepare/aligner_column.h"
+#include "prepare/codecs.h"
 #include "prepare/corpus_languages.h"
+#include "prepare/lhotse_codes.h"
 #include "prepare/ming024_columns.h"
 #include "prepare/run_file.h"
 #include "prepare/speaker_vectors.h"
@@ -22,6 +24,9 @@ namespace {
 
 struct PrepareVerb {
   std::string corpus, model, preset, base, only, from_ming024, from_torphix, take_aligner, shard = "0/1";
+  std::string codec, from_lhotse;  // without --for
+  double bandwidth_kbps = 0;
+  std::int64_t codebooks = 0;
   std::int64_t stage = 0, stop_stage = -1;
   bool redo = false, compact = false;
   std::unique_ptr<roles::ModelConfig> config;  // of the model named by --for
@@ -32,7 +37,7 @@ struct PrepareVerb {
 config::Fields fields(PrepareVerb& o) {
   config::Fields f;
   f.add("corpus", o.corpus, "corpus folder").positional().required().metavar("CORPUS");
-  f.add("for", o.model, "a model, or the run file that will be trained").required().metavar("MODEL|RUN.yaml");
+  f.add("for", o.model, "a model, or the run file that will be trained").metavar("MODEL|RUN.yaml");
   f.add("preset", o.preset, "preset of the model").metavar("NAME");
   f.add("base", o.base, "voice or run that training will start from: its options are the defaults").metavar("VOICE");
   f.add("only", o.only, "one stage alone").metavar("STAGE");
@@ -73,7 +78,18 @@ void take_base(const std::string& base, const std::string& model, config::Fields
 // The model's own options join ours; a run file gives their values, flags then override them.
 void extend(PrepareVerb& o, config::Fields& f, const std::vector<std::string>& words) {
   const auto wanted = config::peek_flag(f, words, "for");
-  if (!wanted) return;
+  if (!wanted) {  // a model that eats codes says itself of which codec
+    config::Fields codes;
+    codes.add("codec", o.codec, "without --for: make the column codes.<its name> with this codec").metavar("FOLDER");
+    codes.add("bandwidth", o.bandwidth_kbps, "of the codec, in kbit/s; 0 = all its codebooks").range(0, 1000);
+    codes.add("codebooks", o.codebooks, "the first so many of the codec's; 0 = all").range(0, 1024);
+    codes
+        .add("from_lhotse", o.from_lhotse,
+             "take the codes from lhotse's cuts (custom.codes, or features in HDF5 or .npy) instead of computing them")
+        .metavar("CUTS");
+    f.group("", std::move(codes), "codes of a codec");
+    return;
+  }
   models::register_all(o.registry);
   std::string name = *wanted, preset = config::peek_flag(f, words, "preset").value_or(""), yaml;
   if (name.ends_with(".yaml") || name.ends_with(".yml")) {
@@ -102,6 +118,11 @@ void on_interrupt(int) {
 
 std::vector<prepare::ColumnRequest> requests_of(const PrepareVerb& o) {
   std::vector<prepare::ColumnRequest> requests;
+  if (!o.spec) {
+    const std::string folder = prepare::find_codec_folder(o.codec).dir.string();
+    return {{prepare::codes_column(o.codec),
+             {{"codec", folder}, {"bandwidth", o.bandwidth_kbps}, {"codebooks", o.codebooks}}}};
+  }
   for (auto& need : o.spec->columns(*o.config)) requests.push_back({need.column, need.settings});
   return requests;
 }
@@ -208,9 +229,29 @@ int take_folder(const PrepareVerb& o, const corpus::Corpus& corpus, Context& con
   return 0;
 }
 
+int take_codes(const PrepareVerb& o, const corpus::Corpus& corpus, Context& context) {
+  const auto taken = prepare::take_lhotse_codes(corpus, o.from_lhotse, requests_of(o).front(), o.redo);
+  if (context.json) {
+    nlohmann::json skipped = nlohmann::json::object(), broken = nlohmann::json::object();
+    for (const Skipped& s : taken.skipped) skipped[s.id] = s.reason;
+    for (const Skipped& s : taken.broken) broken[s.id] = s.reason;
+    fmt::print(context.out, "{}\n",
+               nlohmann::json{{"utterances", taken.utterances}, {"skipped", skipped}, {"broken", broken}}.dump(2));
+    return 0;
+  }
+  fmt::print(context.out, "took the codes of {} utterances from {}; {} skipped\n", taken.utterances, o.from_lhotse,
+             taken.skipped.size());
+  print_skipped(taken.skipped, context);
+  print_skipped(taken.broken, context);
+  return 0;
+}
+
 int run(const PrepareVerb& o, Context& context) {
-  const auto problems = o.config->problems();
-  if (!problems.empty()) throw UsageError(join(problems, "\n"));
+  if (!o.spec && o.codec.empty())
+    throw UsageError("nothing says which columns to make",
+                     "--for MODEL or --for RUN.yaml for what a model trains on, --codec FOLDER for codes of a codec");
+  if (const auto problems = o.spec ? o.config->problems() : std::vector<std::string>{}; !problems.empty())
+    throw UsageError(join(problems, "\n"));
   const auto shard = corpus::Shard::parse(o.shard);
   const auto corpus = o.from_ming024.empty() ? corpus::Corpus::open(o.corpus, shard) : corpus::Corpus::open(o.corpus);
   const auto requests = requests_of(o);
@@ -229,6 +270,7 @@ int run(const PrepareVerb& o, Context& context) {
     const auto front_end = step.settings["front_end"].get<std::string>();
     if (const std::string unread = prepare::unread_languages(corpus, front_end); !unread.empty()) log::warn(unread);
   }
+  if (!o.from_lhotse.empty()) return take_codes(o, corpus, context);
   bool redo = o.redo;
   if (!o.take_aligner.empty()) {
     prepare::take_aligner(corpus, o.take_aligner, requests, redo);
@@ -256,10 +298,11 @@ void register_prepare(Verbs& verbs) {
   add_verb<PrepareVerb>(verbs,
                         {.name = "prepare",
                          .summary = "Data: make the columns a model trains on",
-                         .usage = "prepare CORPUS --for MODEL|RUN.yaml [OPTIONS]",
+                         .usage = "prepare CORPUS --for MODEL|RUN.yaml|--codec FOLDER [OPTIONS]",
                          .examples = {"timbre prepare corpora/en --for fastspeech2",
                                       "timbre prepare corpora/en --for fastspeech2 --shard 3/64",
                                       "timbre prepare corpora/en --for my-run.yaml --only pitch --redo",
+                                      "timbre prepare corpora/en --codec codecs/encodec --only codes.encodec",
                                       "timbre prepare corpora/lj --for fastspeech2 --preset ming024 --from-ming024 "
                                       "preprocessed_data/LJSpeech"},
                          .writes = true},

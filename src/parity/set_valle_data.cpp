@@ -1,11 +1,14 @@
 #include <optional>
+#include <set>
 
 #include "exchange/cut_stats.h"
+#include "exchange/lhotse_codes.h"
 #include "exchange/lhotse_manifest.h"
+#include "exchange/lines.h"
 #include "parity/sets.h"
 #include "roles/golden.h"
 
-/// The part of valle_data about corpora: printed statistics and the arithmetic of lengths.
+/// The part of valle_data about corpora: printed statistics, the arithmetic of lengths, stored codes.
 namespace timbre::parity {
 
 namespace {
@@ -55,12 +58,54 @@ void resample_table(roles::ParityRun& run) {
   }
 }
 
+/// "i64" → "int64", as NumPy names it.
+std::string numpy_name(weights::DType dtype) {
+  const std::string own(weights::name_of(dtype));
+  const std::string kind = own.substr(0, 1), bits = own.substr(1);
+  return (kind == "i" ? "int" : kind == "u" ? "uint" : "float") + bits;
+}
+
+/// What reading a cut's features gives, of the cuts that the set asks for: from every manifest of cuts with features.
+void stored_codes(roles::ParityRun& run) {
+  constexpr const char* kTensors = "cases.safetensors";
+  std::set<std::string> wanted;
+  for (const std::string& id : run.keys(kCases, "/codes")) wanted.insert(id);
+  if (run.has_file(kTensors))
+    for (const std::string& name : run.names(kTensors))
+      if (name.starts_with("codes.")) wanted.insert(name.substr(6));
+  for (const std::string& file : run.files()) {
+    if (file.find("cuts") == std::string::npos || !(file.ends_with(".jsonl") || file.ends_with(".jsonl.gz"))) continue;
+    const std::filesystem::path manifest = run.input_path(file);
+    exchange::lhotse::ArrayStore store(manifest);
+    exchange::LineReader lines(manifest);
+    for (std::string text; lines.next(text);) {
+      const json cut = json::parse(text, nullptr, false);
+      if (!cut.is_object() || !wanted.contains(cut.value("id", ""))) continue;
+      const auto array = exchange::lhotse::stored_array(cut, "codes");
+      if (!array) continue;
+      const std::string id = cut.at("id");
+      const double start_s = cut.at("start").get<double>(), duration_s = cut.at("duration").get<double>();
+      const weights::Tensor codes = store.read_cut(*array, start_s, duration_s);
+      const std::string entry = "/codes/" + id;
+      if (run.has_json(kCases, entry)) {
+        run.put_json(kCases, entry + "/num_samples", cut.at("recording").at("num_samples"));
+        run.put_json(kCases, entry + "/frames", codes.shape[0]);
+        run.put_json(kCases, entry + "/dtype_on_disk", numpy_name(codes.dtype));
+      }
+      if (run.has(kTensors, "codes." + id))
+        run.put(kTensors, "codes." + id, weights::Tensor::of<std::int64_t>(codes.shape, codes.to_i64()));
+      wanted.erase(id);
+    }
+  }
+}
+
 void run_valle_data(roles::ParityRun& run) {
   for (const std::string& file : run.files())
     if (const std::string cuts = described(run, file); !cuts.empty())
       run.put_bytes(file, exchange::lhotse::cut_stats(run.input_path(cuts)).text());
   frame_table(run);
   resample_table(run);
+  stored_codes(run);
 }
 
 }  // namespace
