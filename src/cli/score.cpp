@@ -3,6 +3,7 @@
 #include "base/files.h"
 #include "cli/speaking.h"
 #include "cli/verb.h"
+#include "prepare/codecs.h"
 
 namespace timbre::cli {
 namespace {
@@ -15,7 +16,7 @@ struct ScoreVerb {
 
 config::Fields fields(ScoreVerb& o) {
   config::Fields f;
-  f.add("voice", o.voice, "voice folder, or a run folder").positional().required().metavar("VOICE");
+  f.add("voice", o.voice, "folder of a voice, a codec or a run").positional().required().metavar("VOICE");
   f.add("corpus", o.corpus, "corpus that has recordings of the prompts").required().metavar("CORPUS");
   f.add("out", o.out, "also write the table as JSON").letter('o').metavar("FILE");
   f.add("min_understood", o.min_understood,
@@ -26,12 +27,27 @@ config::Fields fields(ScoreVerb& o) {
   return f;
 }
 
-int run(const ScoreVerb& o, Context& context) {
-  const auto voice = voice::Voice::open(o.voice);
+/// What has a model and reads no text may be a codec.
+bool may_be_codec(const fs::path& given) {
+  for (const fs::path& dir : {given / "voice", given})
+    if (fs::exists(dir / "voice.json")) return !prepare::find_codec_folder(dir).about.contains("front_end");
+  return false;
+}
+
+score::ScoreTable table_of(const ScoreVerb& o, Context& context) {
   const auto corpus = corpus::Corpus::open(o.corpus);
+  if (may_be_codec(o.voice)) {
+    const auto codec = prepare::open_codec(o.voice);
+    return score::score_codec(*codec, prepare::find_codec_folder(o.voice).about, corpus, o.score, context.events);
+  }
+  const auto voice = voice::Voice::open(o.voice);
   roles::Registry registry;
   Speaking(registry, o.engine).expect(voice);
-  const auto table = score::score_voice(voice, registry, corpus, o.score, context.events);
+  return score::score_voice(voice, registry, corpus, o.score, context.events);
+}
+
+int run(const ScoreVerb& o, Context& context) {
+  const auto table = table_of(o, context);
   const auto json = score::to_json(table);
   if (!o.out.empty()) write_file_atomic(o.out, json.dump(1) + "\n");
   fmt::print(context.out, "{}", context.json ? json.dump(1) + "\n" : score::to_text(table));
@@ -58,7 +74,8 @@ void register_score(Verbs& verbs) {
        .usage = "score VOICE --corpus CORPUS",
        .examples =
            {"timbre score runs/first --corpus corpora/en",
-            "timbre score runs/first --corpus corpora/en --keep clips --json -o score.json --min-understood 0.8"}},
+            "timbre score runs/first --corpus corpora/en --keep clips --json -o score.json --min-understood 0.8",
+            "timbre score runs/codec --corpus corpora/en"}},
       fields, run);
 }
 

@@ -61,6 +61,11 @@ struct ScoreTable {
 ScoreTable score_voice(const voice::Voice& voice, const roles::Registry& registry, const corpus::Corpus& corpus,
                        const ScoreOptions& options, const EventSink& events);
 
+/// A codec's round trip: the recordings, and what is left of them with one codebook and with all. `about` is its
+/// voice.json. Throws as score_voice.
+ScoreTable score_codec(roles::Codec& codec, const nlohmann::json& about, const corpus::Corpus& corpus,
+                       const ScoreOptions& options, const EventSink& events);
+
 nlohmann::json to_json(const ScoreTable& table);
 /// For a terminal.
 std::string to_text(const ScoreTable& table);
