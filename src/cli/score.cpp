@@ -9,7 +9,7 @@ namespace timbre::cli {
 namespace {
 
 struct ScoreVerb {
-  std::string voice, corpus, out, engine = "auto";
+  std::string voice, vocoder, corpus, out, engine = "auto";
   std::optional<double> min_understood;
   score::ScoreOptions score;
 };
@@ -17,6 +17,7 @@ struct ScoreVerb {
 config::Fields fields(ScoreVerb& o) {
   config::Fields f;
   f.add("voice", o.voice, "folder of a voice, a codec or a run").positional().required().metavar("VOICE");
+  f.add("vocoder", o.vocoder, "folder of another vocoder than the voice's own").metavar("FOLDER");
   f.add("corpus", o.corpus, "corpus that has recordings of the prompts").required().metavar("CORPUS");
   f.add("out", o.out, "also write the table as JSON").letter('o').metavar("FILE");
   f.add("min_understood", o.min_understood,
@@ -40,7 +41,8 @@ score::ScoreTable table_of(const ScoreVerb& o, Context& context) {
     const auto codec = prepare::open_codec(o.voice);
     return score::score_codec(*codec, prepare::find_codec_folder(o.voice).about, corpus, o.score, context.events);
   }
-  const auto voice = voice::Voice::open(o.voice);
+  auto voice = voice::Voice::open(o.voice);
+  voice.use_vocoder(o.vocoder);
   roles::Registry registry;
   Speaking(registry, o.engine).expect(voice);
   return score::score_voice(voice, registry, corpus, o.score, context.events);

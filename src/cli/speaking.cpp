@@ -38,6 +38,15 @@ void Speaking::expect(const voice::Voice& voice) const {
   if (!has_torch_) throw NeedsTorch{};
 }
 
+void Speaking::expect_vocoder(const std::filesystem::path& folder) const {
+  const std::string lacking = registry_.vocoder_without_engine({.dir = {}, .about = {}, .vocoder = folder});
+  if (lacking.empty() && backend_ != roles::Backend::torch) return;
+  if (backend_ == roles::Backend::engine)
+    throw UsageError(fmt::format("{} cannot be computed without LibTorch: {}", folder.string(), lacking),
+                     "leave --engine native out");
+  if (!has_torch_) throw NeedsTorch{};
+}
+
 void Speaking::expect_torch(const std::string& what) const {
   if (backend_ == roles::Backend::engine)
     throw UsageError(fmt::format("--engine native cannot do {}", what), "leave --engine native out");

@@ -103,6 +103,7 @@ Json voice_facts(const Json& about) {
   };
   take_part("model", "model", "kind");
   take_part("vocoder", "vocoder", "kind");
+  take_part("vocoder_folder", "vocoder", "folder");
   take_part("rate_hz", "mel", "rate_hz");
   for (const char* list : {"symbols", "speakers"}) {
     if (about.contains(list) && about[list].is_array()) facts[list] = about[list].size();

@@ -180,6 +180,12 @@ const Converter& Registry::converter(const std::string& format) const {
                    fmt::format("formats: {}", join(known, ", ")));
 }
 
+std::string Registry::vocoder_without_engine(const VoiceFiles& voice) const {
+  const VoiceFiles files = vocoder_files(voice);
+  const std::string kind = kind_in(files, vocoder_section(files)), lacking = vocoders_.lacks(kind, files);
+  return lacking.empty() ? "" : fmt::format("vocoder {}: {}", kind, lacking);
+}
+
 std::vector<std::string> Registry::parts_without_engine(const VoiceFiles& voice) const {
   std::vector<std::string> parts;
   const auto name = [&](const VoiceFiles& files, const char* section, const char* what, const auto& makers) {
@@ -187,8 +193,7 @@ std::vector<std::string> Registry::parts_without_engine(const VoiceFiles& voice)
     if (!lacking.empty()) parts.push_back(fmt::format("{} {}: {}", what, kind, lacking));
   };
   name(voice, "model", "model", synthesizers_);
-  const VoiceFiles vocoder = vocoder_files(voice);
-  name(vocoder, vocoder_section(vocoder), "vocoder", vocoders_);
+  if (const std::string lacking = vocoder_without_engine(voice); !lacking.empty()) parts.push_back(lacking);
   return parts;
 }
 

@@ -84,6 +84,9 @@ class Registry {
   /// block=conv has no engine". Empty = it speaks without.
   std::vector<std::string> parts_without_engine(const VoiceFiles& voice) const;
 
+  /// The same of its vocoder alone: "" or the reason.
+  std::string vocoder_without_engine(const VoiceFiles& voice) const;
+
   /// Opens the network of a voice by about["model"]["kind"]. Throws DataError when this program has none of that kind,
   /// UsageError when an engine was asked for and there is none.
   std::unique_ptr<Synthesizer> make_synthesizer(const VoiceFiles& voice) const;

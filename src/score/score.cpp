@@ -84,7 +84,7 @@ class Scorer {
         "recordings, vocoded",
         [this](const Target& t) {
           const auto frames = static_cast<std::int64_t>(t.mel_FM.size()) / speaker_.synthesizer().mel().mels;
-          return clip_of(speaker_.vocoder().synthesize(t.mel_FM, frames));
+          return clip_of(speaker_.vocode(t.mel_FM, frames));
         },
         true);
   }

@@ -11,21 +11,6 @@
 namespace timbre::voice {
 namespace {
 
-/// Throws when the two front ends differ, naming the first field: a mel made with other settings would come out as
-/// noise.
-void expect_same_mel(const audio::MelOptions& voice, const audio::MelOptions& vocoder,
-                     const std::string& vocoder_name) {
-  audio::MelOptions a = voice, b = vocoder;
-  const auto mine = audio::fields(a), other = audio::fields(b);
-  for (std::size_t i = 0; i < mine.list().size(); ++i) {
-    if (mine.list()[i].value() != other.list()[i].value()) {
-      throw DataError(fmt::format("the vocoder {} wants mel.{} = {}, the voice makes {}", vocoder_name,
-                                  mine.list()[i].name(), other.list()[i].value().dump(), mine.list()[i].value().dump()),
-                      "choose a vocoder that was trained with this voice's mel settings");
-    }
-  }
-}
-
 /// Phones and words of the piece on the time axis, from the frames of each phone.
 void place_in_time(SpokenPiece& piece, const text::Phonemized& phonemized, const roles::MelUtterance& mel,
                    double frame_s) {
@@ -80,8 +65,8 @@ Speaker::Speaker(const Voice& voice, const roles::Registry& registry, bool accep
     : voice_(voice),
       front_end_(voice.make_front_end()),
       synthesizer_(registry.make_synthesizer(voice.files())),
-      vocoder_(registry.make_vocoder(voice.files())) {
-  expect_same_mel(synthesizer_->mel(), vocoder_->mel(), vocoder_->name());
+      vocoder_(registry.make_vocoder(voice.files())),
+      bridge_(synthesizer_->mel(), vocoder_->mel(), "the vocoder " + vocoder_->name()) {
   if (accept_text_changes) return;
   if (!voice.same_guesser(*front_end_))
     throw DataError(fmt::format("'{}' is not read as in training{}", voice.name(), voice.changed_versions(*front_end_)),
@@ -144,6 +129,16 @@ void Speaker::fit_to_symbols(text::Phonemized& phonemized) const {
   phonemized = std::move(fitted);
 }
 
+std::vector<float> Speaker::brought(std::span<const float> mel_FM) const {
+  std::vector<float> values(mel_FM.begin(), mel_FM.end());
+  bridge_.apply(values);
+  return values;
+}
+
+std::vector<float> Speaker::vocode(std::span<const float> mel_FM, std::int64_t frames) {
+  return vocoder_->synthesize(brought(mel_FM), frames);
+}
+
 bool Speaker::speak(const text::SpeechPiece& part, text::FrontEnd& front_end, const roles::Controls& controls,
                     SpokenPiece& piece, const Hear& hear) {
   if (part.text.empty()) return false;
@@ -158,9 +153,10 @@ bool Speaker::speak(const text::SpeechPiece& part, text::FrontEnd& front_end, co
   place_in_time(piece, phonemized, mel, hop / rate);
   piece.end_s = piece.start_s + static_cast<double>(mel.frames) * hop / rate;
   if (hear) {
-    synthesize_in_chunks(*vocoder_, mel.mel_FM, mel.frames, hear);
+    const std::vector<float> mel_FM = brought(mel.mel_FM);
+    synthesize_in_chunks(*vocoder_, mel_FM, mel.frames, hear);
   } else {
-    piece.wave_N = vocoder_->synthesize(mel.mel_FM, mel.frames);
+    piece.wave_N = vocode(mel.mel_FM, mel.frames);
   }
   piece.mel_FM = std::move(mel.mel_FM);
   piece.frames = mel.frames;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "audio/mel_bridge.h"
 #include "config/fields.h"
 #include "roles/synthesizer.h"
 #include "roles/vocoder.h"
@@ -68,12 +69,16 @@ class Speaker {
   std::int64_t rate_hz() const { return synthesizer_->mel().rate_hz; }
   roles::Synthesizer& synthesizer() { return *synthesizer_; }
   roles::Vocoder& vocoder() { return *vocoder_; }
+  /// A mel of this voice's settings through its vocoder.
+  std::vector<float> vocode(std::span<const float> mel_FM, std::int64_t frames);
   text::FrontEnd& front_end() { return *front_end_; }
   /// The part of the front end that reads what is said with these options. Throws UsageError for a language the voice
   /// does not read.
   text::FrontEnd& reader(const SayOptions& options);
 
  private:
+  /// A mel as the vocoder takes it.
+  std::vector<float> brought(std::span<const float> mel_FM) const;
   using Hear = std::function<void(std::span<const float>)>;
   /// One sentence into `piece`; its samples go to `hear` when there is one. False when there is nothing to say in it.
   bool speak(const text::SpeechPiece& part, text::FrontEnd& front_end, const roles::Controls& controls,
@@ -87,6 +92,7 @@ class Speaker {
   std::unique_ptr<text::FrontEnd> front_end_;
   std::unique_ptr<roles::Synthesizer> synthesizer_;
   std::unique_ptr<roles::Vocoder> vocoder_;
+  audio::MelBridge bridge_;  ///< from what the voice makes to what the vocoder takes
 };
 
 /// All pieces joined.

@@ -154,7 +154,8 @@ void apply_debug(Config& config) {
 nlohmann::json about_network(const Config& config) {
   Config copy = config;
   return {{"model", {{"kind", "vocos"}, {"config", config::to_json(copy.fields())}, {"weights", "model.safetensors"}}},
-          {"purpose", config.takes_codes() ? "makes codes audible" : "makes mel spectrograms audible"}};
+          {"purpose", config.takes_codes() ? "waits for the codes of a codec"
+                                           : "waits for the mels of a voice (timbre equip VOICE --vocoder FOLDER)"}};
 }
 
 Config config_of(const nlohmann::json& about, const std::string& where) {

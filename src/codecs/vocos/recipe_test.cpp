@@ -10,6 +10,7 @@
 #include "audio/write.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "base/rng.h"
 #include "codecs/vocos/convert.h"
 #include "codecs/vocos/model_vocoder.h"
 #include "nn/init.h"
@@ -161,6 +162,26 @@ TEST(VocosRecipe, ItsFolderIsAVocoderAndTravelsToTheReferenceAndBack) {
   } catch (const DataError& e) {
     EXPECT_THAT(e.what(), testing::HasSubstr("frame 2"));
   }
+  // A stretch with its context around it comes out as in the whole.
+  const std::int64_t frames = 70, first = 30, count = 12, context = vocoder->context_frames().value();
+  ASSERT_EQ(context, 3 * (1 + 2) + 4);
+  Philox random(5);
+  std::vector<float> noise_FM;
+  for (std::int64_t i = 0; i < frames * 20; ++i) noise_FM.push_back(static_cast<float>(random.normal()));
+  const auto whole_N = vocoder->synthesize(noise_FM, frames);
+  const auto miss = [&](std::int64_t around) {
+    const auto part_N =
+        vocoder->synthesize(std::span(noise_FM).subspan(static_cast<std::size_t>((first - around) * 20),
+                                                        static_cast<std::size_t>((count + 2 * around) * 20)),
+                            count + 2 * around);
+    float worst = 0;
+    for (std::int64_t n = 0; n < count * 32; ++n)
+      worst = std::max(worst, std::abs(part_N[static_cast<std::size_t>(around * 32 + n)] -
+                                       whole_N[static_cast<std::size_t>(first * 32 + n)]));
+    return worst;
+  };
+  EXPECT_LT(miss(context), 1e-5);
+  EXPECT_GT(miss(1), 1e-4);
   const weights::TensorMap ours = weights::read_safetensors(voice / "model.safetensors");
   EXPECT_FALSE(ours.contains("multiperioddisc.discriminators.0.convs.0.bias"));
   folder_to_vocos({.source = opened.scratch / "run", .out = opened.scratch / "theirs"});
