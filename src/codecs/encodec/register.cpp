@@ -1,6 +1,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "codecs/encodec/codec.h"
+#include "codecs/encodec/codes_format.h"
 #include "codecs/encodec/config.h"
 #include "codecs/encodec/convert.h"
 #include "codecs/encodec/ecdc.h"
@@ -61,6 +62,7 @@ void register_encodec(roles::Registry& registry) {
   });
   add_container();
   registry.add_codec_engine("encodec", {.lacks = {}, .make = encodec::open_codec});
+  encodec::add_ecdc_format();
 }
 
 }  // namespace timbre::models
