@@ -45,8 +45,9 @@ std::vector<float> mel_filters(std::int64_t rate_hz, std::int64_t fft_samples, s
     for (std::int64_t b = 0; b < bins; ++b) {
       const double hz = static_cast<double>(b) * static_cast<double>(rate_hz) / static_cast<double>(fft_samples);
       const double height = std::min((hz - left) / (top - left), (right - hz) / (right - top));
-      out[m * static_cast<std::size_t>(bins) + static_cast<std::size_t>(b)] =
-          static_cast<float>(std::max(0.0, height) * area);
+      // librosa keeps the triangles in single precision before it normalises them.
+      const auto triangle = static_cast<float>(std::max(0.0, height));
+      out[m * static_cast<std::size_t>(bins) + static_cast<std::size_t>(b)] = static_cast<float>(triangle * area);
     }
   }
   return out;

@@ -17,7 +17,18 @@ std::uint64_t stream_of(std::int64_t epoch, std::size_t item) {
   return static_cast<std::uint64_t>(epoch) << 32 | static_cast<std::uint64_t>(item);
 }
 
-using Samples = std::shared_ptr<const std::vector<std::int16_t>>;
+/// A decoded recording and the factor that brings it to the wanted peak.
+struct Decoded {
+  std::vector<std::int16_t> samples_N;
+  float level = 1;
+};
+using Samples = std::shared_ptr<const Decoded>;
+
+float level_of(const std::vector<std::int16_t>& samples_N, double peak) {
+  int top = 0;
+  for (const std::int16_t x : samples_N) top = std::max(top, std::abs(static_cast<int>(x)));
+  return peak > 0 && top > 0 ? static_cast<float>(peak * 32768.0 / top) : 1.0f;
+}
 
 }  // namespace
 
@@ -40,12 +51,14 @@ struct ClipSegments::State {
     const std::vector<float> wave_N = audio::decode_audio(clips[clip].audio, rate_hz).samples_N;
     if (wave_N.empty()) throw DataError(fmt::format("{}: no samples", clips[clip].audio.string()));
     // Rounded whether it is kept or not: what fits into memory must not change the numbers.
-    auto made = std::make_shared<std::vector<std::int16_t>>(wave_N.size());
-    std::transform(wave_N.begin(), wave_N.end(), made->begin(), [](float x) {
+    auto made = std::make_shared<Decoded>();
+    made->samples_N.resize(wave_N.size());
+    std::transform(wave_N.begin(), wave_N.end(), made->samples_N.begin(), [](float x) {
       return static_cast<std::int16_t>(std::clamp(std::lround(x * 32768.0f), -32768l, 32767l));
     });
+    made->level = level_of(made->samples_N, options.peak);
     const std::lock_guard hold(lock);
-    const auto bytes = static_cast<std::int64_t>(made->size() * sizeof(std::int16_t));
+    const auto bytes = static_cast<std::int64_t>(made->samples_N.size() * sizeof(std::int16_t));
     if (!kept[clip] && kept_bytes + bytes <= options.memory_mb << 20) {
       kept[clip] = made;
       kept_bytes += bytes;
@@ -53,13 +66,14 @@ struct ClipSegments::State {
     return made;
   }
 
-  Piece cut(std::size_t clip, std::int64_t first, const std::vector<std::int16_t>& all) const {
-    Piece piece{.clip = clip, .first = first};
+  Piece cut(std::size_t clip, std::int64_t first, const Decoded& decoded) const {
+    const std::vector<std::int16_t>& all = decoded.samples_N;
+    Piece piece{.clip = clip, .first = first, .gain = decoded.level};
     piece.real = std::clamp<std::int64_t>(static_cast<std::int64_t>(all.size()) - first, 0, options.samples);
     piece.wave_N.assign(static_cast<std::size_t>(options.samples), 0.0f);
     for (std::int64_t n = 0; n < piece.real; ++n)
       piece.wave_N[static_cast<std::size_t>(n)] =
-          static_cast<float>(all[static_cast<std::size_t>(first + n)]) / 32768.0f;
+          static_cast<float>(all[static_cast<std::size_t>(first + n)]) / 32768.0f * decoded.level;
     return piece;
   }
 };
@@ -96,15 +110,16 @@ ClipSegments::Piece ClipSegments::draw(std::size_t item, std::int64_t epoch) con
   const std::size_t clip = s.places.at(item).first;
   const Samples all = s.samples(clip);
   Philox random(s.seed, stream_of(epoch, item));
-  const std::int64_t room = std::max<std::int64_t>(0, static_cast<std::int64_t>(all->size()) - s.options.samples);
+  const std::int64_t room = std::max<std::int64_t>(0, static_cast<std::int64_t>(all->samples_N.size()) - s.options.samples);
   const auto step = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(room / s.grid + 1)));
   Piece piece = s.cut(clip, step * s.grid, *all);
   const double wanted = s.options.gain_db > 0 ? std::pow(10.0, (2 * random.uniform() - 1) * s.options.gain_db / 20) : 1;
   if (wanted == 1) return piece;
   float peak = 0;
   for (const float x : piece.wave_N) peak = std::max(peak, std::abs(x));
-  piece.gain = static_cast<float>(peak * wanted > 1 ? 1 / static_cast<double>(peak) : wanted);
-  for (float& x : piece.wave_N) x *= piece.gain;
+  const auto change = static_cast<float>(peak * wanted > 1 ? 1 / static_cast<double>(peak) : wanted);
+  for (float& x : piece.wave_N) x *= change;
+  piece.gain *= change;
   return piece;
 }
 
@@ -112,7 +127,7 @@ ClipSegments::Piece ClipSegments::fixed(std::size_t item) const {
   State& s = *state_;
   const auto [clip, number] = s.places.at(item);
   const Samples all = s.samples(clip);
-  const std::int64_t room = std::max<std::int64_t>(0, static_cast<std::int64_t>(all->size()) - s.options.samples);
+  const std::int64_t room = std::max<std::int64_t>(0, static_cast<std::int64_t>(all->samples_N.size()) - s.options.samples);
   return s.cut(clip, std::min(number * s.options.samples, room) / s.grid * s.grid, *all);
 }
 
@@ -142,9 +157,9 @@ std::vector<ClipSegments::Piece> ClipSegments::collate(Batch& batch, std::span<c
 
 std::vector<float> ClipSegments::whole(std::size_t clip) const {
   const Samples all = state_->samples(clip);
-  std::vector<float> wave_N(all->size());
-  std::transform(all->begin(), all->end(), wave_N.begin(),
-                 [](std::int16_t x) { return static_cast<float>(x) / 32768.0f; });
+  std::vector<float> wave_N(all->samples_N.size());
+  std::transform(all->samples_N.begin(), all->samples_N.end(), wave_N.begin(),
+                 [&](std::int16_t x) { return static_cast<float>(x) / 32768.0f * all->level; });
   return wave_N;
 }
 

@@ -4,10 +4,10 @@
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/conv1d.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/empty_like.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
@@ -35,10 +35,10 @@ Tensor join_groups(const Tensor& x_GBTC, std::int64_t groups) {
   return x_GBTC.permute({1, 2, 0, 3}).reshape({x_GBTC.size(1), x_GBTC.size(2), -1});
 }
 
-/// One group's weights [O, C, K] → [O, K·C].
-Tensor window_weights(const Tensor& weight, std::int64_t group, std::int64_t groups) {
-  const std::int64_t O = weight.size(0) / groups;
-  return weight.narrow(0, group * O, O).permute({0, 2, 1}).contiguous().view({O, -1});
+/// One group of [groups·O, K, C] as [O, K·C].
+Tensor group_weights(const Tensor& weight_OKC, std::int64_t group, std::int64_t groups) {
+  const std::int64_t O = weight_OKC.size(0) / groups;
+  return weight_OKC.narrow(0, group * O, O).view({O, -1});
 }
 
 /// What Dense keeps besides tensors, and the sizes of one group.
@@ -46,7 +46,7 @@ struct Setting {
   std::int64_t padding, dilation, stride, groups;
   bool bias;
   WindowGeometry of(const Tensor& x_BTC, const Tensor& weight) const {
-    return {x_BTC.size(0), x_BTC.size(1), x_BTC.size(2) / groups, weight.size(0) / groups, weight.size(2), padding,
+    return {x_BTC.size(0), x_BTC.size(1), x_BTC.size(2) / groups, weight.size(0) / groups, weight.size(1), padding,
             dilation,      stride};
   }
 };
@@ -63,7 +63,7 @@ struct Dense : Function<Dense> {
     const Tensor y = at::empty({g.rows(), g.O * groups}, x_BTC.options());
     const Tensor windows = at::empty({std::min(kWindowRows, g.rows()), g.window()}, x_BTC.options());
     for (std::int64_t group = 0; group < groups; ++group) {
-      const Tensor w_WO = window_weights(weight, group, groups).t();
+      const Tensor w_WO = group_weights(weight, group, groups).t();
       const float* from = x_padded.const_data_ptr<float>() + group * g.B * g.padded() * g.C;
       for (std::int64_t first = 0; first < g.rows(); first += kWindowRows) {
         const std::int64_t count = std::min(kWindowRows, g.rows() - first);
@@ -92,28 +92,27 @@ struct Dense : Function<Dense> {
       dx_padded = groups == 1 ? at::zeros({g.B, g.padded(), g.C}, x_BTC.options())
                               : at::zeros({groups, g.B, g.padded(), g.C}, x_BTC.options());
     if (want_w) {
-      dw = at::empty_like(weight);
+      dw = at::zeros_like(weight);
       x_padded = split_groups(pad_time(x_BTC, g.padding), groups);
     }
     const Tensor windows = at::empty({std::min(kWindowRows, g.rows()), g.window()}, x_BTC.options());
     for (std::int64_t group = 0; group < groups; ++group) {
       const std::int64_t offset = group * g.B * g.padded() * g.C;
-      const Tensor dw_WO = want_w ? at::zeros({g.window(), g.O}, x_BTC.options()) : Tensor();
-      const Tensor w_OW = want_x ? window_weights(weight, group, groups) : Tensor();
+      const Tensor dw_OW = want_w ? group_weights(dw, group, groups) : Tensor();
+      const Tensor w_OW = group_weights(weight, group, groups);
       for (std::int64_t first = 0; first < g.rows(); first += kWindowRows) {
         const std::int64_t count = std::min(kWindowRows, g.rows() - first);
         const Tensor dy_part = dy.narrow(0, first, count).narrow(1, group * g.O, g.O);
         Tensor part = windows.narrow(0, 0, count);
         if (want_w) {
           copy_windows(g, x_padded.const_data_ptr<float>() + offset, windows.mutable_data_ptr<float>(), first, count);
-          dw_WO.addmm_(part.t(), dy_part);
+          dw_OW.addmm_(dy_part.t(), part);
         }
         if (want_x) {
           at::mm_out(part, dy_part, w_OW);
           add_windows(g, windows.const_data_ptr<float>(), dx_padded.mutable_data_ptr<float>() + offset, first, count);
         }
       }
-      if (want_w) dw.narrow(0, group * g.O, g.O).copy_(dw_WO.view({g.K, g.C, g.O}).permute({2, 1, 0}));
     }
     Tensor dx, dbias;
     if (want_x) {
@@ -205,7 +204,17 @@ Tensor conv1d_btc(const Tensor& x_BTC, const Tensor& weight_OCK, const Tensor& b
     return at::linear(x_BTC, weight_OCK.squeeze(2), maybe(bias_O));
   }
   if (!ours(x_BTC, weight_OCK)) return by_library(x_BTC, weight_OCK, bias_O, padding, dilation, stride, groups);
-  return Dense::apply(x_BTC, weight_OCK, maybe(bias_O), padding, dilation, stride, groups);
+  return Dense::apply(x_BTC, window_layout(weight_OCK), maybe(bias_O), padding, dilation, stride, groups);
+}
+
+Tensor window_layout(const Tensor& weight_OCK) { return weight_OCK.permute({0, 2, 1}).contiguous(); }
+
+Tensor conv1d_windows_btc(const Tensor& x_BTC, const Tensor& weight_OKC, const Tensor& bias_O, std::int64_t padding,
+                          std::int64_t dilation, std::int64_t stride, std::int64_t groups) {
+  expect_shape(x_BTC, {kAny, kAny, weight_OKC.size(2) * groups}, "conv1d_windows_btc: x_BTC");
+  if (!ours(x_BTC, weight_OKC))
+    return by_library(x_BTC, weight_OKC.permute({0, 2, 1}), bias_O, padding, dilation, stride, groups);
+  return Dense::apply(x_BTC, weight_OKC, maybe(bias_O), padding, dilation, stride, groups);
 }
 
 Tensor depthwise_conv1d_btc(const Tensor& x_BTC, const Tensor& weight_C1K, const Tensor& bias_C, std::int64_t padding,

@@ -110,11 +110,13 @@ std::vector<Streams> ConvJudge::run(Streams x) const {
       x.joined = layer->forward_two_BTC(x.joined);
     } else if (x.apart.first.defined()) {
       const auto [first, second] = layer->two_weights();
+      const Tensor first_OKC = layer->window_weight(first),
+                   second_OKC = second.is_same(first) ? first_OKC : layer->window_weight(second);
       {
         const at::NoGradGuard no_grad;
-        x.apart.first = layer->forward_BTC(x.apart.first, first);
+        x.apart.first = layer->forward_BTC(x.apart.first, first_OKC);
       }
-      x.apart.second = layer->forward_BTC(x.apart.second, second);
+      x.apart.second = layer->forward_BTC(x.apart.second, second_OKC);
     } else {
       x.apart.second = layer->forward_BTC(x.apart.second);
     }

@@ -86,7 +86,7 @@ void NormedWeight::fold() {
   const bool training = is_training();
   train(false);  // folding must not move the spectral vectors
   unfold();
-  folded_ = weight().contiguous();
+  folded_ = weight().clone(at::MemoryFormat::Contiguous);
   train(training);
 }
 
@@ -107,12 +107,20 @@ NormedConv1d::NormedConv1d(std::int64_t in, std::int64_t out, ConvOptions given,
   if (options.padding == kSame) options.padding = (options.kernel - 1) / 2 * options.dilation;
 }
 
-Tensor NormedConv1d::forward_BTC(const Tensor& x_BTC) const { return forward_BTC(x_BTC, weight()); }
-
-Tensor NormedConv1d::forward_BTC(const Tensor& x_BTC, const Tensor& weight) const {
-  return conv1d_btc(x_BTC, without_columns(weight), bias, options.padding, options.dilation, options.stride,
-                    options.groups);
+Tensor NormedConv1d::forward_BTC(const Tensor& x_BTC) const {
+  if (!is_folded()) return forward_BTC(x_BTC, window_weight(weight()));
+  if (!folded_from_.is_same(weight())) {
+    folded_from_ = weight();
+    folded_OKC_ = window_weight(folded_from_);
+  }
+  return forward_BTC(x_BTC, folded_OKC_);
 }
+
+Tensor NormedConv1d::forward_BTC(const Tensor& x_BTC, const Tensor& weight_OKC) const {
+  return conv1d_windows_btc(x_BTC, weight_OKC, bias, options.padding, options.dilation, options.stride, options.groups);
+}
+
+Tensor NormedConv1d::window_weight(const Tensor& weight) const { return window_layout(without_columns(weight)); }
 
 Tensor NormedConv1d::forward_two_BTC(const Tensor& x_BTC) const {
   if (norm != Norm::kSpectral) return forward_BTC(x_BTC);

@@ -26,6 +26,7 @@ class NormedWeight : public Module {
   /// state_dict() keep working on the factored tensors and need unfold() before they show.
   void fold();
   void unfold() { folded_ = Tensor(); }
+  bool is_folded() const { return folded_.defined(); }
   /// Gives the layer a bare weight [shape] to compute with, as a checkpoint without its norm has it: g = ‖v‖, v =
   /// weight.
   void set_weight(const Tensor& weight);
@@ -50,12 +51,17 @@ class NormedConv1d : public NormedWeight {
  public:
   NormedConv1d(std::int64_t in, std::int64_t out, ConvOptions options, Norm norm = Norm::kWeight, bool columns = false);
   Tensor forward_BTC(const Tensor& x_BTC) const;
-  /// With a weight that weight() or two_weights() gave.
-  Tensor forward_BTC(const Tensor& x_BTC, const Tensor& weight) const;
+  /// With a weight of window_weight().
+  Tensor forward_BTC(const Tensor& x_BTC, const Tensor& weight_OKC) const;
+  /// What weight() or two_weights() gave, as the convolution reads it: one copy for all calls of a pass.
+  Tensor window_weight(const Tensor& weight) const;
   /// Two batches, the first half of the rows and the second: the same as two calls of forward_BTC, in one pass.
   Tensor forward_two_BTC(const Tensor& x_BTC) const;
   Tensor forward_BCT(const Tensor& x_BCT) const { return forward_BTC(x_BCT.transpose(1, 2)).transpose(1, 2); }
   ConvOptions options;
+
+ private:
+  mutable Tensor folded_from_, folded_OKC_;  ///< the folded weight and its copy for the convolution
 };
 
 /// Transposed, over time. weight [in, out, kernel]; under weight norm g is one number an INPUT channel [in, 1, 1].

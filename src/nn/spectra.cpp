@@ -86,7 +86,7 @@ Tensor MelSpectrogram::forward(const Tensor& wave_BN) const {
                    1);
   if (o.convention == "tacotron") wave = at::clamp(wave, -1.0, 1.0);
   const Tensor magnitude_BFK = stft_.magnitude(wave, o.convention == "hifigan" ? 1e-9 : 0.0);
-  Tensor mel_BFM = at::clamp_min(at::matmul(magnitude_BFK, filters_KM_), o.floor);
+  Tensor mel_BFM = at::clamp_min(at::matmul(magnitude_BFK, filters_KM_.to(magnitude_BFK.scalar_type())), o.floor);
   if (o.log == "none") return mel_BFM;
   mel_BFM = o.log == "ln" ? at::log(mel_BFM) : at::log10(mel_BFM);
   if (o.gain != 1) mel_BFM = mel_BFM * o.gain;

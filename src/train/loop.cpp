@@ -83,7 +83,7 @@ class Loop {
   void plan();
   void set_max_steps(std::int64_t steps_per_epoch);
   bool step(batch::Loader& loader);
-  void report(const StepOutcome& outcome, double seconds);
+  void report(const StepOutcome& outcome, double seconds, double lr);
   void validate_now(bool at_end);
   void after_step(bool epoch_ended);
   void save(const char* why);
@@ -96,7 +96,9 @@ class Loop {
   void write_voice();
   std::string data_hash() const;
   std::vector<batch::Loaded> take(batch::Loader& loader);
-  double rate() const { return learning_rate(o_.schedule, o_.optim.lr, progress_.step, progress_.max_steps); }
+  double rate(std::int64_t epoch) const {
+    return learning_rate(o_.schedule, o_.optim.lr, progress_.step, progress_.max_steps, epoch);
+  }
 
   Job& job_;
   const TrainOptions& o_;
@@ -307,7 +309,7 @@ bool Loop::step(batch::Loader& loader) {
   const StepInfo info{.step = progress_.step, .epoch = micros.front().position.epoch};
   StepOutcome outcome;
   try {
-    outcome = stepper_.run(info, batches, rate());
+    outcome = stepper_.run(info, batches, rate(info.epoch));
   } catch (...) {
     --progress_.step;
     throw;
@@ -318,14 +320,14 @@ bool Loop::step(batch::Loader& loader) {
   waited_s_ += loader.waited_s() - waited_before;
   train_s_ += seconds;
   progress_.train_s += seconds;
-  report(outcome, seconds);
+  report(outcome, seconds, rate(info.epoch));
   bool epoch_ended = false;
   for (const batch::Loaded& loaded : micros) epoch_ended |= loaded.last_of_epoch;
   after_step(epoch_ended);
   return true;
 }
 
-void Loop::report(const StepOutcome& outcome, double seconds) {
+void Loop::report(const StepOutcome& outcome, double seconds, double lr) {
   averages_.add(outcome.metrics);
   since_report_s_ += seconds;
   units_since_report_ += outcome.real_units;
@@ -335,7 +337,6 @@ void Loop::report(const StepOutcome& outcome, double seconds) {
   const double units = job_.ranks.sum(units_since_report_);
   values[job_.recipe.units() + "_per_s"] = units / std::max(since_report_s_, 1e-9);
   values["waiting_share"] = waited_s_ / std::max(train_s_, 1e-9);
-  const double lr = rate();
   for (Optimiser& optimiser : stepper_.optimisers())
     for (const ParameterGroup& group : optimiser.groups())
       values[group.pattern == "*" ? "lr" : "lr." + group.pattern] = lr * group.factor;

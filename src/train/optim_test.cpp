@@ -91,6 +91,10 @@ TEST(Schedule, ValuesByHand) {
   EXPECT_NEAR(learning_rate(s, 2.0, 35, 110), 2.0 * (0.1 + 0.9 * 0.75), 1e-12);
   s.kind = "constant";
   EXPECT_NEAR(learning_rate(s, 2.0, 5000, 110), 2.0, 1e-12);
+  s.kind = "exponential";
+  s.decay = 0.5;
+  EXPECT_NEAR(learning_rate(s, 2.0, 5000, 110, 3), 0.25, 1e-12);
+  EXPECT_NEAR(learning_rate(s, 2.0, 5, 110, 0), 1.0, 1e-12);  // warming up
   s.kind = "ming024";
   s.width = 256;
   s.warmup_steps = 4000;

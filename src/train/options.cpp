@@ -24,9 +24,10 @@ config::Fields fields(OptimOptions& o) {
 config::Fields fields(ScheduleOptions& o) {
   config::Fields f;
   f.add("kind", o.kind, "learning rate over steps")
-      .choices({"constant", "warmup_linear", "warmup_cosine", "noam", "ming024"});
+      .choices({"constant", "warmup_linear", "warmup_cosine", "exponential", "noam", "ming024"});
   f.add("warmup_steps", o.warmup_steps, "steps over which the rate rises from 0").range(0, 1e9);
   f.add("final_ratio", o.final_ratio, "linear and cosine: rate at the last step over the highest").range(0, 1);
+  f.add("decay", o.decay, "exponential: factor on the rate after each pass over the data").range(0, 1);
   f.add("width", o.width, "noam and ming024: model width H in H^-0.5 · min(s^-0.5, s·warmup^-1.5)").range(1, 1 << 20);
   f.add("anneal_steps", o.anneal_steps, "ming024: after each of these steps the rate is multiplied by anneal_rate");
   f.add("anneal_rate", o.anneal_rate, "ming024: see anneal_steps").range(0, 1);

@@ -26,6 +26,7 @@ struct ScheduleOptions {
   std::string kind = "warmup_cosine";
   std::int64_t warmup_steps = 0;
   double final_ratio = 0.05;
+  double decay = 0.999;
   std::int64_t width = 256;
   std::vector<std::int64_t> anneal_steps = {300000, 400000, 500000};
   double anneal_rate = 0.3;

@@ -38,6 +38,9 @@ struct Player {
   std::vector<std::string> parameters = {"*"};
   std::int64_t every_n_steps = 1;
   std::int64_t first_step = 1;  ///< it does not play before: a discriminator that waits for its generator
+  /// Parameters of players behind it in the step whose graph its forward pass records too: what it computes of them
+  /// once, a recipe may hand on to their turn (a generator's output that the discriminator has heard first).
+  std::vector<std::string> records = {};
 };
 
 /// One part of a loss as a sum and the unit it is a mean over. The loop adds up

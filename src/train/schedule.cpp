@@ -8,7 +8,8 @@
 
 namespace timbre::train {
 
-double learning_rate(const ScheduleOptions& options, double lr, std::int64_t step, std::int64_t max_steps) {
+double learning_rate(const ScheduleOptions& options, double lr, std::int64_t step, std::int64_t max_steps,
+                     std::int64_t epoch) {
   const double s = static_cast<double>(std::max<std::int64_t>(step, 1)),
                warmup = static_cast<double>(options.warmup_steps);
   if (options.kind == "noam" || options.kind == "ming024") {
@@ -21,6 +22,7 @@ double learning_rate(const ScheduleOptions& options, double lr, std::int64_t ste
     return scale;
   }
   const double warm = options.warmup_steps > 0 ? std::min(1.0, s / warmup) : 1.0;
+  if (options.kind == "exponential") return lr * warm * std::pow(options.decay, static_cast<double>(epoch));
   if (warm < 1.0 || options.kind == "constant" || max_steps <= options.warmup_steps) return lr * warm;
   const double done = std::clamp((s - warmup) / (static_cast<double>(max_steps) - warmup), 0.0, 1.0);
   const double left = options.kind == "warmup_cosine" ? 0.5 * (1.0 + std::cos(std::numbers::pi * done)) : 1.0 - done;

@@ -9,10 +9,12 @@ namespace timbre::train {
 ///   constant       lr · warm
 ///   warmup_linear  lr · warm, then straight down to lr·final_ratio at max_steps
 ///   warmup_cosine  the same along half a cosine
+///   exponential    lr · warm · decay^epoch, epoch = passes over the data that are done
 ///   noam           lr · width^-0.5 · min(step^-0.5, step·warmup^-1.5)            (Vaswani et al. 2017 §5.3)
 ///   ming024        width^-0.5 · min(step^-0.5, step·warmup^-1.5) · anneal_rate^(anneal_steps passed); lr is not used
 /// warm = min(1, step / warmup_steps).
-double learning_rate(const ScheduleOptions& options, double lr, std::int64_t step, std::int64_t max_steps);
+double learning_rate(const ScheduleOptions& options, double lr, std::int64_t step, std::int64_t max_steps,
+                     std::int64_t epoch = 0);
 
 /// Contradictions and known traps, as warnings for the user.
 std::vector<std::string> schedule_warnings(const TrainOptions& options, std::int64_t max_steps,

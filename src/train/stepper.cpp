@@ -126,6 +126,13 @@ Stepper::Stepper(Recipe& recipe, const TrainOptions& options, const Ranks& ranks
     optimisers_.emplace_back(
         options.optim, make_groups(mine, players_.size() == 1 ? options.optim.group_lr : std::vector<std::string>{}));
     owned_.push_back(std::move(mine));
+    std::vector<Named> recorded;
+    for (const Named& named : all)
+      if (named.tensor.requires_grad() &&
+          std::any_of(player.records.begin(), player.records.end(),
+                      [&](const std::string& pattern) { return nn::matches(pattern, named.name); }))
+        recorded.push_back(named);
+    recorded_.push_back(std::move(recorded));
   }
 }
 
@@ -136,6 +143,7 @@ void Stepper::take_turn(std::size_t player) {
   for (const auto& owned : owned_)
     for (const Named& named : owned) named.tensor.set_requires_grad(false);
   for (const Named& named : owned_[player]) named.tensor.set_requires_grad(true);
+  for (const Named& named : recorded_[player]) named.tensor.set_requires_grad(true);
 }
 
 std::map<std::string, double> Stepper::denominators(const std::vector<const batch::Batch*>& micros,

@@ -60,7 +60,8 @@ class Stepper {
   const TrainOptions& options_;
   const Ranks& ranks_;
   std::vector<Player> players_;
-  std::vector<std::vector<Named>> owned_;  ///< per player, trainable
+  std::vector<std::vector<Named>> owned_;     ///< per player, trainable
+  std::vector<std::vector<Named>> recorded_;  ///< per player: trainable ones of others, see Player::records
   std::vector<Optimiser> optimisers_;
   std::vector<std::string> frozen_;
 };

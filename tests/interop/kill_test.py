@@ -11,6 +11,10 @@ class Kills(unittest.TestCase):
     def test_twenty(self):
         subprocess.run([sys.executable, str(RUN), "--kills", "20"], check=True)
 
+    def test_two_players(self):
+        """A generator and its discriminators."""
+        subprocess.run([sys.executable, str(RUN), "--kills", "6", "--model", "hifigan", "--steps", "16"], check=True)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -23,6 +23,8 @@ import corpus
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KILLS_A_RUN = 5
+MODEL_FLAGS = {"fastspeech2": ["--schedule.warmup-steps", "5", "--optim.group-lr", "encoder=0.5"],
+               "hifigan": ["--segments.samples", "1200", "--split.valid", "0.1"]}
 
 
 class Killer:
@@ -33,7 +35,7 @@ class Killer:
         self.corpus = corpus.make(self.folder, self.timbre)
         self.flags = [arguments.model, "--preset", "debug", "--corpus", str(self.corpus), "--max-steps", str(arguments.steps), "--batch.items", "4", "--batch.units", "0",
                       "--accumulate", "2", "--ema", "0.9", "--save-every-steps", "5", "--log-every-steps", "1", "--valid-every-steps", "8", "--no-probe",
-                      "--schedule.warmup-steps", "5", "--keep", "2", "--optim.group-lr", "encoder=0.5"]
+                      "--keep", "2", *MODEL_FLAGS.get(arguments.model, [])]
         self.counts = {"SIGKILL": 0, "SIGTERM": 0, "too late": 0}
         self.hit = []
 

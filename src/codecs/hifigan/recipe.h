@@ -1,0 +1,78 @@
+#pragma once
+#include <optional>
+
+#include "batch/clip_segments.h"
+#include "codecs/hifigan/model.h"
+#include "corpus/columns.h"
+#include "nn/spectra.h"
+#include "train/recipe.h"
+
+/// How HiFi-GAN learns (Kong et al. 2020, §2.4): the discriminators first, then the generator against what they became.
+namespace timbre::hifigan {
+
+/// The loss terms of one step, apart from where the data come from. Waveforms are [B, N], mels [B, F, M].
+class Game {
+ public:
+  explicit Game(const Config& config) : loss_(config.loss), heard_(config.loss_mel()) {}
+
+  struct Judged {
+    nn::Discriminators::Both periods, scales;
+  };
+  /// The generator's output of this batch, with its graph. The discriminators' turn (`first`) computes it, the
+  /// generator's gets the same.
+  Tensor fake(const Learner& model, const Tensor& mel_BFM, bool first);
+  /// The discriminators' turn: least squares on real and made. `judged` gets what they said.
+  std::vector<train::Term> discriminator_terms(const Learner& model, const Tensor& real_BN, const Tensor& fake_BN,
+                                               double items, Judged* judged = nullptr) const;
+  /// The generator's: adversarial, features, mel. `heard_BFM` is the loss's mel of real_BN; computed when undefined.
+  std::vector<train::Term> generator_terms(const Learner& model, const Tensor& real_BN, const Tensor& heard_BFM,
+                                           const Tensor& fake_BN, double items, Judged* judged = nullptr) const;
+  const nn::MelSpectrogram& heard() const { return heard_; }
+
+ private:
+  LossOptions loss_;
+  nn::MelSpectrogram heard_;
+  std::vector<std::pair<Tensor, Tensor>> waiting_;  ///< mel and output of batches whose generator's turn is to come
+};
+
+class Recipe : public train::Recipe {
+ public:
+  explicit Recipe(const Config& config) : config_(config) {}
+
+  void open(const train::DataContext& context) override;
+  nn::Module& model() override { return *model_; }
+  std::vector<train::Player> players() const override;
+  const std::vector<batch::Item>& items(train::Split split) const override;
+  std::string units() const override { return "samples"; }
+  double units_per_s() const override { return static_cast<double>(config_.mel.rate_hz); }
+  batch::Batch collate(train::Split split, std::span<const std::size_t> items) const override;
+  batch::Batch collate_in_epoch(train::Split split, std::span<const std::size_t> items,
+                                std::int64_t epoch) const override;
+  std::vector<train::Term> losses(const batch::Batch& batch, const train::StepInfo& info) override;
+  /// "mel": mean |difference| of the loss's log mels.
+  std::vector<train::Term> validate(const batch::Batch& batch, const train::StepInfo& info) override;
+  bool last_is_best() const override { return true; }
+  void samples(train::SampleSink& sink, const train::StepInfo& info) override;
+  nlohmann::json about() const override;
+  train::StartReport start_from(const train::Base& base) override;
+  /// The generator as a vocoder; what else is trained goes to training.safetensors, which --base and the way back to
+  /// upstream's files read.
+  void write_voice(const std::filesystem::path& folder, const weights::TensorMap& weights,
+                   const nlohmann::json& provenance) const override;
+
+ private:
+  batch::Batch collate_pieces(std::size_t side, std::span<const std::size_t> items,
+                              std::optional<std::int64_t> epoch) const;
+  /// The acoustic model's mel of a clip, frames × mels.
+  std::vector<float> given_mel(const std::string& id, std::int64_t* frames) const;
+  Config config_;
+  std::unique_ptr<Learner> model_;
+  std::optional<Game> game_;
+  std::optional<batch::ClipCorpus> clips_;
+  std::optional<corpus::Column> column_;
+  std::optional<audio::MelMaker> mel_maker_;
+  std::vector<std::size_t> valid_pieces_;
+  std::vector<batch::Item> valid_items_;
+};
+
+}  // namespace timbre::hifigan
