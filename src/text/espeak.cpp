@@ -3,11 +3,14 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <clocale>
 #include <cstdlib>
 #include <map>
 #include <mutex>
 
 #include "base/error.h"
+#include "base/file_stamp.h"
+#include "base/files.h"
 #include "base/strings.h"
 
 namespace timbre::text {
@@ -22,11 +25,12 @@ struct VoiceRecord {
   int score;
   void* spare;
 };
-constexpr int kRetrievalOutput = 1;  // AUDIO_OUTPUT_RETRIEVAL: nothing is played
-constexpr int kDontExit = 0x8000;    // espeakINITIALIZE_DONT_EXIT
-constexpr int kUtf8 = 1;             // espeakCHARS_UTF8
-constexpr int kIpa = 0x02;           // espeakPHONEMES_IPA
-constexpr char kBorder = '\x1f';     // between phonemes; no language of espeak-ng uses it
+constexpr int kRetrievalOutput = 1;                    // AUDIO_OUTPUT_RETRIEVAL: nothing is played
+constexpr int kDontExit = 0x8000;                      // espeakINITIALIZE_DONT_EXIT
+constexpr int kUtf8 = 1;                               // espeakCHARS_UTF8
+constexpr int kIpa = 0x02;                             // espeakPHONEMES_IPA
+constexpr std::int64_t kClockSlackNs = 2'000'000'000;  // file systems stamp with a clock that lags
+constexpr char kBorder = '\x1f';                       // between phonemes; no language of espeak-ng uses it
 
 class Library {
  public:
@@ -38,6 +42,27 @@ class Library {
   std::mutex& lock() { return lock_; }
   const std::vector<EspeakVoice>& voices() const { return voices_; }
   const std::string& version() const { return version_; }
+
+  /// Stamps of all files that what it says comes from; "" when one is younger than what was loaded.
+  std::string sources() const {
+    std::vector<fs::path> files = {library_};
+    Dl_info c_library{};
+    if (dladdr(reinterpret_cast<void*>(&std::setlocale), &c_library) != 0) files.emplace_back(c_library.dli_fname);
+    try {
+      for (const auto& entry : fs::recursive_directory_iterator(data_, fs::directory_options::follow_directory_symlink))
+        if (!entry.is_directory()) files.push_back(entry.path());
+    } catch (const fs::filesystem_error&) {
+      return "";
+    }
+    std::sort(files.begin(), files.end());
+    std::string all = std::string(std::setlocale(LC_CTYPE, nullptr)) + "\n";
+    for (const fs::path& file : files) {
+      const FileStamp stamp = file_stamp(file);
+      if (stamp.text.empty() || stamp.changed_ns > loaded_ns_ - kClockSlackNs) return "";
+      all += stamp.text + "\n";
+    }
+    return all;
+  }
 
   std::string phonemes(const std::string& identifier, const std::string& clause) {
     if (identifier != current_) {
@@ -62,6 +87,7 @@ class Library {
   Library() {
     const char* chosen = std::getenv("TIMBRE_ESPEAK");
     const char* file = chosen && *chosen ? chosen : "libespeak-ng.so.1";
+    loaded_ns_ = stamp_clock_ns();
     void* handle = dlopen(file, RTLD_NOW | RTLD_LOCAL);
     if (!handle)
       throw SystemError(fmt::format("phonemes need espeak-ng, and {} could not be loaded", file),
@@ -73,7 +99,12 @@ class Library {
     to_phonemes_ = symbol<const char* (*)(const void**, int, int)>(handle, "espeak_TextToPhonemes");
     if (initialize(kRetrievalOutput, 0, nullptr, kDontExit) < 0)
       throw SystemError("espeak-ng is installed without its voice data", "sudo apt install espeak-ng-data");
-    version_ = split_whitespace(info(nullptr)).empty() ? "" : split_whitespace(info(nullptr))[0];
+    const char* data = nullptr;
+    const auto words = split_whitespace(info(&data));
+    version_ = words.empty() ? "" : words[0];
+    if (data) data_ = data;
+    Dl_info where{};
+    if (dladdr(reinterpret_cast<void*>(initialize), &where) != 0) library_ = where.dli_fname;
     for (const VoiceRecord** record = list(nullptr); record && *record; ++record) {
       const VoiceRecord& voice = **record;
       if (!voice.languages || !voice.languages[0] || !voice.identifier) continue;
@@ -97,12 +128,16 @@ class Library {
   int (*set_voice_)(const char*) = nullptr;
   const char* (*to_phonemes_)(const void**, int, int) = nullptr;
   std::string current_, version_;
+  fs::path library_, data_;
+  std::int64_t loaded_ns_ = 0;
   std::vector<EspeakVoice> voices_;
 };
 
 }  // namespace
 
 std::vector<EspeakVoice> espeak_voices() { return Library::get().voices(); }
+
+std::string espeak_sources() { return Library::get().sources(); }
 
 std::string espeak_version() { return Library::get().version(); }
 

@@ -28,6 +28,10 @@ EspeakVoice find_espeak_voice(std::string_view name);
 /// another language's rules ("(en)") and pauses are left out. `identifier` as in EspeakVoice.
 std::vector<std::vector<std::string>> espeak_phonemes(const std::string& identifier, std::string_view clause);
 
+/// The library, its data, the C library and the locale, as stamps: see FrontEnd::sources(). "" when any of the files
+/// may have changed after it was loaded here.
+std::string espeak_sources();
+
 /// "1.51": the version of the loaded library.
 std::string espeak_version();
 

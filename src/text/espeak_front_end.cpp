@@ -111,6 +111,14 @@ EspeakFrontEnd::EspeakFrontEnd(std::string_view voice, FrontEndOptions options)
 
 std::string EspeakFrontEnd::rules() const { return normalize_ == kWords ? rules_version(language_) : ""; }
 
+std::string EspeakFrontEnd::sources() const {
+  std::string all = espeak_sources();
+  if (all.empty()) return "";
+  all += fmt::format("{}\n{}\n", voice_.identifier, normalize_);
+  for (const auto& [word, phones] : user_.all()) all += word + "\t" + phones + "\n";
+  return all;
+}
+
 std::string EspeakFrontEnd::plainer(std::string_view phone) const { return plainer_ipa(phone); }
 
 void EspeakFrontEnd::merge_allophones(Phones& phones) const {

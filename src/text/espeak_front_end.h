@@ -21,6 +21,7 @@ class EspeakFrontEnd : public FrontEnd {
   std::string name() const override { return "espeak:" + voice_.code; }
   std::string language() const override { return language_; }
   std::string rules() const override;
+  std::string sources() const override;
   using FrontEnd::phonemize;
   Phonemized phonemize(std::string_view text, std::span<const Spoken> spoken) override;
   std::string plainer(std::string_view phone) const override;

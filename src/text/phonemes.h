@@ -47,6 +47,9 @@ class FrontEnd {
   virtual std::string rules() const { return ""; }
   /// Who pronounces words that are in no lexicon: "g2p_en's network", "g2p 1a2b3c4d"; "" when there is no such thing.
   virtual std::string guesser() const { return ""; }
+  /// Which files, settings and versions this reading comes from, this program apart: another text whenever any of them
+  /// changed. "" when that cannot be told, or not safely: then nobody may remember what the front end said.
+  virtual std::string sources() const { return ""; }
   /// Phones of a text of any length with its punctuation. Text without a speakable character gives no phones and
   /// a warning. Throws UsageError for a script the voice cannot read (naming the characters) and for phones
   /// given by hand that this front end does not have.

@@ -6,6 +6,7 @@
 #include "text/g2p_voice.h"
 #include "text/normalize.h"
 #include "text/probe.h"
+#include "text/remembered_reading.h"
 #include "text/text_options.h"
 #include "text/user_lexicon.h"
 
@@ -163,7 +164,10 @@ std::vector<std::string> Voice::changed_sentences(text::FrontEnd& front_end) con
       throw DataError(
           fmt::format("{}: 'fingerprint.sentences' must be a list of texts", (dir() / "voice.json").string()));
     }
-    for (std::string& sentence : text::differing_sentences(stored, text::fingerprint(*reader), reader->language()))
+    if (text::recall_reading(*reader) == text::reading_hash(stored.sentences)) continue;
+    const text::Fingerprint now = text::fingerprint(*reader);
+    text::remember_reading(*reader, text::reading_hash(now.sentences));
+    for (std::string& sentence : text::differing_sentences(stored, now, reader->language()))
       changed.push_back(std::move(sentence));
   }
   return changed;

@@ -54,7 +54,8 @@ class Voice {
   /// The front end with the voice's own words.
   std::unique_ptr<text::FrontEnd> make_front_end() const;
   /// Probe sentences that this machine's text path reads otherwise than the one the voice was trained with; empty =
-  /// same, or no fingerprint in the voice.
+  /// same, or no fingerprint in the voice. They are read once and remembered as long as nothing changed that the
+  /// reading comes from (text/remembered_reading.h).
   std::vector<std::string> changed_sentences(text::FrontEnd& front_end) const;
   /// Whether words in no lexicon are pronounced by whom they were in training (always, without a fingerprint).
   bool same_guesser(text::FrontEnd& front_end) const;

@@ -122,7 +122,8 @@ def main():
         environment.pop(name, None)
     failed = 0
     cases = parse(options.file)
-    with tempfile.TemporaryDirectory(prefix="timbre-cli-") as tmp:
+    with tempfile.TemporaryDirectory(prefix="timbre-cli-") as tmp, tempfile.TemporaryDirectory(prefix="timbre-cache-") as cache:
+        environment["XDG_CACHE_HOME"] = cache
         for case in cases:
             failed += not run_case(options.file, case, os.path.realpath(tmp), environment)
     print(f"{len(cases) - failed} of {len(cases)} cases hold")
