@@ -17,11 +17,11 @@ const Preset& ModelSpec::preset(const std::string& preset_name) const {
 
 std::unique_ptr<ModelConfig> ModelSpec::config_of(const std::string& preset_name) const {
   auto config = make_config();
-  if (!preset_name.empty()) {
-    preset(preset_name).apply(*config);
-  } else if (!presets.empty()) {
-    presets.front().apply(*config);
+  if (preset_name.empty()) {
+    if (!presets.empty()) presets.front().apply(*config);
+    return config;
   }
+  for (const std::string& name : split(preset_name, ',')) preset(std::string(trim(name))).apply(*config);
   return config;
 }
 

@@ -286,7 +286,7 @@ void extend_fields(RunOptions& o, config::Fields& all, const std::vector<std::st
   if (preset.empty() && !text.empty()) preset = config::peek_yaml(text, "preset", file).value_or("");
   if (preset.empty() && !spec.presets.empty()) preset = spec.presets.front().name;
   o.config = spec.config_of(preset);
-  if (entry.defaults) entry.defaults(o.loop, preset);
+  if (entry.defaults) entry.defaults(o.loop, preset.substr(0, preset.find(',')));
   // The list is made anew, since defaults are taken when a field is added.
   const auto listed = [&] {
     config::Fields list = fields(o);

@@ -46,6 +46,23 @@ config::Fields fields_of(VarianceOptions& o) {
   return f;
 }
 
+config::Fields fields_of(AlignOptions& o) {
+  config::Fields f;
+  f.add("source", o.source,
+        "auto: TextGrids where the corpus has them, else the aligner; train: always the aligner; "
+        "textgrid: TextGrids only")
+      .choices({"auto", "train", "textgrid"});
+  f.add("min_confidence", o.min_confidence, "utterances below are skipped: their text is not what is said").range(0, 1);
+  f.add("gaussians", o.gaussians, "Gaussians of a state of the aligner").range(1, 32);
+  f.add("iterations", o.iterations, "its training passes").range(4, 200);
+  f.add("train_seconds", o.train_seconds, "audio it is trained on at most; all of it is aligned")
+      .range(1, 1e7)
+      .metavar("SECONDS");
+  f.add("min_pause_s", o.min_pause_s, "shortest pause inside speech").range(0, 10).metavar("SECONDS");
+  f.add("boundary_shift_s", o.boundary_shift_s, "added to every inner boundary").range(-0.1, 0.1).metavar("SECONDS");
+  return f;
+}
+
 config::Fields fields_of(LossOptions& o) {
   config::Fields f;
   f.add("mel", o.mel, "weight of the mel loss before the post-net").range(0, 1e6);
@@ -77,9 +94,11 @@ void check_stack(const char* name, const StackOptions& o, const std::string& blo
 
 config::Fields Config::fields() {
   config::Fields f;
-  f.add("front_end", front_end, "what turns text into phones: espeak:VOICE; espeak:VOICE,VOICE… for several languages, espeak:auto for "
+  f.add("front_end", front_end,
+        "what turns text into phones: espeak:VOICE; espeak:VOICE,VOICE… for several languages, espeak:auto for "
         "those of the corpus; arpabet:en, pinyin:zh, ming024:english, ming024:mandarin");
   f.group("text", text::fields(text), "text to phones");
+  f.group("align", fields_of(align), "where phones lie (of prepare's stages aligner and alignment)");
   f.group("mel", audio::fields(mel), "mel spectrogram");
   f.group("split", corpus::fields(split), "training, validation and test sides");
   f.add("block", block, "conv: the paper's block; separable: depthwise + pointwise convolutions, far cheaper")
@@ -183,13 +202,30 @@ void apply_debug(Config& config) {
   config.variance.filter = 64;
 }
 
+void apply_mel(Config& config, const std::string& convention) {
+  const audio::MelOptions plain, wanted = audio::mel_preset(convention);
+  audio::MelOptions& mel = config.mel;
+  mel.convention = wanted.convention;
+  mel.padding = wanted.padding;
+  mel.floor = wanted.floor;
+  if (wanted.rate_hz == plain.rate_hz) return;
+  mel.rate_hz = wanted.rate_hz;
+  mel.mels = wanted.mels;
+  mel.f_max_hz = wanted.f_max_hz;
+  mel.fft_samples = wanted.fft_samples;
+  mel.window_samples = wanted.window_samples;
+  mel.hop_samples = wanted.hop_samples;
+}
+
 std::vector<roles::ColumnNeed> columns_of(const Config& config) {
   // energy is made together with mel; durations count mel's frames, so they share rate and hop.
   Config copy = config;
   const nlohmann::json mel = config::to_json(audio::fields(copy.mel));
-  const nlohmann::json text = config::to_json(text::fields(copy.text));
+  nlohmann::json aligned = {{"front_end", config.front_end}, {"text", config::to_json(text::fields(copy.text))}};
+  for (const auto& [name, value] : config::to_json(fields_of(copy.align)).items())
+    if (!value.is_null()) aligned[name] = value;
   std::vector<roles::ColumnNeed> needs = {
-      {"aligned_phonemes", {{"front_end", config.front_end}, {"text", text}}},
+      {"aligned_phonemes", aligned},
       {"durations", nlohmann::json::object()},
       {"mel", mel},
       {"pitch", {{"level", config.variance.pitch_level}, {"method", config.variance.pitch_method}}},

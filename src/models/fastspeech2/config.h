@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -57,10 +58,18 @@ struct SpeakerVecOptions {
   std::int64_t size = 0;    ///< numbers of a vector; set when the corpus is opened
 };
 
+/// How phones are found in the clips; what is not given is as the stages aligner and alignment have it.
+struct AlignOptions {
+  std::optional<std::string> source;
+  std::optional<double> min_confidence, train_seconds, min_pause_s, boundary_shift_s;
+  std::optional<std::int64_t> gaussians, iterations;
+};
+
 /// All options of the model.
 struct Config final : roles::ModelConfig {
   std::string front_end = "espeak:en-us";  ///< makes the phones; kept in the voice, "espeak:auto" as what it stands for
   text::TextOptions text;                  ///< how it does; ming024:* have their own way
+  AlignOptions align;
   audio::MelOptions mel;
   corpus::SplitOptions split;  ///< what is trained on, what is watched, what is left alone
   std::string block =
@@ -100,6 +109,9 @@ void apply_torphix(Config& config);
 void apply_small(Config& config);
 /// Two layers of width 64 for tests.
 void apply_debug(Config& config);
+/// The mel of another system as a whole (audio::mel_preset): convention, padding and floor, and of vocos, whose mels
+/// are its own in every respect, rate, bins and band too.
+void apply_mel(Config& config, const std::string& convention);
 
 /// True for the networks of torphix/fastspeech2-TTS.
 inline bool is_torphix(const Config& config) { return config.compat.starts_with("torphix"); }

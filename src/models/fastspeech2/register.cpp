@@ -11,6 +11,13 @@ void register_fastspeech2(roles::Registry& registry) {
   const auto preset = [](const char* name, const char* summary, void (*apply)(Config&)) {
     return roles::Preset{name, summary, [apply](roles::ModelConfig& config) { apply(dynamic_cast<Config&>(config)); }};
   };
+  const auto mel = [](const std::string& convention) {
+    return roles::Preset{"mel-" + convention,
+                         "with another: --preset small,mel-" + convention + ", its mels as " + convention + " has them",
+                         [convention](roles::ModelConfig& config) {
+                           fastspeech2::apply_mel(dynamic_cast<Config&>(config), convention);
+                         }};
+  };
   registry.add({
       .name = "fastspeech2",
       .summary = "phonemes to mel in parallel, with durations, pitch and energy (arXiv 2006.04558)",
@@ -21,7 +28,8 @@ void register_fastspeech2(roles::Registry& registry) {
                          fastspeech2::apply_ming024),
                   preset("torphix", "the network of torphix/fastspeech2-TTS, accidents included, for its checkpoints",
                          fastspeech2::apply_torphix),
-                  preset("debug", "two layers of width 64, for trying things out", fastspeech2::apply_debug)},
+                  preset("debug", "two layers of width 64, for trying things out", fastspeech2::apply_debug),
+                  mel("tacotron"), mel("coqui"), mel("hifigan"), mel("vocos")},
       .columns =
           [](const roles::ModelConfig& config) { return fastspeech2::columns_of(dynamic_cast<const Config&>(config)); },
       .converters = {{.format = "ming024",
@@ -57,8 +65,7 @@ void register_fastspeech2(roles::Registry& registry) {
              "postnet", "speaker_*"},
             {}}},
   });
-  registry.add_synthesizer_engine("fastspeech2",
-                                  {.lacks = fastspeech2::voice_lacks, .make = fastspeech2::open_engine});
+  registry.add_synthesizer_engine("fastspeech2", {.lacks = fastspeech2::voice_lacks, .make = fastspeech2::open_engine});
 }
 
 }  // namespace timbre::models
