@@ -33,10 +33,10 @@ AlignedClip align_clip(const std::filesystem::path& corpus, const std::filesyste
   text::FrontEndOptions options;
   options.lexicon = settings.value("lexicon", "");
   if (settings.contains("text")) {
-    nlohmann::json text = settings["text"];
-    text.erase("g2p_hash");  // what the column keeps besides the settings themselves
+    nlohmann::json reading = settings["text"];
+    reading.erase("g2p_hash");  // what the column keeps besides the settings themselves
     auto fields = text::fields(options.text);
-    config::from_json(fields, text, "settings of phonemes: text");
+    config::from_json(fields, reading, "settings of phonemes: text");
   }
   const auto front_end = text::make_front_end(settings.at("front_end").get<std::string>(), std::move(options));
   std::string spoken = language;

@@ -21,7 +21,7 @@ std::unique_ptr<ModelConfig> ModelSpec::config_of(const std::string& preset_name
     if (!presets.empty()) presets.front().apply(*config);
     return config;
   }
-  for (const std::string& name : split(preset_name, ',')) preset(std::string(trim(name))).apply(*config);
+  for (const std::string& one : split(preset_name, ',')) preset(std::string(trim(one))).apply(*config);
   return config;
 }
 

@@ -222,7 +222,8 @@ std::vector<roles::ColumnNeed> columns_of(const Config& config) {
   Config copy = config;
   const nlohmann::json mel = config::to_json(audio::fields(copy.mel));
   nlohmann::json aligned = {{"front_end", config.front_end}, {"text", config::to_json(text::fields(copy.text))}};
-  for (const auto& [name, value] : config::to_json(fields_of(copy.align)).items())
+  const nlohmann::json align = config::to_json(fields_of(copy.align));
+  for (const auto& [name, value] : align.items())
     if (!value.is_null()) aligned[name] = value;
   std::vector<roles::ColumnNeed> needs = {
       {"aligned_phonemes", aligned},
