@@ -110,7 +110,8 @@ ClipSegments::Piece ClipSegments::draw(std::size_t item, std::int64_t epoch) con
   const std::size_t clip = s.places.at(item).first;
   const Samples all = s.samples(clip);
   Philox random(s.seed, stream_of(epoch, item));
-  const std::int64_t room = std::max<std::int64_t>(0, static_cast<std::int64_t>(all->samples_N.size()) - s.options.samples);
+  const std::int64_t room =
+      std::max<std::int64_t>(0, static_cast<std::int64_t>(all->samples_N.size()) - s.options.samples);
   const auto step = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(room / s.grid + 1)));
   Piece piece = s.cut(clip, step * s.grid, *all);
   const double wanted = s.options.gain_db > 0 ? std::pow(10.0, (2 * random.uniform() - 1) * s.options.gain_db / 20) : 1;
@@ -127,7 +128,8 @@ ClipSegments::Piece ClipSegments::fixed(std::size_t item) const {
   State& s = *state_;
   const auto [clip, number] = s.places.at(item);
   const Samples all = s.samples(clip);
-  const std::int64_t room = std::max<std::int64_t>(0, static_cast<std::int64_t>(all->samples_N.size()) - s.options.samples);
+  const std::int64_t room =
+      std::max<std::int64_t>(0, static_cast<std::int64_t>(all->samples_N.size()) - s.options.samples);
   return s.cut(clip, std::min(number * s.options.samples, room) / s.grid * s.grid, *all);
 }
 

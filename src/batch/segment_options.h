@@ -9,7 +9,7 @@ struct SegmentOptions {
   /// Pieces become louder or softer by up to so many decibels (never beyond full scale), so that a network does not
   /// depend on the level of its corpus.
   double gain_db = 0;
-  double peak = 0;  ///< every recording is brought to this peak first; 0 = as it is
+  double peak = 0;                ///< every recording is brought to this peak first; 0 = as it is
   std::int64_t memory_mb = 1024;  ///< decoded clips are kept as 16-bit samples up to this; the rest is decoded anew
 };
 

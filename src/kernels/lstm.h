@@ -29,8 +29,8 @@ class Lstm {
     std::int64_t rows = 0;
     float *h_H = nullptr, *c_H = nullptr, *y_TH = nullptr, *scratch = nullptr;
   };
-  /// Several sequences of any lengths side by side: each gets to the bit what run() gives it, and the recurrent weights,
-  /// which are what a step waits for, come from memory once a step for all of them.
+  /// Several sequences of any lengths side by side: each gets to the bit what run() gives it, and the recurrent
+  /// weights, which are what a step waits for, come from memory once a step for all of them.
   void run_together(std::span<const Sequence> sequences) const;
 
  private:

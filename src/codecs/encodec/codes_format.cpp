@@ -22,10 +22,8 @@ const Config& config_of(const roles::Codec& codec, const fs::path& path) {
 void add_ecdc_format() {
   roles::codes_formats()[".ecdc"] = {
       .summary = "the encodec package's container, without language model",
-      .write =
-          [](const fs::path& path, const roles::Codes& codes, const roles::Codec& codec) {
-            write_file_atomic(path, write_ecdc(codes, config_of(codec, path)));
-          },
+      .write = [](const fs::path& path, const roles::Codes& codes,
+                  const roles::Codec& codec) { write_file_atomic(path, write_ecdc(codes, config_of(codec, path))); },
       .read =
           [](const fs::path& path, const roles::Codec& codec) {
             return read_ecdc(read_file(path), config_of(codec, path), path.string());

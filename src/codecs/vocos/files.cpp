@@ -77,7 +77,8 @@ void take_codes(const Part& part, Config& config, const std::string& where) {
   part.take("train_codebooks", config.codes.train_codebooks);
   const auto& list = config.codes.bandwidths_kbps;
   if (list.empty() || !std::all_of(list.begin(), list.end(), [](double b) { return b > 0 && b < 1000; }))
-    throw DataError(fmt::format("{}: feature_extractor.init_args.bandwidths must be a list of positive numbers", where));
+    throw DataError(
+        fmt::format("{}: feature_extractor.init_args.bandwidths must be a list of positive numbers", where));
 }
 
 /// As PyYAML reads it back as a number: "1e-09" would be a text.
