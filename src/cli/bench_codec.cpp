@@ -49,11 +49,22 @@ double fastest_s(std::int64_t times, Act act) {
   return best;
 }
 
+/// With an engine where the codec has one; else the program with LibTorch does it.
+std::unique_ptr<roles::Codec> open(const std::filesystem::path& folder) {
+  const roles::VoiceFiles files{.dir = folder, .about = read_json(folder / "voice.json"), .vocoder = {}};
+  try {
+    roles::Registry engines;
+    models::register_all(engines);
+    return engines.make_codec(files);
+  } catch (const DataError&) {
+    roles::Registry all;
+    if (!add_running_networks(all)) throw NeedsTorch{};
+    return all.make_codec(files);
+  }
+}
+
 int run(const BenchCodec& o, Context& context) {
-  roles::Registry registry;
-  models::register_all(registry);
-  const std::filesystem::path file = std::filesystem::path(o.folder) / "voice.json";
-  const auto codec = registry.make_codec({.dir = o.folder, .about = read_json(file), .vocoder = {}});
+  const auto codec = open(o.folder);
   const auto samples = static_cast<std::int64_t>(o.seconds * static_cast<double>(codec->rate_hz()));
   std::vector<float> wave(static_cast<std::size_t>(samples * codec->channels()));
   Philox rng(1);

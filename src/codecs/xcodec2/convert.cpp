@@ -42,22 +42,26 @@ bool is_safetensors(const fs::path& file) {
   return format == weights::Format::safetensors || format == weights::Format::safetensors_index;
 }
 
-/// Which of the three forms; "" for none.
+/// Which of the three forms; "" for other weights and for none. Throws DataError for a damaged file.
 std::string form_of(const fs::path& source) {
+  const fs::path file = weights_file(source);
+  if (file.empty()) return "";
+  if (is_safetensors(file)) {
+    const TensorMap map = weights::read_safetensors(file);
+    if (map.contains("acoustic_decoder.fc.weight") && map.contains("semantic_adapter.conv1.weight"))
+      return kTransformers;
+    return map.contains("fc_post_a.weight") && map.contains("fc_prior.weight") ? kPublished : "";
+  }
+  const Value root = weights::read_torch(file, {.verify_crc = false});
+  const Value* state = root.find("state_dict");
+  return state && state->find("fc_post_a.weight") && state->find("fc_prior.weight") ? kLightning : "";
+}
+
+bool looks_like(const fs::path& source, const std::string& form) {
   try {
-    const fs::path file = weights_file(source);
-    if (file.empty()) return "";
-    if (is_safetensors(file)) {
-      const TensorMap map = weights::read_safetensors(file);
-      if (map.contains("acoustic_decoder.fc.weight") && map.contains("semantic_adapter.conv1.weight"))
-        return kTransformers;
-      return map.contains("fc_post_a.weight") && map.contains("fc_prior.weight") ? kPublished : "";
-    }
-    const Value root = weights::read_torch(file, {.verify_crc = false});
-    const Value* state = root.find("state_dict");
-    return state && state->find("fc_post_a.weight") && state->find("fc_prior.weight") ? kLightning : "";
+    return form_of(source) == form;
   } catch (const Error&) {
-    return "";  // no weights at all: somebody else's format
+    return false;  // no weights at all: somebody else's format
   }
 }
 
@@ -319,7 +323,7 @@ void to_hf(const roles::ConvertRequest& request) {
 roles::Converter converter(const char* form, const char* summary, void (*back)(const roles::ConvertRequest&)) {
   return {.format = form,
           .summary = summary,
-          .recognises = [form](const fs::path& source) { return form_of(source) == form; },
+          .recognises = [form](const fs::path& source) { return looks_like(source, form); },
           .to_voice = [form](const roles::ConvertRequest& request) { to_folder(request, form); },
           .from_voice = back};
 }
