@@ -47,7 +47,7 @@ class Library {
   std::string sources() const {
     std::vector<fs::path> files = {library_};
     Dl_info c_library{};
-    if (dladdr(reinterpret_cast<void*>(&std::setlocale), &c_library) != 0) files.emplace_back(c_library.dli_fname);
+    if (dladdr(reinterpret_cast<void*>(&std::localeconv), &c_library) != 0) files.emplace_back(c_library.dli_fname);
     try {
       for (const auto& entry : fs::recursive_directory_iterator(data_, fs::directory_options::follow_directory_symlink))
         if (!entry.is_directory()) files.push_back(entry.path());

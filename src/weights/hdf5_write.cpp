@@ -15,6 +15,7 @@ namespace {
 constexpr std::uint64_t kSuperblock = 96, kNowhere = ~std::uint64_t{0};
 constexpr std::size_t kLeaf = 4, kInternal = 16;  // half of the entries of a symbol node, of a tree node: h5py's
 
+/// At most the 8 bytes of `value`, little endian.
 void number(std::string& to, std::uint64_t value, std::size_t bytes) {
   to.append(reinterpret_cast<const char*>(&value), bytes);
 }
@@ -171,7 +172,7 @@ void Hdf5Writer::close() {
     for (std::size_t i = from; i < from + count; ++i) {
       number(node, entries[i].first, 8);
       number(node, entries[i].second, 8);
-      number(node, 0, 24);
+      node.append(24, '\0');
     }
     node.resize(8 + 2 * kLeaf * 40, '\0');
     out += node;
