@@ -1,6 +1,8 @@
 #include "nn/threads.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/ops/log.h>
+#include <ATen/ops/ones.h>
 #include <dlfcn.h>
 
 #include <algorithm>
@@ -81,6 +83,12 @@ int answer_for_mkl() {
   const auto theirs = reinterpret_cast<Ask>(::dlsym(RTLD_NEXT, "mkl_serv_intel_cpu_true"));
   return theirs ? theirs() : 0;
 }
+
+/// MKL chooses the kernels of its vector functions (log, exp, tanh …) at their first call without a lock: it stores what
+/// the CPU is, then what it makes of that, and a second thread that calls in between gets the kernels of low accuracy
+/// (1e-4) for that one call. LibTorch's first logarithm of a training step comes from all threads at once, so on a busy
+/// machine 1 run of 25 began with other numbers. One call before there are threads settles the choice.
+[[maybe_unused]] const bool vector_functions_chosen = at::log(at::ones({16})).defined();
 
 }  // namespace
 
