@@ -9,8 +9,10 @@ jobs=${TIMBRE_JOBS:-$(nproc)}
 builds=("$@")
 [ ${#builds[@]} -gt 0 ] || builds=(release asan)
 
-# A leak inside a plugin's own libraries is theirs; everything else counts.
-export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=0}
+# A leak inside a plugin's own libraries is theirs; everything else counts. GCC 12's sanitizer takes the bytes before a
+# plugin's thread-local block for their size, which this glibc no longer writes there: the leak check itself then
+# crashes (it did in 1 of 170 tests, always in the same one). So the check does not look into such blocks.
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=0:intercept_tls_get_addr=0}
 export LSAN_OPTIONS=${LSAN_OPTIONS:-suppressions=$PWD/tests/support/lsan.txt:print_suppressions=0}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 
