@@ -51,6 +51,7 @@ tsan-test: setup
 
 kill-test: build
 	@.venv/bin/python tests/kill/run.py --kills 200
+	@for model in hifigan vocos small_codec; do .venv/bin/python tests/kill/run.py --kills 50 --model $$model --steps 16 || exit 1; done
 
 clean:
 	rm -rf build build-asan build-tsan build-dev build-fuzz

@@ -12,8 +12,10 @@ class Kills(unittest.TestCase):
         subprocess.run([sys.executable, str(RUN), "--kills", "20"], check=True)
 
     def test_two_players(self):
-        """A generator and its discriminators."""
-        subprocess.run([sys.executable, str(RUN), "--kills", "6", "--model", "hifigan", "--steps", "16"], check=True)
+        """Generators and their discriminators, from before the second player's first step on."""
+        for model, kills in (("hifigan", 6), ("vocos", 4), ("small_codec", 4)):
+            with self.subTest(model):
+                subprocess.run([sys.executable, str(RUN), "--kills", str(kills), "--model", model, "--steps", "16"], check=True)
 
 
 if __name__ == "__main__":

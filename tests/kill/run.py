@@ -24,7 +24,9 @@ import corpus
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KILLS_A_RUN = 5
 MODEL_FLAGS = {"fastspeech2": ["--schedule.warmup-steps", "5", "--optim.group-lr", "encoder=0.5"],
-               "hifigan": ["--segments.samples", "1200", "--split.valid", "0.1"]}
+               "hifigan": ["--segments.samples", "1200", "--split.valid", "0.1"],
+               "vocos": ["--segments.samples", "2048", "--split.valid", "0.1", "--loss.adversarial-from-step", "6"],
+               "small_codec": ["--split.valid", "0.1", "--adversarial.first-step", "6"]}
 
 
 class Killer:
