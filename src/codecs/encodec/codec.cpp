@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "codecs/encodec/files.h"
 #include "codecs/encodec/segments.h"
+#include "roles/network_folder.h"
 #include "weights/safetensors.h"
 
 namespace timbre::encodec {
@@ -310,7 +311,7 @@ std::unique_ptr<roles::EncodeStream> Codec::encode_stream(std::int64_t codebooks
 
 std::unique_ptr<roles::Codec> open_codec(const roles::VoiceFiles& folder) {
   const Config config = config_of_folder(folder.about, (folder.dir / "voice.json").string());
-  const fs::path path = folder.dir / folder.about.at("model").value("weights", "model.safetensors");
+  const fs::path path = roles::weights_file(folder.dir, folder.about);
   return std::make_unique<Codec>(std::make_shared<Network>(config, weights::read_safetensors(path), path.string()));
 }
 

@@ -4,6 +4,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "codecs/encodec/files.h"
+#include "roles/network_folder.h"
 #include "weights/load.h"
 #include "weights/safetensors.h"
 
@@ -14,18 +15,12 @@ using nlohmann::json;
 
 constexpr const char* kOriginalFile = "encodec.th";
 
-void refuse_present(const fs::path& out) {
-  if (fs::exists(out)) throw UsageError(fmt::format("{} exists already", out.string()), "choose another folder");
-}
-
 void write_folder(const roles::ConvertRequest& request, const Config& config, const weights::TensorMap& tensors,
                   const char* format) {
-  refuse_present(request.out);
-  make_folders(request.out);
-  weights::write_safetensors(request.out / "model.safetensors", tensors, {{"format", "pt"}});
+  roles::refuse_existing(request.out);
   json about = about_codec(config);
   about["provenance"] = {{"imported_from", format}, {"file", request.source.filename().string()}};
-  write_file_atomic(request.out / "voice.json", about.dump(2) + "\n");
+  roles::write_network_folder(request.out, about, tensors);
 }
 
 struct Ours {
@@ -37,8 +32,8 @@ Ours read_ours(const roles::ConvertRequest& request) {
   const fs::path file = request.source / "voice.json";
   const json about = read_json(file);
   Ours ours{config_of_folder(about, file.string()), {}};
-  ours.tensors = weights::read_safetensors(request.source / about["model"].value("weights", "model.safetensors"));
-  refuse_present(request.out);
+  ours.tensors = weights::read_safetensors(roles::weights_file(request.source, about));
+  roles::refuse_existing(request.out);
   make_folders(request.out);
   return ours;
 }

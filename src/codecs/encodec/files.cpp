@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "roles/network_folder.h"
 #include "weights/load.h"
 #include "weights/torch_file.h"
 
@@ -291,23 +292,17 @@ json transformers_config(const Config& config) {
   return out;
 }
 
-json about_codec(Config config) {
-  return {
-      {"name", config.name},
-      {"purpose", "turns recordings into codes and back"},
-      {"model", {{"kind", "encodec"}, {"config", config::to_json(config.fields())}, {"weights", "model.safetensors"}}}};
+json about_codec(const Config& config) {
+  return {{"name", config.name},
+          {"purpose", "turns recordings into codes and back"},
+          {"model", roles::about_model("encodec", config)}};
 }
 
 Config config_of_folder(const json& about, const std::string& where) {
-  const auto model = about.is_object() ? about.find("model") : about.end();
-  if (!about.is_object() || model == about.end() || !model->is_object() || model->value("kind", "") != "encodec" ||
-      !model->contains("config"))
+  if (!roles::is_model(about, "encodec"))
     throw DataError(fmt::format("{} is no EnCodec codec", where), "give the folder that `timbre convert` made of one");
   Config config;
-  config::Fields fields = config.fields();
-  config::from_json(fields, model->at("config"), where);
-  if (const auto problems = config.problems(); !problems.empty())
-    throw DataError(fmt::format("{}: {}", where, problems.front()));
+  roles::read_options(config, about["model"]["config"], where);
   return config;
 }
 

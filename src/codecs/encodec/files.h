@@ -32,7 +32,7 @@ void read_transformers_config(const nlohmann::json& settings, Config& config, co
 nlohmann::json transformers_config(const Config& config);
 
 /// voice.json of a codec.
-nlohmann::json about_codec(Config config);
+nlohmann::json about_codec(const Config& config);
 /// Options out of voice.json. Throws DataError when it is no EnCodec.
 Config config_of_folder(const nlohmann::json& about, const std::string& where);
 

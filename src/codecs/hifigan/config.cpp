@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "roles/network_folder.h"
 
 namespace timbre::hifigan {
 namespace {
@@ -163,6 +164,11 @@ Config::Context Config::context() const {
   return {-(first - 3), last + 3};  // conv_pre, 7 taps
 }
 
+std::int64_t Config::context_frames() const {
+  const Context around = context();
+  return std::max(around.before, around.after);
+}
+
 void apply_v1(Config& config) {
   const auto split = config.split;
   config = Config();
@@ -207,25 +213,13 @@ void apply_debug(Config& config) {
 }
 
 nlohmann::json about_network(const Config& config) {
-  Config copy = config;
-  return {
-      {"model", {{"kind", "hifigan"}, {"config", config::to_json(copy.fields())}, {"weights", "model.safetensors"}}},
-      {"purpose", "makes mel spectrograms audible"}};
+  return {{"model", roles::about_model("hifigan", config)}, {"purpose", "makes mel spectrograms audible"}};
 }
 
 Config config_of(const nlohmann::json& about, const std::string& where) {
-  const auto model = about.find("model");
-  if (!about.is_object() || model == about.end() || !model->is_object() || model->value("kind", "") != "hifigan" ||
-      !model->contains("config"))
-    throw DataError(fmt::format("{}: no hifigan model", where), "timbre info shows what it is");
   Config config;
-  auto fields = config.fields();
-  config::from_json(fields, model->at("config"), where + ": model.config");
-  if (const auto problems = config.problems(); !problems.empty())
-    throw DataError(fmt::format("{}: {}", where, problems.front()));
+  roles::read_model(config, "hifigan", about, where);
   return config;
 }
-
-std::vector<roles::ColumnNeed> columns_of(const Config&) { return {}; }
 
 }  // namespace timbre::hifigan

@@ -70,6 +70,8 @@ struct Config final : roles::ModelConfig {
     std::int64_t before = 0, after = 0;
   };
   Context context() const;
+  /// The larger of both.
+  std::int64_t context_frames() const;
 };
 
 /// The published sizes, 22.05 kHz: 13.9, 0.9 and 1.5 M parameters.
@@ -85,7 +87,5 @@ void apply_debug(Config& config);
 nlohmann::json about_network(const Config& config);
 /// The options of voice.json's model.config. Throws DataError naming `where` and the field.
 Config config_of(const nlohmann::json& about, const std::string& where);
-
-std::vector<roles::ColumnNeed> columns_of(const Config& config);
 
 }  // namespace timbre::hifigan

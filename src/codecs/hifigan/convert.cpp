@@ -4,6 +4,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "codecs/hifigan/files.h"
+#include "roles/network_folder.h"
 #include "weights/load.h"
 #include "weights/safetensors.h"
 #include "weights/torch_file.h"
@@ -21,10 +22,6 @@ fs::path generator_of(const fs::path& source) {
   std::error_code ignored;
   if (fs::is_regular_file(source, ignored)) return source;
   return newest(source, "g_");
-}
-
-void refuse_existing(const fs::path& out) {
-  if (fs::exists(out)) throw UsageError(fmt::format("{} exists already", out.string()), "choose another folder");
 }
 
 }  // namespace
@@ -58,9 +55,7 @@ void upstream_to_voice(const roles::ConvertRequest& request) {
   Config config = config_of_upstream(upstream, settings.string());
   config.generator.weight_norm = generator.weight_norm;
   expect_generator(generator.tensors, config, file.string());
-  refuse_existing(request.out);
-  make_folders(request.out);
-  weights::write_safetensors(request.out / "model.safetensors", generator.tensors, {{"format", "pt"}});
+  roles::refuse_existing(request.out);
   json about = about_network(config);
   about["provenance"] = {{"imported_from", "hifigan"},
                          {"file", file.filename().string()},
@@ -76,22 +71,21 @@ void upstream_to_voice(const roles::ConvertRequest& request) {
     if (!root.find("mpd") || !root.find("msd"))
       throw DataError(fmt::format("{}: no discriminators (mpd, msd) in it", training.string()),
                       "move it away to import the generator alone");
+    make_folders(request.out);
     weights::save(request.out / kTraining, root);
   } else {
     request.events({"note", {{"text", "no do_ file of the same number beside it: the generator alone is imported"}}});
   }
-  write_file_atomic(request.out / "voice.json", about.dump(2) + "\n");
+  roles::write_network_folder(request.out, about, generator.tensors);
 }
 
 void voice_to_upstream(const roles::ConvertRequest& request) {
-  fs::path folder = request.source;
-  if (fs::is_regular_file(folder / "voice" / "voice.json")) folder /= "voice";
-  const fs::path file = folder / "voice.json";
+  const fs::path folder = roles::folder_of_network(request.source), file = folder / "voice.json";
   const json about = read_json(file);
   const Config config = config_of(about, file.string());
   const json provenance = about.value("provenance", json::object());
   GeneratorFile generator;
-  generator.tensors = weights::read_safetensors(folder / about["model"].value("weights", "model.safetensors"));
+  generator.tensors = weights::read_safetensors(roles::weights_file(folder, about));
   generator.spelling = provenance.value("spelling", "weight_g");
   generator.bare = provenance.value("bare", false);
   expect_generator(generator.tensors, config, (folder / "model.safetensors").string());
@@ -112,7 +106,7 @@ void voice_to_upstream(const roles::ConvertRequest& request) {
   const auto order = generator_shapes(config);
   for (const auto& [name, shape] : order) in_torchs_order.insert(name, generator.tensors.at(name));
   generator.tensors = std::move(in_torchs_order);
-  refuse_existing(request.out);
+  roles::refuse_existing(request.out);
   make_folders(request.out);
   const auto given = about.value("upstream_config", std::string());
   const ordered_json upstream = upstream_config(

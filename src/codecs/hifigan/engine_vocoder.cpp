@@ -1,10 +1,9 @@
 #include "codecs/hifigan/engine_vocoder.h"
 
-#include <algorithm>
-
 #include "base/error.h"
 #include "codecs/hifigan/engine.h"
 #include "codecs/hifigan/files.h"
+#include "roles/network_folder.h"
 #include "weights/safetensors.h"
 
 namespace timbre::hifigan {
@@ -31,17 +30,14 @@ class EngineVocoder final : public roles::Vocoder {
  public:
   explicit EngineVocoder(const roles::VoiceFiles& folder)
       : config_(config_of(folder.about, (folder.dir / "voice.json").string())),
-        engine_(opened(config_, folder.dir / folder.about.at("model").value("weights", "model.safetensors"))) {}
+        engine_(opened(config_, roles::weights_file(folder.dir, folder.about))) {}
   std::string name() const override { return "hifigan"; }
   const audio::MelOptions& mel() const override { return config_.mel; }
-  std::optional<std::int64_t> context_frames() const override {
-    const auto around = config_.context();
-    return std::max(around.before, around.after);
-  }
+  std::optional<std::int64_t> context_frames() const override { return config_.context_frames(); }
 
   std::vector<float> synthesize(std::span<const float> mel_FM, std::int64_t frames) override {
     return roles::synthesize_in_pieces(
-        mel_FM, frames, config_.mel, kPieceFrames, *context_frames(),
+        mel_FM, frames, config_.mel, kPieceFrames, config_.context_frames(),
         [this](const float* mel, std::int64_t count, float* wave_N) { engine_.run(mel, count, wave_N); });
   }
 

@@ -1,10 +1,9 @@
 #include "codecs/hifigan/model_vocoder.h"
 
-#include <algorithm>
-
 #include "base/error.h"
 #include "codecs/hifigan/files.h"
 #include "codecs/hifigan/model.h"
+#include "roles/network_folder.h"
 #include "weights/safetensors.h"
 
 namespace timbre::hifigan {
@@ -17,7 +16,7 @@ class FolderVocoder final : public roles::Vocoder {
  public:
   explicit FolderVocoder(const roles::VoiceFiles& folder)
       : config_(config_of(folder.about, (folder.dir / "voice.json").string())), generator_(config_) {
-    const auto path = folder.dir / folder.about.at("model").value("weights", "model.safetensors");
+    const auto path = roles::weights_file(folder.dir, folder.about);
     const auto tensors = weights::read_safetensors(path);
     expect_generator(tensors, config_, path.string());
     generator_.load_exactly(tensors, path.string());
@@ -26,10 +25,7 @@ class FolderVocoder final : public roles::Vocoder {
   }
   std::string name() const override { return "hifigan"; }
   const audio::MelOptions& mel() const override { return config_.mel; }
-  std::optional<std::int64_t> context_frames() const override {
-    const auto around = config_.context();
-    return std::max(around.before, around.after);
-  }
+  std::optional<std::int64_t> context_frames() const override { return config_.context_frames(); }
 
   std::vector<float> synthesize(std::span<const float> mel_FM, std::int64_t frames) override {
     const std::int64_t M = config_.mel.mels;
@@ -37,8 +33,7 @@ class FolderVocoder final : public roles::Vocoder {
     const at::NoGradGuard no_grad;
     const Tensor mel_BFM =
         nn::to_torch(weights::Tensor::of<float>({1, frames, M}, std::vector<float>(mel_FM.begin(), mel_FM.end())));
-    const Tensor wave_N = generator_.forward_in_pieces(mel_BFM, kPieceFrames)[0].contiguous();
-    return {wave_N.const_data_ptr<float>(), wave_N.const_data_ptr<float>() + wave_N.numel()};
+    return nn::from_torch(generator_.forward_in_pieces(mel_BFM, kPieceFrames)[0]).to_f32();
   }
 
  private:

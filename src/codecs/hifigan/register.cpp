@@ -20,8 +20,7 @@ void register_hifigan(roles::Registry& registry) {
                   preset("v2", "0.9 M: the published V2", hifigan::apply_v2),
                   preset("v3", "1.5 M: the published V3", hifigan::apply_v3),
                   preset("debug", "width 16, for trying things out", hifigan::apply_debug)},
-      .columns =
-          [](const roles::ModelConfig& config) { return hifigan::columns_of(dynamic_cast<const Config&>(config)); },
+      .columns = [](const roles::ModelConfig&) { return std::vector<roles::ColumnNeed>{}; },
       .converters = {{.format = "hifigan",
                       .summary = "jik876/hifi-gan: g_<steps> beside config.json, and do_<steps> with what it trains on",
                       .recognises = hifigan::looks_like_upstream,

@@ -1,6 +1,7 @@
 #include "codecs/small_codec/config.h"
 
 #include "base/error.h"
+#include "roles/network_folder.h"
 #include "weights/fsq_codebook.h"
 
 namespace timbre::small_codec {
@@ -101,12 +102,7 @@ void apply_debug(Config& config) {
 
 Config config_of(const nlohmann::json& about, const std::string& where) {
   Config config;
-  config::Fields fields = config.fields();
-  const auto model = about.find("model");
-  if (model == about.end() || !model->is_object() || !model->contains("config"))
-    throw DataError(where + ": no model.config");
-  config::from_json(fields, model->at("config"), where + " (model.config)");
-  if (const auto problems = config.problems(); !problems.empty()) throw DataError(where + ": " + problems.front());
+  roles::read_model(config, "small_codec", about, where);
   return config;
 }
 

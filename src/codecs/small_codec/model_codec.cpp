@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "codecs/small_codec/model.h"
 #include "nn/frames.h"
+#include "roles/network_folder.h"
 #include "weights/safetensors.h"
 
 namespace timbre::small_codec {
@@ -235,7 +236,7 @@ class Role final : public roles::Codec {
 std::unique_ptr<roles::Codec> open_codec(const roles::VoiceFiles& folder) {
   const Config config = config_of(folder.about, (folder.dir / "voice.json").string());
   auto network = std::make_unique<SmallCodec>(config);
-  const auto path = folder.dir / folder.about.at("model").value("weights", "model.safetensors");
+  const auto path = roles::weights_file(folder.dir, folder.about);
   network->load_exactly(weights::read_safetensors(path), path.string());
   network->eval();
   return std::make_unique<Role>(std::move(network));

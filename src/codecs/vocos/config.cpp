@@ -1,6 +1,7 @@
 #include "codecs/vocos/config.h"
 
 #include "base/error.h"
+#include "roles/network_folder.h"
 
 namespace timbre::vocos {
 namespace {
@@ -152,25 +153,15 @@ void apply_debug(Config& config) {
 }
 
 nlohmann::json about_network(const Config& config) {
-  Config copy = config;
-  return {{"model", {{"kind", "vocos"}, {"config", config::to_json(copy.fields())}, {"weights", "model.safetensors"}}},
+  return {{"model", roles::about_model("vocos", config)},
           {"purpose", config.takes_codes() ? "waits for the codes of a codec"
                                            : "waits for the mels of a voice (timbre equip VOICE --vocoder FOLDER)"}};
 }
 
 Config config_of(const nlohmann::json& about, const std::string& where) {
-  const auto model = about.find("model");
-  if (!about.is_object() || model == about.end() || !model->is_object() || model->value("kind", "") != "vocos" ||
-      !model->contains("config"))
-    throw DataError(fmt::format("{}: no vocos model", where), "timbre info shows what it is");
   Config config;
-  auto fields = config.fields();
-  config::from_json(fields, model->at("config"), where + ": model.config");
-  if (const auto problems = config.problems(); !problems.empty())
-    throw DataError(fmt::format("{}: {}", where, problems.front()));
+  roles::read_model(config, "vocos", about, where);
   return config;
 }
-
-std::vector<roles::ColumnNeed> columns_of(const Config&) { return {}; }
 
 }  // namespace timbre::vocos

@@ -92,6 +92,4 @@ nlohmann::json about_network(const Config& config);
 /// The options of voice.json's model.config. Throws DataError naming `where` and the field.
 Config config_of(const nlohmann::json& about, const std::string& where);
 
-std::vector<roles::ColumnNeed> columns_of(const Config& config);
-
 }  // namespace timbre::vocos

@@ -4,6 +4,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "codecs/vocos/files.h"
+#include "roles/network_folder.h"
 #include "weights/load.h"
 #include "weights/safetensors.h"
 #include "weights/torch_file.h"
@@ -13,10 +14,6 @@ namespace {
 
 constexpr const char* kYaml = "config.yaml";
 constexpr const char* kWeights = "pytorch_model.bin";
-
-void must_be_new(const fs::path& out) {
-  if (fs::exists(out)) throw UsageError(fmt::format("{} exists already", out.string()), "choose another folder");
-}
 
 fs::path folder_of(const fs::path& source) {
   std::error_code ignored;
@@ -39,7 +36,7 @@ bool looks_like_vocos(const fs::path& source) {
 }
 
 void vocos_to_folder(const roles::ConvertRequest& request) {
-  must_be_new(request.out);
+  roles::refuse_existing(request.out);
   const fs::path folder = folder_of(request.source), yaml = folder / kYaml, weights_file = folder / kWeights;
   Config config = parse_yaml(read_file(yaml), yaml.string());
   const weights::TensorMap tensors = weights::load_tensors(weights_file);
@@ -47,22 +44,17 @@ void vocos_to_folder(const roles::ConvertRequest& request) {
   if (!tensors.contains("head.out.weight") || !tensors.contains("backbone.embed.weight"))
     throw DataError(fmt::format("{}: no tensors 'backbone.embed.weight' and 'head.out.weight'", weights_file.string()),
                     "a Vocos has them");
-  make_folders(request.out);
-  weights::write_safetensors(request.out / "model.safetensors", tensors, {{"format", "pt"}});
   nlohmann::json about = about_network(config);
   about["provenance"] = {{"imported_from", "vocos"}, {"file", weights_file.filename().string()}};
-  write_file_atomic(request.out / "voice.json", about.dump(2) + "\n");
+  roles::write_network_folder(request.out, about, tensors);
 }
 
 void folder_to_vocos(const roles::ConvertRequest& request) {
-  must_be_new(request.out);
-  fs::path folder = request.source;
-  if (fs::is_regular_file(folder / "voice" / "voice.json")) folder /= "voice";
-  const fs::path file = folder / "voice.json";
-  const nlohmann::json about = parse_json(read_file(file), file.string());
+  roles::refuse_existing(request.out);
+  const fs::path folder = roles::folder_of_network(request.source), file = folder / "voice.json";
+  const nlohmann::json about = read_json(file);
   const Config config = config_of(about, file.string());
-  const weights::TensorMap tensors =
-      weights::read_safetensors(folder / about["model"].value("weights", "model.safetensors"));
+  const weights::TensorMap tensors = weights::read_safetensors(roles::weights_file(folder, about));
   if (!config.takes_codes() && config.mel.convention != "vocos")
     request.events({"note",
                     {{"text", fmt::format("the reference's own feature extractor makes other mels than this vocoder "

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "codecs/vocos/config.h"
 #include "codecs/vocos/engine.h"
+#include "roles/network_folder.h"
 #include "weights/safetensors.h"
 
 namespace timbre::vocos {
@@ -37,7 +38,7 @@ class EngineVocoder final : public roles::Vocoder {
   std::optional<std::int64_t> context_frames() const override { return config_.context_frames(); }
   std::vector<float> synthesize(std::span<const float> mel_FM, std::int64_t frames) override {
     auto wave_N = roles::synthesize_in_pieces(
-        mel_FM, frames, config_.mel, kPieceFrames, *context_frames(),
+        mel_FM, frames, config_.mel, kPieceFrames, config_.context_frames(),
         [&](const float* part_FM, std::int64_t part, float* wave) { engine_.run(part_FM, part, wave); });
     for (float& x : wave_N) x = std::clamp(x, -1.0f, 1.0f);
     return wave_N;
@@ -56,8 +57,7 @@ std::unique_ptr<roles::Vocoder> open_engine(const roles::VoiceFiles& folder) {
     throw DataError(
         fmt::format("{} takes the codes of {}, not mel spectrograms", folder.dir.string(), config.codes.codec),
         "choose a vocoder for mels");
-  return std::make_unique<EngineVocoder>(config,
-                                         folder.dir / folder.about.at("model").value("weights", "model.safetensors"));
+  return std::make_unique<EngineVocoder>(config, roles::weights_file(folder.dir, folder.about));
 }
 
 std::string engine_lacks(const roles::VoiceFiles&) { return ""; }

@@ -1,10 +1,8 @@
 #include "codecs/vocos/model_vocoder.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include "base/error.h"
 #include "codecs/vocos/model.h"
+#include "roles/network_folder.h"
 #include "weights/safetensors.h"
 
 namespace timbre::vocos {
@@ -18,7 +16,7 @@ class FolderVocoder final : public roles::Vocoder {
       throw DataError(
           fmt::format("{} takes the codes of {}, not mel spectrograms", folder.dir.string(), config_.codes.codec),
           "choose a vocoder for mels");
-    const auto path = folder.dir / folder.about.at("model").value("weights", "model.safetensors");
+    const auto path = roles::weights_file(folder.dir, folder.about);
     load_network(network_, weights::read_safetensors(path), path.string());
     network_.eval();
   }
@@ -28,16 +26,11 @@ class FolderVocoder final : public roles::Vocoder {
 
   std::vector<float> synthesize(std::span<const float> mel_FM, std::int64_t frames) override {
     const std::int64_t M = config_.mel.mels;
-    if (frames < 1 || static_cast<std::int64_t>(mel_FM.size()) != frames * M)
-      throw DataError(fmt::format("a mel of {} numbers is not {} frames of {}", mel_FM.size(), frames, M));
-    if (const auto odd = std::find_if(mel_FM.begin(), mel_FM.end(), [](float x) { return !std::isfinite(x); });
-        odd != mel_FM.end())
-      throw DataError(fmt::format("frame {} of the mel has a number that is not finite", (odd - mel_FM.begin()) / M));
+    roles::expect_mel(mel_FM, frames, M);
     const at::NoGradGuard no_grad;
     const Tensor x_BFC =
         nn::to_torch(weights::Tensor::of<float>({1, frames, M}, std::vector<float>(mel_FM.begin(), mel_FM.end())));
-    const Tensor wave_N = network_.forward_whole(x_BFC)[0].clamp(-1.0, 1.0).contiguous();
-    return {wave_N.const_data_ptr<float>(), wave_N.const_data_ptr<float>() + wave_N.numel()};
+    return nn::from_torch(network_.forward_whole(x_BFC)[0].clamp(-1.0, 1.0)).to_f32();
   }
 
  private:

@@ -18,8 +18,7 @@ void register_vocos(roles::Registry& registry) {
                   preset("mel24khz", "13.5 M parameters: the published mel vocoder", vocos::apply_mel24khz),
                   preset("encodec24khz", "7.9 M: the published one for EnCodec's codes", vocos::apply_encodec24khz),
                   preset("debug", "two blocks of width 16, for trying things out", vocos::apply_debug)},
-      .columns =
-          [](const roles::ModelConfig& config) { return vocos::columns_of(dynamic_cast<const Config&>(config)); },
+      .columns = [](const roles::ModelConfig&) { return std::vector<roles::ColumnNeed>{}; },
       .converters = {{.format = "vocos",
                       .summary = "gemelo-ai/vocos: a folder with config.yaml and pytorch_model.bin",
                       .recognises = vocos::looks_like_vocos,

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "base/error.h"
+#include "roles/network_folder.h"
 #include "weights/fsq_codebook.h"
 
 namespace timbre::xcodec2 {
@@ -66,23 +67,16 @@ void apply_debug(Config& config) {
   config.layers = 2;
 }
 
-nlohmann::json about_codec(Config config) {
+nlohmann::json about_codec(const Config& config) {
   return {
-      {"name", "X-Codec 2"},
-      {"purpose", "speech to codes and back"},
-      {"model", {{"kind", "xcodec2"}, {"config", config::to_json(config.fields())}, {"weights", "model.safetensors"}}}};
+      {"name", "X-Codec 2"}, {"purpose", "speech to codes and back"}, {"model", roles::about_model("xcodec2", config)}};
 }
 
 Config config_of_folder(const nlohmann::json& about, const std::string& where) {
-  const auto model = about.is_object() ? about.find("model") : about.end();
-  if (!about.is_object() || model == about.end() || !model->is_object() || !model->contains("config") ||
-      !model->contains("kind") || model->at("kind") != "xcodec2")
+  if (!roles::is_model(about, "xcodec2"))
     throw DataError(fmt::format("{} is no X-Codec 2 folder", where), "`timbre convert` makes one of a checkpoint");
   Config config;
-  config::Fields fields = config.fields();
-  config::from_json(fields, model->at("config"), where);
-  if (const auto problems = config.problems(); !problems.empty())
-    throw DataError(fmt::format("{}: {}", where, problems.front()));
+  roles::read_options(config, about["model"]["config"], where);
   return config;
 }
 

@@ -46,7 +46,7 @@ struct Config final : roles::ModelConfig {
 void apply_debug(Config& config);
 
 /// voice.json of a codec folder.
-nlohmann::json about_codec(Config config);
+nlohmann::json about_codec(const Config& config);
 /// Throws DataError naming `where` when it is no X-Codec 2 of a kind that can be run.
 Config config_of_folder(const nlohmann::json& about, const std::string& where);
 

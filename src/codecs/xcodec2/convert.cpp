@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "codecs/xcodec2/features.h"
 #include "codecs/xcodec2/names.h"
+#include "roles/network_folder.h"
 #include "weights/checkpoint_tree.h"
 #include "weights/load.h"
 #include "weights/torch_file.h"
@@ -201,13 +202,10 @@ void to_folder(const roles::ConvertRequest& request, const std::string& form) {
                                  found.empty() ? "" : fmt::format(" but '{}'", found)),
                      found.empty() ? "X-Codec 2 comes as model.safetensors or a Lightning .ckpt" : "--from " + found);
   Foreign foreign = read_foreign(request.source, request.options);
-  if (fs::exists(request.out))
-    throw UsageError(fmt::format("{} exists already", request.out.string()), "choose another folder");
-  make_folders(request.out);
-  weights::write_safetensors(request.out / "model.safetensors", foreign.tensors, {{"format", "pt"}});
+  roles::refuse_existing(request.out);
   json about = about_codec(foreign.config);
   about["provenance"] = foreign.provenance;
-  write_file_atomic(request.out / "voice.json", about.dump(2) + "\n");
+  roles::write_network_folder(request.out, about, foreign.tensors);
 }
 
 struct Ours {
@@ -220,9 +218,8 @@ Ours read_ours(const roles::ConvertRequest& request) {
   const fs::path file = request.source / "voice.json";
   const json about = read_json(file, "give the folder that `timbre convert` made");
   Ours ours{config_of_folder(about, file.string()), {}, about.value("provenance", json::object())};
-  ours.tensors = weights::read_safetensors(request.source / about["model"].value("weights", "model.safetensors"));
-  if (fs::exists(request.out))
-    throw UsageError(fmt::format("{} exists already", request.out.string()), "choose another folder");
+  ours.tensors = weights::read_safetensors(roles::weights_file(request.source, about));
+  roles::refuse_existing(request.out);
   return ours;
 }
 

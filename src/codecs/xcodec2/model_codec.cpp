@@ -9,6 +9,7 @@
 #include "codecs/xcodec2/features.h"
 #include "codecs/xcodec2/names.h"
 #include "nn/init.h"
+#include "roles/network_folder.h"
 #include "weights/safetensors.h"
 
 namespace timbre::xcodec2 {
@@ -19,7 +20,7 @@ class FolderCodec final : public roles::Codec {
  public:
   explicit FolderCodec(const roles::VoiceFiles& folder) {
     const Config config = config_of_folder(folder.about, (folder.dir / "voice.json").string());
-    const auto path = folder.dir / folder.about.at("model").value("weights", "model.safetensors");
+    const auto path = roles::weights_file(folder.dir, folder.about);
     model_ = build_model(config, weights::read_safetensors(path), path.string());
   }
 
