@@ -5,7 +5,7 @@
 #include "audio/averages.h"
 #include "audio/decode.h"
 #include "audio/mel.h"
-#include "roles/golden.h"
+#include "roles/parity_part.h"
 
 /// Parts of the set speech_features. What to compute follows from the names in cases.safetensors and the configs in
 /// cases.json.
@@ -51,18 +51,6 @@ void utterances(roles::ParityRun& run, const std::vector<SpeechClip>& clips);
 void average_cases(roles::ParityRun& run);
 /// How tgt and ming024's get_alignment read the TextGrids.
 void grid_cases(roles::ParityRun& run);
-
-/// Runs one part; a failure leaves the entries that match `pattern` uncomputed, with the reason.
-template <class Part>
-void attempt(roles::ParityRun& run, const std::string& pattern, Part part) {
-  try {
-    part();
-  } catch (const std::logic_error&) {
-    throw;  // a bug of ours, reading an output among them
-  } catch (const std::exception& problem) {
-    run.skip(pattern, problem.what());
-  }
-}
 
 /// Frames × columns as the set stores it: [columns, frames].
 weights::Tensor columns_first(std::span<const float> values_FC, std::int64_t frames, std::int64_t columns);

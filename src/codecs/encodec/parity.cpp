@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "codecs/encodec/files.h"
 #include "codecs/encodec/segments.h"
+#include "roles/parity_part.h"
 #include "weights/safetensors.h"
 
 namespace timbre::encodec {

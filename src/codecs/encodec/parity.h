@@ -16,16 +16,4 @@ std::unique_ptr<Codec> codec_of_set(const roles::ParityRun& run, const std::stri
 /// A recording [C, N] of a batch [B, C, N] as planar samples.
 std::vector<float> item_of(const weights::Tensor& wave_BCN, std::int64_t item);
 
-/// Runs one part; a failure leaves its entries uncomputed, with the reason, and the other parts go on.
-template <class Part>
-void attempt(roles::ParityRun& run, const std::string& pattern, Part part) {
-  try {
-    part();
-  } catch (const std::logic_error&) {
-    throw;  // a bug of ours, reading an output among them
-  } catch (const std::exception& problem) {
-    run.skip(pattern, problem.what());
-  }
-}
-
 }  // namespace timbre::encodec

@@ -4,6 +4,7 @@
 #include "base/files.h"
 #include "codecs/encodec/ecdc.h"
 #include "codecs/encodec/parity.h"
+#include "roles/parity_part.h"
 
 namespace timbre::encodec {
 namespace {

@@ -10,6 +10,7 @@
 #include "batch/clip_segments.h"
 #include "codecs/hifigan/files.h"
 #include "codecs/hifigan/model.h"
+#include "roles/parity_part.h"
 #include "weights/npy.h"
 
 namespace timbre::hifigan {
@@ -136,17 +137,6 @@ void generator(ParityRun& run, const std::string& folder) {
         throw DataError(fmt::format("{} speaks otherwise than {}: {} off by {:.3g}", form, forms.front(), head, off));
       }
     }
-  }
-}
-
-/// Runs one part; a failure leaves its entries uncomputed, with the reason, and the other parts go on.
-void attempt(ParityRun& run, const std::string& pattern, const std::function<void()>& part) {
-  try {
-    part();
-  } catch (const std::logic_error&) {
-    throw;  // a bug of ours, reading an output among them
-  } catch (const std::exception& problem) {
-    run.skip(pattern, problem.what());
   }
 }
 

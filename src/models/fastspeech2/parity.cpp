@@ -235,16 +235,6 @@ void put_if_asked(ParityRun& run, const std::string& file, const std::string& na
   if (run.has(file, name)) run.put(file, name, nn::from_torch(value.detach().contiguous().clone()));
 }
 
-void attempt(ParityRun& run, const std::string& pattern, const std::function<void()>& part) {
-  try {
-    part();
-  } catch (const std::logic_error&) {
-    throw;  // a bug of ours, reading an output among them
-  } catch (const std::exception& problem) {
-    run.skip(pattern, problem.what());
-  }
-}
-
 void run_parity(ParityRun& run) {
   const auto present = [&](const std::string& name) { return run.has(kTensors, name); };
   std::set<std::string> letters;

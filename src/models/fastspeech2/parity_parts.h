@@ -5,7 +5,7 @@
 
 #include "batch/batch.h"
 #include "models/fastspeech2/model.h"
-#include "roles/golden.h"
+#include "roles/parity_part.h"
 #include "train/optim.h"
 
 /// Parts of the parity run that stand for themselves.
@@ -38,8 +38,6 @@ struct MeanLosses {
 MeanLosses mean_losses(const Config& config, const Outputs& out, const batch::Batch& batch);
 /// Puts a tensor of FILE when the set asks for it: a copy, since weights and statistics go on changing.
 void put_if_asked(roles::ParityRun& run, const std::string& file, const std::string& name, const Tensor& value);
-/// Runs one part; a failure leaves its entries uncomputed, with the reason, and the other parts go on.
-void attempt(roles::ParityRun& run, const std::string& pattern, const std::function<void()>& part);
 
 /// Symbols, English and Mandarin front ends, text ↔ ids.
 void text_parity(roles::ParityRun& run);

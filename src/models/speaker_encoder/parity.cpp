@@ -14,6 +14,7 @@
 #include "models/speaker_encoder/files.h"
 #include "models/speaker_encoder/model.h"
 #include "nn/init.h"
+#include "roles/parity_part.h"
 
 namespace timbre::speaker_encoder {
 namespace {
@@ -274,17 +275,6 @@ void coqui(ParityRun& run) {
     const Tensor windows_WE = subject.encoder->forward(mel_1MT.transpose(1, 2)).repeat({kWindows, 1});
     put(run, "coqui.windows" + frames, windows_WE);
     put(run, "coqui.embedding" + frames, windows_WE.mean(0, true));
-  }
-}
-
-/// Runs one part; a failure leaves its entries uncomputed, with the reason, and the other parts go on.
-void attempt(ParityRun& run, const std::string& pattern, const std::function<void()>& part) {
-  try {
-    part();
-  } catch (const std::logic_error&) {
-    throw;  // a bug of ours, reading an output among them
-  } catch (const std::exception& problem) {
-    run.skip(pattern, problem.what());
   }
 }
 
