@@ -7,12 +7,10 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "batch/collate.h"
 #include "codecs/hifigan/files.h"
-#include "plot/png.h"
+#include "train/data_provenance.h"
 #include "weights/load.h"
 #include "weights/npy.h"
-#include "weights/safetensors.h"
 
 namespace timbre::hifigan {
 namespace {
@@ -20,7 +18,6 @@ namespace {
 using nlohmann::json;
 using train::Term;
 
-constexpr std::size_t kHeard = 3;       ///< clips of the samples
 constexpr std::int64_t kFramesOff = 2;  ///< a given mel may be so much longer or shorter than its recording
 constexpr const char* kTraining = "training.safetensors";
 
@@ -84,16 +81,10 @@ void Recipe::open(const train::DataContext& context) {
                        "give the folder with <id>.npy of every utterance");
     keep = [this](const corpus::Utterance& utterance) { return fs::exists(given_mel_file(config_, utterance.id)); };
   }
-  clips_.emplace(batch::ClipCorpus::open(context.corpus, config_.split, config_.mel.rate_hz, config_.segments,
-                                         config_.segments, context.seed,
-                                         config_.fine_tune.active() ? config_.mel.hop_samples : 1, keep));
-  const auto& valid = clips_->sides[1].items();
-  const std::size_t count = std::min(valid.size(), static_cast<std::size_t>(config_.valid_pieces));
-  for (std::size_t i = 0; i < count; ++i) {
-    valid_pieces_.push_back(i * valid.size() / count);
-    valid_items_.push_back(valid[valid_pieces_.back()]);
-  }
-  mel_maker_.emplace(config_.mel);
+  open_clips(
+      batch::ClipCorpus::open(context.corpus, config_.split, config_.mel.rate_hz, config_.segments, config_.segments,
+                              context.seed, config_.fine_tune.active() ? config_.mel.hop_samples : 1, keep),
+      config_.valid_pieces);
   game_.emplace(config_);
   model_ =
       std::make_unique<Learner>(config_, period_options(config_.discriminators), scale_options(config_.discriminators));
@@ -102,10 +93,6 @@ void Recipe::open(const train::DataContext& context) {
 std::vector<train::Player> Recipe::players() const {
   return {{.name = "discriminator", .parameters = {"msd", "mpd"}, .records = {"generator"}},
           {.name = "generator", .parameters = {"generator"}}};
-}
-
-const std::vector<batch::Item>& Recipe::items(train::Split split) const {
-  return split == train::Split::train ? clips_->sides[0].items() : valid_items_;
 }
 
 std::vector<float> Recipe::given_mel(const std::string& id, std::int64_t* frames) const {
@@ -134,49 +121,34 @@ std::vector<float> Recipe::given_mel(const std::string& id, std::int64_t* frames
   return mel_FM;
 }
 
-batch::Batch Recipe::collate_pieces(std::size_t side, std::span<const std::size_t> items,
-                                    std::optional<std::int64_t> epoch) const {
-  batch::Batch batch;
-  const batch::ClipSegments& segments = clips_->sides[side];
-  const auto pieces = segments.collate(batch, items, epoch);
-  const Tensor& wave_BN = batch["wave_BN"];
-  const std::int64_t M = config_.mel.mels, F = wave_BN.size(1) / config_.mel.hop_samples;
-  std::vector<std::vector<float>> mels;
-  for (std::size_t b = 0; b < pieces.size(); ++b) {
-    if (!config_.fine_tune.active()) {
-      const auto N = static_cast<std::size_t>(wave_BN.size(1));
-      mels.push_back((*mel_maker_)({wave_BN.const_data_ptr<float>() + b * N, N}).values_FM);
-      continue;
-    }
-    const batch::SourceClip& clip = segments.clips()[pieces[b].clip];
-    std::int64_t frames = 0;
-    const std::vector<float> all = given_mel(clip.id, &frames);
-    const std::int64_t first = pieces[b].first / config_.mel.hop_samples;
-    const std::int64_t heard = (pieces[b].first + pieces[b].real) / config_.mel.hop_samples;
-    if (frames + kFramesOff < heard)
-      throw DataError(fmt::format("{}: its mel has {} frames, its recording {} or more", clip.id, frames, heard),
-                      "make the mels from the recordings' own durations (teacher-forced), with the same hop");
-    // Behind the end of a clip: silence, as the recording has it there.
-    std::vector<float> mel(static_cast<std::size_t>(F * M), static_cast<float>(std::log(config_.mel.floor)));
-    const std::int64_t have = std::clamp<std::int64_t>(frames - first, 0, F);
-    std::copy_n(all.begin() + first * M, have * M, mel.begin());
-    mels.push_back(std::move(mel));
-  }
-  std::vector<std::span<const float>> rows(mels.begin(), mels.end());
-  batch.put("mel_BFM", batch::pad_frames(rows, M));
-  return batch;
+std::vector<float> Recipe::mel_of_piece(const std::string& id, const batch::ClipSegments::Piece& piece,
+                                        std::span<const float> wave_N) const {
+  if (!config_.fine_tune.active()) return VocoderRecipe::mel_of_piece(id, piece, wave_N);
+  const std::int64_t M = config_.mel.mels, hop = config_.mel.hop_samples;
+  const std::int64_t F = static_cast<std::int64_t>(wave_N.size()) / hop;
+  std::int64_t frames = 0;
+  const std::vector<float> all = given_mel(id, &frames);
+  const std::int64_t first = piece.first / hop, heard = (piece.first + piece.real) / hop;
+  if (frames + kFramesOff < heard)
+    throw DataError(fmt::format("{}: its mel has {} frames, its recording {} or more", id, frames, heard),
+                    "make the mels from the recordings' own durations (teacher-forced), with the same hop");
+  // Behind the end of a clip: silence, as the recording has it there.
+  std::vector<float> mel_FM(static_cast<std::size_t>(F * M), static_cast<float>(std::log(config_.mel.floor)));
+  const std::int64_t have = std::clamp<std::int64_t>(frames - first, 0, F);
+  std::copy_n(all.begin() + first * M, have * M, mel_FM.begin());
+  return mel_FM;
 }
 
-batch::Batch Recipe::collate(train::Split split, std::span<const std::size_t> items) const {
-  if (split == train::Split::train) return collate_pieces(0, items, std::nullopt);
-  std::vector<std::size_t> pieces;
-  for (const std::size_t item : items) pieces.push_back(valid_pieces_[item]);
-  return collate_pieces(1, pieces, std::nullopt);
+Tensor Recipe::mel_of_clip(const std::string& id, const audio::Mel& real) const {
+  if (!config_.fine_tune.active()) return VocoderRecipe::mel_of_clip(id, real);
+  std::int64_t frames = 0;
+  const std::vector<float> mel_FM = given_mel(id, &frames);
+  return nn::to_torch(weights::Tensor::of<float>({1, frames, real.bins}, mel_FM));
 }
 
-batch::Batch Recipe::collate_in_epoch(train::Split split, std::span<const std::size_t> items,
-                                      std::int64_t epoch) const {
-  return split == train::Split::train ? collate_pieces(0, items, epoch) : collate(split, items);
+Tensor Recipe::speak(const Tensor& mel_BFM) {
+  constexpr std::int64_t kPieceFrames = 400;
+  return model_->generator.forward_in_pieces(mel_BFM, kPieceFrames);
 }
 
 std::vector<Term> Recipe::losses(const batch::Batch& batch, const train::StepInfo& info) {
@@ -192,41 +164,7 @@ std::vector<Term> Recipe::validate(const batch::Batch& batch, const train::StepI
   return {{"mel", at::l1_loss(made, real) * batch.counts.at("items"), "items", 1.0}};
 }
 
-void Recipe::samples(train::SampleSink& sink, const train::StepInfo&) {
-  const batch::ClipSegments& side = clips_->sides[clips_->sides[1].clips().empty() ? 0 : 1];
-  const std::size_t clips = side.clips().size(), count = std::min(kHeard, clips);
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t clip = i * clips / count;
-    const std::vector<float> wave_N = side.whole(clip);
-    const audio::Mel real = (*mel_maker_)(wave_N);
-    std::int64_t frames = real.frames;
-    const std::string name = side.clips()[clip].id;
-    std::vector<float> given_FM = config_.fine_tune.active() ? given_mel(name, &frames) : real.values_FM;
-    const Tensor mel_BFM =
-        nn::to_torch(weights::Tensor::of<float>({1, frames, real.bins}, std::move(given_FM))).to(model_->device());
-    constexpr std::int64_t kPiece = 400;
-    const Tensor made = model_->generator.forward_in_pieces(mel_BFM, kPiece)[0].detach().cpu().contiguous();
-    const std::vector<float> made_N(made.const_data_ptr<float>(), made.const_data_ptr<float>() + made.numel());
-    sink.audio("real/" + name, wave_N, config_.mel.rate_hz);
-    sink.audio("made/" + name, made_N, config_.mel.rate_hz);
-    const audio::Mel heard = (*mel_maker_)(made_N);
-    for (const auto& [what, mel] : {std::pair{"real", &real}, {"made", &heard}})
-      sink.image(fmt::format("mel_{}/{}", what, name),
-                 plot::draw_mel({.mel_FM = mel->values_FM,
-                                 .frames = mel->frames,
-                                 .bins = mel->bins,
-                                 .frame_s = static_cast<double>(config_.mel.hop_samples) /
-                                            static_cast<double>(config_.mel.rate_hz),
-                                 .title = fmt::format("{} ({})", name, what)}));
-  }
-}
-
-json Recipe::about() const {
-  json about = about_network(config_);
-  about["licence"] = clips_->corpus.about().value("licence", "");
-  about["attribution"] = clips_->corpus.about().value("attribution", "");
-  return about;
-}
+json Recipe::about() const { return train::with_licence(about_network(config_), clips().corpus); }
 
 train::StartReport Recipe::start_from(const train::Base& base) {
   train::Base named = base;
@@ -269,18 +207,12 @@ void Recipe::write_voice(const std::filesystem::path& folder, const weights::Ten
     if (name.starts_with("mpd.")) parts[0].insert(name.substr(4), tensor);
     if (name.starts_with("msd.")) parts[1].insert(name.substr(4), tensor);
   }
-  json about = this->about();
-  about["provenance"] = provenance;
-  about["provenance"]["corpus"] = clips_->corpus.name();
-  about["provenance"]["corpus_hash"] = clips_->corpus.hash();
-  about["provenance"]["test_ids"] = clips_->test_ids;
   make_folders(folder);
-  weights::write_safetensors(folder / "model.safetensors", generator, {{"format", "pt"}});
   weights::save(folder / kTraining, weights::Value::dict({{"mpd", weights::Value::state_dict(parts[0])},
                                                           {"msd", weights::Value::state_dict(parts[1])},
                                                           {"steps", provenance.value("step", std::int64_t{0})},
                                                           {"epoch", provenance.value("epoch", std::int64_t{0})}}));
-  write_file_atomic(folder / "voice.json", about.dump(2) + "\n");
+  write_network(folder, generator, provenance);
 }
 
 }  // namespace timbre::hifigan

@@ -1,11 +1,10 @@
 #pragma once
 #include <optional>
 
-#include "batch/clip_segments.h"
 #include "codecs/hifigan/model.h"
 #include "corpus/columns.h"
 #include "nn/spectra.h"
-#include "train/recipe.h"
+#include "train/vocoder_recipe.h"
 
 /// How HiFi-GAN learns (Kong et al. 2020, §2.4): the discriminators first, then the generator against what they became.
 namespace timbre::hifigan {
@@ -35,24 +34,17 @@ class Game {
   std::vector<std::pair<Tensor, Tensor>> waiting_;  ///< mel and output of batches whose generator's turn is to come
 };
 
-class Recipe : public train::Recipe {
+class Recipe : public train::VocoderRecipe {
  public:
-  explicit Recipe(const Config& config) : config_(config) {}
+  explicit Recipe(const Config& config) : VocoderRecipe(config.mel), config_(config) {}
 
   void open(const train::DataContext& context) override;
   nn::Module& model() override { return *model_; }
   std::vector<train::Player> players() const override;
-  const std::vector<batch::Item>& items(train::Split split) const override;
-  std::string units() const override { return "samples"; }
-  double units_per_s() const override { return static_cast<double>(config_.mel.rate_hz); }
-  batch::Batch collate(train::Split split, std::span<const std::size_t> items) const override;
-  batch::Batch collate_in_epoch(train::Split split, std::span<const std::size_t> items,
-                                std::int64_t epoch) const override;
   std::vector<train::Term> losses(const batch::Batch& batch, const train::StepInfo& info) override;
   /// "mel": mean |difference| of the loss's log mels.
   std::vector<train::Term> validate(const batch::Batch& batch, const train::StepInfo& info) override;
   bool last_is_best() const override { return true; }
-  void samples(train::SampleSink& sink, const train::StepInfo& info) override;
   nlohmann::json about() const override;
   train::StartReport start_from(const train::Base& base) override;
   /// The generator as a vocoder; what else is trained goes to training.safetensors, which --base and the way back to
@@ -60,19 +52,19 @@ class Recipe : public train::Recipe {
   void write_voice(const std::filesystem::path& folder, const weights::TensorMap& weights,
                    const nlohmann::json& provenance) const override;
 
+ protected:
+  std::vector<float> mel_of_piece(const std::string& id, const batch::ClipSegments::Piece& piece,
+                                  std::span<const float> wave_N) const override;
+  Tensor mel_of_clip(const std::string& id, const audio::Mel& real) const override;
+  Tensor speak(const Tensor& mel_BFM) override;
+
  private:
-  batch::Batch collate_pieces(std::size_t side, std::span<const std::size_t> items,
-                              std::optional<std::int64_t> epoch) const;
   /// The acoustic model's mel of a clip, frames × mels.
   std::vector<float> given_mel(const std::string& id, std::int64_t* frames) const;
   Config config_;
   std::unique_ptr<Learner> model_;
   std::optional<Game> game_;
-  std::optional<batch::ClipCorpus> clips_;
   std::optional<corpus::Column> column_;
-  std::optional<audio::MelMaker> mel_maker_;
-  std::vector<std::size_t> valid_pieces_;
-  std::vector<batch::Item> valid_items_;
 };
 
 }  // namespace timbre::hifigan

@@ -6,13 +6,13 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "base/files.h"
 #include "base/rng.h"
 #include "codecs/small_codec/model_codec.h"
 #include "nn/dropout.h"
 #include "plot/png.h"
 #include "prepare/codecs.h"
-#include "weights/safetensors.h"
+#include "roles/network_folder.h"
+#include "train/data_provenance.h"
 
 namespace timbre::small_codec {
 namespace {
@@ -191,15 +191,12 @@ void Recipe::samples(train::SampleSink& sink, const train::StepInfo&) {
 }
 
 json Recipe::about() const {
-  Config copy = config_;
   const auto codec = codec_over(model_->codec);
-  return {{"name", data_->corpus.name()},
-          {"purpose", "turns speech into codes and back"},
-          {"model",
-           {{"kind", "small_codec"}, {"config", config::to_json(copy.fields())}, {"weights", "model.safetensors"}}},
-          {"codec", prepare::codec_facts(*codec, codec->codebooks())},
-          {"licence", data_->corpus.about().value("licence", "")},
-          {"attribution", data_->corpus.about().value("attribution", "")}};
+  return train::with_licence({{"name", data_->corpus.name()},
+                              {"purpose", "turns speech into codes and back"},
+                              {"model", roles::about_model("small_codec", config_)},
+                              {"codec", prepare::codec_facts(*codec, codec->codebooks())}},
+                             data_->corpus);
 }
 
 train::StartReport Recipe::start_from(const train::Base& base) {
@@ -217,14 +214,8 @@ void Recipe::write_voice(const std::filesystem::path& folder, const weights::Ten
   weights::TensorMap codec;
   for (const auto& [name, tensor] : weights)
     if (name.starts_with(kCodec)) codec.insert(name.substr(kCodec.size()), tensor);
-  json about = this->about();
-  about["provenance"] = provenance;
-  about["provenance"]["corpus"] = data_->corpus.name();
-  about["provenance"]["corpus_hash"] = data_->corpus.hash();
-  about["provenance"]["test_ids"] = data_->test_ids;
-  make_folders(folder);
-  weights::write_safetensors(folder / "model.safetensors", codec, {{"format", "pt"}});
-  write_file_atomic(folder / "voice.json", about.dump(2) + "\n");
+  roles::write_network_folder(folder, train::with_provenance(about(), provenance, data_->corpus, data_->test_ids),
+                              codec);
 }
 
 }  // namespace timbre::small_codec

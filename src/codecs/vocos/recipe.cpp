@@ -1,15 +1,11 @@
 #include "codecs/vocos/recipe.h"
 
 #include <ATen/ops/abs.h>
-#include <ATen/ops/from_blob.h>
 
 #include <algorithm>
 
 #include "base/error.h"
-#include "base/files.h"
-#include "batch/collate.h"
-#include "plot/png.h"
-#include "weights/safetensors.h"
+#include "train/data_provenance.h"
 
 namespace timbre::vocos {
 namespace {
@@ -17,7 +13,6 @@ namespace {
 using nlohmann::json;
 using train::Term;
 
-constexpr std::size_t kHeard = 3;  ///< clips of the samples
 constexpr const char* kNetworkParts[] = {"feature_extractor.", "backbone.", "head."};
 
 std::int64_t narrowed(std::int64_t channels, double factor) {
@@ -54,15 +49,6 @@ Tensor middle(const Tensor& wave_BN, std::int64_t samples) {
   return samples <= 0 || samples >= N ? wave_BN : wave_BN.narrow(1, (N - samples) / 2, samples);
 }
 
-Tensor rows_tensor(const std::vector<float>& values, std::int64_t rows, std::int64_t columns) {
-  return nn::to_torch(weights::Tensor::of<float>({rows, columns}, values));
-}
-
-std::vector<float> to_samples(const Tensor& wave_N) {
-  const Tensor whole = wave_N.detach().cpu().contiguous();
-  return {whole.const_data_ptr<float>(), whole.const_data_ptr<float>() + whole.numel()};
-}
-
 }  // namespace
 
 Learner::Learner(const Config& config)
@@ -77,15 +63,9 @@ void Recipe::open(const train::DataContext& context) {
   if (config_.takes_codes())
     throw UsageError("training a Vocos for codes is not offered: features=encodec", "train with --features mel");
   const auto& o = config_.segments;
-  clips_.emplace(batch::ClipCorpus::open(context.corpus, config_.split, config_.rate_hz(), o, o, context.seed,
-                                         config_.head.hop_samples));
-  const auto& valid = clips_->sides[1].items();
-  const std::size_t count = std::min(valid.size(), static_cast<std::size_t>(config_.valid_pieces));
-  for (std::size_t i = 0; i < count; ++i) {
-    valid_pieces_.push_back(i * valid.size() / count);
-    valid_items_.push_back(valid[valid_pieces_.back()]);
-  }
-  mel_maker_.emplace(config_.mel);
+  open_clips(batch::ClipCorpus::open(context.corpus, config_.split, config_.rate_hz(), o, o, context.seed,
+                                     config_.head.hop_samples),
+             config_.valid_pieces);
   heard_.emplace(loss_mel(config_.rate_hz()));
   distance_.emplace(config_.mel);
   model_ = std::make_unique<Learner>(config_);
@@ -102,38 +82,6 @@ std::vector<train::Player> Recipe::players() const {
 
 bool Recipe::is_adversarial(std::int64_t step) const {
   return config_.loss.adversarial_from_step > 0 && step >= config_.loss.adversarial_from_step;
-}
-
-const std::vector<batch::Item>& Recipe::items(train::Split split) const {
-  return split == train::Split::train ? clips_->sides[0].items() : valid_items_;
-}
-
-batch::Batch Recipe::collate_pieces(std::size_t side, std::span<const std::size_t> items,
-                                    std::optional<std::int64_t> epoch) const {
-  batch::Batch batch;
-  clips_->sides[side].collate(batch, items, epoch);
-  const Tensor& wave_BN = batch["wave_BN"];
-  std::vector<std::vector<float>> mels;
-  std::vector<std::span<const float>> rows;
-  for (std::int64_t b = 0; b < wave_BN.size(0); ++b) {
-    const auto N = static_cast<std::size_t>(wave_BN.size(1));
-    mels.push_back((*mel_maker_)({wave_BN.const_data_ptr<float>() + static_cast<std::size_t>(b) * N, N}).values_FM);
-  }
-  for (const auto& mel : mels) rows.emplace_back(mel);
-  batch.put("mel_BFM", batch::pad_frames(rows, config_.mel.mels));
-  return batch;
-}
-
-batch::Batch Recipe::collate(train::Split split, std::span<const std::size_t> items) const {
-  if (split == train::Split::train) return collate_pieces(0, items, std::nullopt);
-  std::vector<std::size_t> pieces;
-  for (const std::size_t item : items) pieces.push_back(valid_pieces_[item]);
-  return collate_pieces(1, pieces, std::nullopt);
-}
-
-batch::Batch Recipe::collate_in_epoch(train::Split split, std::span<const std::size_t> items,
-                                      std::int64_t epoch) const {
-  return split == train::Split::train ? collate_pieces(0, items, epoch) : collate(split, items);
 }
 
 std::vector<Term> Recipe::discriminator_terms(const batch::Batch& batch) const {
@@ -207,39 +155,9 @@ std::vector<Term> Recipe::validate(const batch::Batch& batch, const train::StepI
           {"stft_log", distance.log_magnitude * items, "items", 0.0}};
 }
 
-void Recipe::samples(train::SampleSink& sink, const train::StepInfo&) {
-  const batch::ClipSegments& side = clips_->sides[clips_->sides[1].clips().empty() ? 0 : 1];
-  const std::size_t clips = side.clips().size(), count = std::min(kHeard, clips);
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t clip = i * clips / count;
-    const std::vector<float> wave_N = side.whole(clip);
-    const audio::Mel mel = (*mel_maker_)(wave_N);
-    const Tensor mel_BFM = rows_tensor(mel.values_FM, mel.frames, mel.bins).unsqueeze(0).to(model_->device());
-    const std::vector<float> made_N = to_samples(model_->forward_whole(mel_BFM)[0]);
-    const std::string name = side.clips()[clip].id;
-    sink.audio("real/" + name, wave_N, config_.rate_hz());
-    sink.audio("made/" + name, made_N, config_.rate_hz());
-    const audio::Mel heard = (*mel_maker_)(made_N);
-    const auto picture = [&](const char* what, const audio::Mel& of) {
-      sink.image(fmt::format("mel_{}/{}", what, name),
-                 plot::draw_mel({.mel_FM = of.values_FM,
-                                 .frames = of.frames,
-                                 .bins = of.bins,
-                                 .frame_s = static_cast<double>(config_.mel.hop_samples) /
-                                            static_cast<double>(config_.mel.rate_hz),
-                                 .title = fmt::format("{} ({})", name, what)}));
-    };
-    picture("real", mel);
-    picture("made", heard);
-  }
-}
+Tensor Recipe::speak(const Tensor& mel_BFM) { return model_->forward_whole(mel_BFM); }
 
-json Recipe::about() const {
-  json about = about_network(config_);
-  about["licence"] = clips_->corpus.about().value("licence", "");
-  about["attribution"] = clips_->corpus.about().value("attribution", "");
-  return about;
-}
+json Recipe::about() const { return train::with_licence(about_network(config_), clips().corpus); }
 
 void Recipe::write_voice(const std::filesystem::path& folder, const weights::TensorMap& weights,
                          const json& provenance) const {
@@ -248,14 +166,7 @@ void Recipe::write_voice(const std::filesystem::path& folder, const weights::Ten
     if (std::any_of(std::begin(kNetworkParts), std::end(kNetworkParts),
                     [&](const char* part) { return name.starts_with(part); }))
       network.insert(name, tensor);
-  json about = this->about();
-  about["provenance"] = provenance;
-  about["provenance"]["corpus"] = clips_->corpus.name();
-  about["provenance"]["corpus_hash"] = clips_->corpus.hash();
-  about["provenance"]["test_ids"] = clips_->test_ids;
-  make_folders(folder);
-  weights::write_safetensors(folder / "model.safetensors", network, {{"format", "pt"}});
-  write_file_atomic(folder / "voice.json", about.dump(2) + "\n");
+  write_network(folder, network, provenance);
 }
 
 }  // namespace timbre::vocos

@@ -1,0 +1,98 @@
+#include "train/vocoder_recipe.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "batch/collate.h"
+#include "plot/png.h"
+#include "roles/network_folder.h"
+#include "train/data_provenance.h"
+
+namespace timbre::train {
+namespace {
+
+constexpr std::size_t kHeard = 3;  ///< clips of the samples
+
+}  // namespace
+
+void VocoderRecipe::open_clips(batch::ClipCorpus clips, std::int64_t valid_pieces) {
+  clips_.emplace(std::move(clips));
+  const auto& valid = clips_->sides[1].items();
+  const std::size_t count = std::min(valid.size(), static_cast<std::size_t>(valid_pieces));
+  for (std::size_t i = 0; i < count; ++i) {
+    valid_pieces_.push_back(i * valid.size() / count);
+    valid_items_.push_back(valid[valid_pieces_.back()]);
+  }
+  mel_maker_.emplace(mel_);
+}
+
+const std::vector<batch::Item>& VocoderRecipe::items(Split split) const {
+  return split == Split::train ? clips_->sides[0].items() : valid_items_;
+}
+
+std::vector<float> VocoderRecipe::mel_of_piece(const std::string&, const batch::ClipSegments::Piece&,
+                                               std::span<const float> wave_N) const {
+  return (*mel_maker_)(wave_N).values_FM;
+}
+
+batch::Batch VocoderRecipe::collate_pieces(std::size_t side, std::span<const std::size_t> items,
+                                           std::optional<std::int64_t> epoch) const {
+  batch::Batch batch;
+  const batch::ClipSegments& segments = clips_->sides[side];
+  const auto pieces = segments.collate(batch, items, epoch);
+  const Tensor& wave_BN = batch["wave_BN"];
+  const auto N = static_cast<std::size_t>(wave_BN.size(1));
+  std::vector<std::vector<float>> mels;
+  for (std::size_t b = 0; b < pieces.size(); ++b)
+    mels.push_back(
+        mel_of_piece(segments.clips()[pieces[b].clip].id, pieces[b], {wave_BN.const_data_ptr<float>() + b * N, N}));
+  const std::vector<std::span<const float>> rows(mels.begin(), mels.end());
+  batch.put("mel_BFM", batch::pad_frames(rows, mel_.mels));
+  return batch;
+}
+
+batch::Batch VocoderRecipe::collate(Split split, std::span<const std::size_t> items) const {
+  if (split == Split::train) return collate_pieces(0, items, std::nullopt);
+  std::vector<std::size_t> pieces;
+  for (const std::size_t item : items) pieces.push_back(valid_pieces_[item]);
+  return collate_pieces(1, pieces, std::nullopt);
+}
+
+batch::Batch VocoderRecipe::collate_in_epoch(Split split, std::span<const std::size_t> items,
+                                             std::int64_t epoch) const {
+  return split == Split::train ? collate_pieces(0, items, epoch) : collate(split, items);
+}
+
+Tensor VocoderRecipe::mel_of_clip(const std::string&, const audio::Mel& real) const {
+  return nn::to_torch(weights::Tensor::of<float>({1, real.frames, real.bins}, real.values_FM));
+}
+
+void VocoderRecipe::samples(SampleSink& sink, const StepInfo&) {
+  const batch::ClipSegments& side = clips_->sides[clips_->sides[1].clips().empty() ? 0 : 1];
+  const std::size_t clips = side.clips().size(), count = std::min(kHeard, clips);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t clip = i * clips / count;
+    const std::vector<float> wave_N = side.whole(clip);
+    const audio::Mel real = (*mel_maker_)(wave_N);
+    const std::string name = side.clips()[clip].id;
+    const Tensor mel_BFM = mel_of_clip(name, real).to(model().device());
+    const std::vector<float> made_N = nn::from_torch(speak(mel_BFM)[0]).to_f32();
+    sink.audio("real/" + name, wave_N, mel_.rate_hz);
+    sink.audio("made/" + name, made_N, mel_.rate_hz);
+    const audio::Mel heard = (*mel_maker_)(made_N);
+    for (const auto& [what, mel] : {std::pair{"real", &real}, {"made", &heard}})
+      sink.image(fmt::format("mel_{}/{}", what, name),
+                 plot::draw_mel({.mel_FM = mel->values_FM,
+                                 .frames = mel->frames,
+                                 .bins = mel->bins,
+                                 .frame_s = static_cast<double>(mel_.hop_samples) / static_cast<double>(mel_.rate_hz),
+                                 .title = fmt::format("{} ({})", name, what)}));
+  }
+}
+
+void VocoderRecipe::write_network(const std::filesystem::path& folder, const weights::TensorMap& network,
+                                  const nlohmann::json& provenance) const {
+  roles::write_network_folder(folder, with_provenance(about(), provenance, clips_->corpus, clips_->test_ids), network);
+}
+
+}  // namespace timbre::train
