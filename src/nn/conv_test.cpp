@@ -5,6 +5,8 @@
 #include <ATen/ops/conv_transpose1d.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "nn/init.h"
 
 namespace timbre::nn {
@@ -26,23 +28,30 @@ double difference(const Tensor& a, const Tensor& b) {
 Tensor leaf(at::IntArrayRef shape) { return init_normal(shape, 0, 1).set_requires_grad(true); }
 Tensor copy(const Tensor& x) { return x.defined() ? x.detach().clone().set_requires_grad(true) : Tensor(); }
 
+using Conv = std::function<Tensor(const Tensor& x, const Tensor& w, const Tensor& b)>;
+
+/// `theirs` takes x_BCT, and b_O is undefined where there is none, as in ours.
+void expect_same(const Tensor& x_BTC, const Tensor& w_OCK, const Tensor& b_O, const Conv& ours, const Conv& theirs) {
+  const Tensor x2 = copy(x_BTC), w2 = copy(w_OCK), b2 = copy(b_O);
+  const Tensor y = ours(x_BTC, w_OCK, b_O), y2 = theirs(x2.transpose(1, 2), w2, b2).transpose(1, 2);
+  ASSERT_EQ(y.sizes(), y2.sizes());
+  EXPECT_LT(difference(y, y2), 2e-6);
+  const Tensor g = init_normal(y.sizes(), 0, 1);
+  y.backward(g);
+  y2.backward(g);
+  EXPECT_LT(difference(x_BTC.grad(), x2.grad()), 3e-6);
+  EXPECT_LT(difference(w_OCK.grad(), w2.grad()), 3e-6);
+  if (b_O.defined()) EXPECT_LT(difference(b_O.grad(), b2.grad()), 3e-6);
+}
+
 TEST(Conv1d, AgreesWithLibTorchForwardAndBackward) {
   const InitSeed seed(7);
   for (const Case& c : kCases) {
+    SCOPED_TRACE(c.kernel);
     const Tensor x = leaf({c.B, c.T, c.in}), w = leaf({c.out, c.in, c.kernel}), b = c.bias ? leaf({c.out}) : Tensor();
-    const Tensor x2 = copy(x), w2 = copy(w), b2 = copy(b);
-    const Tensor y = conv1d_btc(x, w, b, c.padding, c.dilation);
-    const Tensor y2 = at::conv1d(x2.transpose(1, 2), w2, c.bias ? std::optional<Tensor>(b2) : std::nullopt, {1},
-                                 {c.padding}, {c.dilation})
-                          .transpose(1, 2);
-    ASSERT_EQ(y.sizes(), y2.sizes());
-    EXPECT_LT(difference(y, y2), 2e-6) << c.kernel;
-    const Tensor g = init_normal(y.sizes(), 0, 1);
-    y.backward(g);
-    y2.backward(g);
-    EXPECT_LT(difference(x.grad(), x2.grad()), 3e-6) << c.kernel;
-    EXPECT_LT(difference(w.grad(), w2.grad()), 3e-6) << c.kernel;
-    if (c.bias) EXPECT_LT(difference(b.grad(), b2.grad()), 3e-6) << c.kernel;
+    expect_same(
+        x, w, b, [&](auto&... xwb) { return conv1d_btc(xwb..., c.padding, c.dilation); },
+        [&](auto&... xwb) { return at::conv1d(xwb..., {1}, {c.padding}, {c.dilation}); });
   }
 }
 
@@ -55,19 +64,11 @@ TEST(Conv1d, StridesAndGroupsAgreeWithLibTorch) {
                            {3, 9, 4, 4, 3, 2, 2, 2, 2},  {2, 2500, 4, 8, 7, 3, 1, 2, 2},  {1, 7, 4, 4, 1, 0, 1, 2, 1},
                            {2, 6, 3, 3, 3, 1, 1, 1, 3}};
   for (const Strided& c : cases) {
+    SCOPED_TRACE(c.kernel);
     const Tensor x = leaf({c.B, c.T, c.in}), w = leaf({c.out, c.in / c.groups, c.kernel}), b = leaf({c.out});
-    const Tensor x2 = copy(x), w2 = copy(w), b2 = copy(b);
-    const Tensor y = conv1d_btc(x, w, b, c.padding, c.dilation, c.stride, c.groups);
-    const Tensor y2 =
-        at::conv1d(x2.transpose(1, 2), w2, b2, {c.stride}, {c.padding}, {c.dilation}, c.groups).transpose(1, 2);
-    ASSERT_EQ(y.sizes(), y2.sizes());
-    EXPECT_LT(difference(y, y2), 2e-6) << c.kernel;
-    const Tensor g = init_normal(y.sizes(), 0, 1);
-    y.backward(g);
-    y2.backward(g);
-    EXPECT_LT(difference(x.grad(), x2.grad()), 3e-6) << c.kernel;
-    EXPECT_LT(difference(w.grad(), w2.grad()), 3e-6) << c.kernel;
-    EXPECT_LT(difference(b.grad(), b2.grad()), 3e-6) << c.kernel;
+    expect_same(
+        x, w, b, [&](auto&... xwb) { return conv1d_btc(xwb..., c.padding, c.dilation, c.stride, c.groups); },
+        [&](auto&... xwb) { return at::conv1d(xwb..., {c.stride}, {c.padding}, {c.dilation}, c.groups); });
   }
 }
 
@@ -82,20 +83,11 @@ TEST(Conv1d, TransposedAgreesWithLibTorch) {
                       {3, 9, 4, 5, 5, 3, 0, 2, false},
                       {2, 1200, 4, 3, 4, 2, 1, 0, true}};
   for (const Up& c : cases) {
+    SCOPED_TRACE(c.kernel);
     const Tensor x = leaf({c.B, c.T, c.in}), w = leaf({c.in, c.out, c.kernel}), b = c.bias ? leaf({c.out}) : Tensor();
-    const Tensor x2 = copy(x), w2 = copy(w), b2 = copy(b);
-    const Tensor y = conv_transpose1d_btc(x, w, b, c.stride, c.padding, c.output_padding);
-    const Tensor y2 = at::conv_transpose1d(x2.transpose(1, 2), w2, c.bias ? std::optional<Tensor>(b2) : std::nullopt,
-                                           {c.stride}, {c.padding}, {c.output_padding})
-                          .transpose(1, 2);
-    ASSERT_EQ(y.sizes(), y2.sizes());
-    EXPECT_LT(difference(y, y2), 2e-6) << c.kernel;
-    const Tensor g = init_normal(y.sizes(), 0, 1);
-    y.backward(g);
-    y2.backward(g);
-    EXPECT_LT(difference(x.grad(), x2.grad()), 3e-6) << c.kernel;
-    EXPECT_LT(difference(w.grad(), w2.grad()), 3e-6) << c.kernel;
-    if (c.bias) EXPECT_LT(difference(b.grad(), b2.grad()), 3e-6) << c.kernel;
+    expect_same(
+        x, w, b, [&](auto&... xwb) { return conv_transpose1d_btc(xwb..., c.stride, c.padding, c.output_padding); },
+        [&](auto&... xwb) { return at::conv_transpose1d(xwb..., {c.stride}, {c.padding}, {c.output_padding}); });
   }
 }
 
@@ -103,21 +95,12 @@ TEST(Conv1d, DepthwiseAgreesWithLibTorch) {
   const InitSeed seed(8);
   for (const Case& c : kCases) {
     for (const std::int64_t channels : {3, 16, 37, 64}) {
+      SCOPED_TRACE(testing::Message() << c.kernel << ' ' << channels);
       const Tensor x = leaf({c.B, c.T, channels}), w = leaf({channels, 1, c.kernel}),
                    b = c.bias ? leaf({channels}) : Tensor();
-      const Tensor x2 = copy(x), w2 = copy(w), b2 = copy(b);
-      const Tensor y = depthwise_conv1d_btc(x, w, b, c.padding, c.dilation);
-      const Tensor y2 = at::conv1d(x2.transpose(1, 2), w2, c.bias ? std::optional<Tensor>(b2) : std::nullopt, {1},
-                                   {c.padding}, {c.dilation}, channels)
-                            .transpose(1, 2);
-      ASSERT_EQ(y.sizes(), y2.sizes());
-      EXPECT_LT(difference(y, y2), 2e-6) << c.kernel << ' ' << channels;
-      const Tensor g = init_normal(y.sizes(), 0, 1);
-      y.backward(g);
-      y2.backward(g);
-      EXPECT_LT(difference(x.grad(), x2.grad()), 3e-6) << c.kernel << ' ' << channels;
-      EXPECT_LT(difference(w.grad(), w2.grad()), 3e-6) << c.kernel << ' ' << channels;
-      if (c.bias) EXPECT_LT(difference(b.grad(), b2.grad()), 3e-6) << c.kernel << ' ' << channels;
+      expect_same(
+          x, w, b, [&](auto&... xwb) { return depthwise_conv1d_btc(xwb..., c.padding, c.dilation); },
+          [&](auto&... xwb) { return at::conv1d(xwb..., {1}, {c.padding}, {c.dilation}, channels); });
     }
   }
 }

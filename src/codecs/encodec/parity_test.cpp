@@ -2,19 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include "support/golden.h"
+#include "support/parity.h"
 
 namespace timbre::encodec {
 namespace {
 
-TEST(EncodecParity, ComputesTheWholeGoldenSet) {
-  TIMBRE_GOLDEN_OR_SKIP(folder, "encodec");
-  roles::ParityRun run(folder);
-  run_parity(run);
-  const auto rows = run.judge();
-  EXPECT_GT(rows.size(), 100u);
-  for (const auto& row : rows) EXPECT_EQ(row.status, "ok") << row.entry << ": " << row.text;
-}
+TEST(EncodecParity, ComputesTheWholeGoldenSet) { testing_support::expect_whole_set("encodec", run_parity, 100); }
 
 TEST(EncodecParity, ReadsAndWritesTheGoldenContainers) {
   TIMBRE_GOLDEN_OR_SKIP(folder, "codebook_io");

@@ -2,19 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include "support/golden.h"
+#include "support/parity.h"
 
 namespace timbre::hifigan {
 namespace {
 
-TEST(HifiganParity, ComputesTheWholeGoldenSet) {
-  TIMBRE_GOLDEN_OR_SKIP(folder, "hifigan");
-  roles::ParityRun run(folder);
-  run_parity(run);
-  const auto rows = run.judge();
-  EXPECT_GT(rows.size(), 80u);
-  for (const auto& row : rows) EXPECT_EQ(row.status, "ok") << row.entry << ": " << row.text;
-}
+TEST(HifiganParity, ComputesTheWholeGoldenSet) { testing_support::expect_whole_set("hifigan", run_parity, 80); }
 
 }  // namespace
 }  // namespace timbre::hifigan

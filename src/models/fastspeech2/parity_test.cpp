@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "support/golden.h"
+#include "support/parity.h"
 
 namespace timbre::fastspeech2 {
 namespace {
@@ -35,12 +35,7 @@ TEST(FastSpeech2Parity, ComputesTheWholeGoldenSet) {
 }
 
 TEST(TorphixParity, ComputesTheWholeGoldenSet) {
-  TIMBRE_GOLDEN_OR_SKIP(folder, "fastspeech2_torphix");
-  roles::ParityRun run(folder);
-  run_torphix_parity(run);
-  const auto rows = run.judge();
-  EXPECT_GT(rows.size(), 300u);
-  for (const auto& row : rows) EXPECT_EQ(row.status, "ok") << row.entry << ": " << row.text;
+  testing_support::expect_whole_set("fastspeech2_torphix", run_torphix_parity, 300);
 }
 
 }  // namespace
