@@ -111,41 +111,12 @@ TIMBRE_INLINE void product(const Tile& t, std::int64_t row, std::int64_t column)
   finish(t, row, column, sum);
 }
 
+/// product() of so many rows, kMost at most.
 template <class V, int P, int kMost>
 TIMBRE_INLINE void rows_of(const Tile& t, std::int64_t row, std::int64_t rows, std::int64_t column) {
-  switch (rows) {
-    case 1:
-      return product<V, 1, P>(t, row, column);
-    case 2:
-      return product<V, 2, P>(t, row, column);
-    case 3:
-      return product<V, 3, P>(t, row, column);
-    case 4:
-      return product<V, 4, P>(t, row, column);
-    case 5:
-      return product<V, 5, P>(t, row, column);
-    default:
-      break;
-  }
-  if constexpr (kMost > 5) {
-    switch (rows) {
-      case 6:
-        return product<V, 6, P>(t, row, column);
-      case 7:
-        return product<V, 7, P>(t, row, column);
-      case 8:
-        return product<V, 8, P>(t, row, column);
-      case 9:
-        return product<V, 9, P>(t, row, column);
-      case 10:
-        return product<V, 10, P>(t, row, column);
-      case 11:
-        return product<V, 11, P>(t, row, column);
-      case 12:
-        return product<V, 12, P>(t, row, column);
-      default:
-        break;
-    }
+  if constexpr (kMost > 0) {
+    if (rows == kMost) return product<V, kMost, P>(t, row, column);
+    rows_of<V, P, kMost - 1>(t, row, rows, column);
   }
 }
 
