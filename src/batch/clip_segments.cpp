@@ -102,6 +102,14 @@ ClipSegments::ClipSegments(std::vector<SourceClip> clips, std::int64_t rate_hz, 
 ClipSegments::~ClipSegments() = default;
 ClipSegments::ClipSegments(ClipSegments&&) noexcept = default;
 
+double ClipSegments::full_bytes() const {
+  const State& s = *state_;
+  double seconds = 0;
+  for (const SourceClip& clip : s.clips) seconds += clip.duration_s;
+  const double all = seconds * static_cast<double>(s.rate_hz) * sizeof(std::int16_t);
+  return std::min(all, static_cast<double>(s.options.memory_mb) * (1 << 20));
+}
+
 const std::vector<Item>& ClipSegments::items() const { return state_->items; }
 const std::vector<SourceClip>& ClipSegments::clips() const { return state_->clips; }
 
@@ -163,6 +171,12 @@ std::vector<float> ClipSegments::whole(std::size_t clip) const {
   std::transform(all->samples_N.begin(), all->samples_N.end(), wave_N.begin(),
                  [&](std::int16_t x) { return static_cast<float>(x) / 32768.0f * all->level; });
   return wave_N;
+}
+
+double full_bytes(const std::vector<ClipSegments>& sides) {
+  double sum = 0;
+  for (const ClipSegments& side : sides) sum += side.full_bytes();
+  return sum;
 }
 
 ClipCorpus ClipCorpus::open(const std::filesystem::path& dir, const corpus::SplitOptions& split_options,

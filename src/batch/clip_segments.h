@@ -51,6 +51,9 @@ class ClipSegments {
   /// Returns the pieces without their samples.
   std::vector<Piece> collate(Batch& batch, std::span<const std::size_t> items, std::optional<std::int64_t> epoch) const;
 
+  /// Bytes that decoded recordings will take once all have been drawn from: all of them, or what memory_mb allows.
+  double full_bytes() const;
+
   /// A whole recording, decoded; for samples and figures.
   std::vector<float> whole(std::size_t clip) const;
 
@@ -58,6 +61,9 @@ class ClipSegments {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// full_bytes of all.
+double full_bytes(const std::vector<ClipSegments>& sides);
 
 /// A corpus cut into sides, each with its segments: 0 = training, 1 = validation.
 struct ClipCorpus {

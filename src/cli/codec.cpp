@@ -80,7 +80,7 @@ std::vector<Work> work_of(const CodecVerb& o, bool encode) {
     for (const fs::path& file : files) list.push_back({file, {}});
   }
   for (Work& work : list)
-    work.to = many ? fs::path(o.out) / work.from.stem().replace_extension(ending) : fs::path(o.out);
+    work.to = many ? fs::path(o.out) / (work.from.stem().string() + ending) : fs::path(o.out);
   if (many) {
     std::vector<std::string> targets;
     for (const Work& work : list) targets.push_back(work.to.string());

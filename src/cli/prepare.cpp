@@ -253,6 +253,8 @@ int run(const PrepareVerb& o, Context& context) {
   if (const auto problems = o.spec ? o.config->problems() : std::vector<std::string>{}; !problems.empty())
     throw UsageError(join(problems, "\n"));
   const auto shard = corpus::Shard::parse(o.shard);
+  if (!o.from_lhotse.empty() && shard.count > 1)
+    throw UsageError("--from-lhotse takes all codes at once, so it has no shards", "leave --shard out");
   const auto corpus = o.from_ming024.empty() ? corpus::Corpus::open(o.corpus, shard) : corpus::Corpus::open(o.corpus);
   const auto requests = requests_of(o);
   if (context.dry_run) {

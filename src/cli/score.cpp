@@ -1,9 +1,11 @@
 #include "score/score.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "cli/speaking.h"
 #include "cli/verb.h"
 #include "prepare/codecs.h"
+#include "roles/vocoder.h"
 
 namespace timbre::cli {
 namespace {
@@ -16,7 +18,7 @@ struct ScoreVerb {
 
 config::Fields fields(ScoreVerb& o) {
   config::Fields f;
-  f.add("voice", o.voice, "folder of a voice, a codec or a run").positional().required().metavar("VOICE");
+  f.add("voice", o.voice, "folder of a voice, a vocoder, a codec or a run").positional().required().metavar("VOICE");
   f.add("vocoder", o.vocoder, "folder of another vocoder than the voice's own").metavar("FOLDER");
   f.add("corpus", o.corpus, "corpus that has recordings of the prompts").required().metavar("CORPUS");
   f.add("out", o.out, "also write the table as JSON").letter('o').metavar("FILE");
@@ -28,19 +30,37 @@ config::Fields fields(ScoreVerb& o) {
   return f;
 }
 
-/// What has a model and reads no text may be a codec.
-bool may_be_codec(const fs::path& given) {
-  for (const fs::path& dir : {given / "voice", given})
-    if (fs::exists(dir / "voice.json")) return !prepare::find_codec_folder(dir).about.contains("front_end");
-  return false;
+/// The folder of a vocoder or a codec, which have a model and read no text; empty for anything else.
+fs::path textless_folder(const fs::path& given) {
+  for (const fs::path& dir : {given, given / "voice"})
+    if (fs::exists(dir / "voice.json")) return read_json(dir / "voice.json").contains("front_end") ? fs::path() : dir;
+  return {};
+}
+
+/// Copies of the recordings: there is no text, and hence no other vocoder.
+score::ScoreTable copies_of(const ScoreVerb& o, const fs::path& folder, const corpus::Corpus& corpus,
+                            Context& context) {
+  if (!o.vocoder.empty())
+    throw UsageError(fmt::format("{} makes no mels that another vocoder could take", o.voice), "leave --vocoder out");
+  roles::Registry registry;
+  const Speaking speaking(registry, o.engine);
+  const auto about = read_json(folder / "voice.json");
+  const auto kind = about.contains("model") ? about["model"].value("kind", "") : "";
+  if (registry.makes_vocoders(kind)) {
+    speaking.expect_vocoder(folder);
+    const auto vocoder = registry.make_vocoder({.dir = {}, .about = {}, .vocoder = folder});
+    return score::score_vocoder(*vocoder, about, corpus, o.score, context.events);
+  }
+  if (o.engine != "auto")
+    throw UsageError(fmt::format("--engine {} is for voices and vocoders; {} is neither", o.engine, o.voice),
+                     "leave --engine out");
+  const auto codec = prepare::open_codec(o.voice);
+  return score::score_codec(*codec, about, corpus, o.score, context.events);
 }
 
 score::ScoreTable table_of(const ScoreVerb& o, Context& context) {
   const auto corpus = corpus::Corpus::open(o.corpus);
-  if (may_be_codec(o.voice)) {
-    const auto codec = prepare::open_codec(o.voice);
-    return score::score_codec(*codec, prepare::find_codec_folder(o.voice).about, corpus, o.score, context.events);
-  }
+  if (const fs::path folder = textless_folder(o.voice); !folder.empty()) return copies_of(o, folder, corpus, context);
   auto voice = voice::Voice::open(o.voice);
   voice.use_vocoder(o.vocoder);
   roles::Registry registry;
@@ -77,7 +97,7 @@ void register_score(Verbs& verbs) {
        .examples =
            {"timbre score runs/first --corpus corpora/en",
             "timbre score runs/first --corpus corpora/en --keep clips --json -o score.json --min-understood 0.8",
-            "timbre score runs/codec --corpus corpora/en"}},
+            "timbre score voices/small_vocoder --corpus corpora/en"}},
       fields, run);
 }
 

@@ -46,25 +46,35 @@ int run(const VocodeVerb& o, Context& context) {
   const audio::MelOptions mel = vocoder->mel();
   const audio::MelMaker maker(mel);
   if (!one) make_folders(o.out);
-  double seconds = 0;
-  std::int64_t made = 0;
-  for (std::size_t i = 0; i < recordings.size(); ++i) {
-    const auto& recording = recordings[i];
+  const auto copy = [&](const prepare::Recording& recording) {
     const auto clip = audio::decode_audio(recording.path, mel.rate_hz);
     const audio::Mel heard = maker(clip.samples_N);
     auto wave_N = vocoder->synthesize(heard.values_FM, heard.frames);
     wave_N.resize(clip.samples_N.size());  // a last part of a hop is no frame
     audio::write_audio(one ? fs::path(o.out) : fs::path(o.out) / (recording.id + ".wav"), wave_N, mel.rate_hz);
-    seconds += clip.duration_s();
-    ++made;
+    return clip.duration_s();
+  };
+  double seconds = 0;
+  auto skipped = nlohmann::json::object();
+  for (std::size_t i = 0; i < recordings.size(); ++i) {
+    try {
+      seconds += copy(recordings[i]);
+    } catch (const DataError& problem) {
+      if (one) throw;
+      skipped[recordings[i].id] = problem.what();
+      log::warn(fmt::format("{} left out: {}", recordings[i].id, problem.what()));
+    }
     emit_progress(context.events, "vocode", static_cast<double>(i + 1), static_cast<double>(recordings.size()),
                   "recordings");
   }
+  const std::size_t made = recordings.size() - skipped.size();
+  if (made == 0) throw DataError(fmt::format("none of {} recordings could be taken", recordings.size()));
   if (context.json)
-    fmt::print(context.out, "{}\n", nlohmann::json{{"out", o.out}, {"made", made}, {"seconds", seconds}}.dump());
+    fmt::print(context.out, "{}\n",
+               nlohmann::json{{"out", o.out}, {"made", made}, {"seconds", seconds}, {"skipped", skipped}}.dump());
   else
-    log::note(fmt::format("{}: {} recording{}, {:.1f} s, through {}", o.out, made, made == 1 ? "" : "s", seconds,
-                          vocoder->name()));
+    log::note(fmt::format("{}: {} recording{}, {:.1f} s, through {}{}", o.out, made, made == 1 ? "" : "s", seconds,
+                          vocoder->name(), skipped.empty() ? "" : fmt::format("; {} left out", skipped.size())));
   return 0;
 }
 

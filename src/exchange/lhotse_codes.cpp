@@ -108,12 +108,17 @@ weights::Tensor ArrayStore::read(const StoredArray& array) {
   const fs::path path = find(array.storage_path);
   weights::Tensor tensor;
   if (array.storage_type == "numpy_hdf5") {
+    if (std::error_code unreadable; !fs::is_regular_file(path, unreadable))
+      throw DataError(fmt::format("{}: there is no such file", path.string()),
+                      "call from the folder that lhotse ran in, or name the manifest beside its data");
     auto& file = open_[path];
     if (!file) file = std::make_unique<weights::Hdf5File>(path);
     tensor = file->read(array.storage_key);
   } else if (array.storage_type == "numpy_files") {
     if (fs::path(array.storage_key).is_absolute() || array.storage_key.find("..") != std::string::npos)
       throw DataError(fmt::format("storage_key '{}' leads out of {}", array.storage_key, path.string()));
+    if (std::error_code unreadable; !fs::is_regular_file(path / array.storage_key, unreadable))
+      throw DataError(fmt::format("{}: there is no such file", (path / array.storage_key).string()));
     tensor = weights::read_npy(path / array.storage_key);
   } else {
     throw DataError(fmt::format("codes in storage '{}'; expected numpy_hdf5 or numpy_files", array.storage_type),

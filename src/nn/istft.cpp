@@ -30,8 +30,9 @@ Tensor Istft::overlapped(const Tensor& real_BFK, const Tensor& imag_BFK, std::in
                          std::int64_t samples) const {
   const std::int64_t F = real_BFK.size(1), S = options_.fft_samples;
   expect_shape(real_BFK, {kAny, kAny, S / 2 + 1}, "Istft");
-  const Tensor windows_BFS = at::fft_irfft(at::complex(real_BFK, imag_BFK), S, -1) * window_S_;
-  const Tensor weight_1FS = (window_S_ * window_S_).expand({1, F, S});
+  const Tensor window_S = window_S_.to(real_BFK.device());
+  const Tensor windows_BFS = at::fft_irfft(at::complex(real_BFK, imag_BFK), S, -1) * window_S;
+  const Tensor weight_1FS = (window_S * window_S).expand({1, F, S});
   const Tensor weight_1N = overlap_add(weight_1FS, options_.hop_samples).narrow(1, first, samples);
   return overlap_add(windows_BFS, options_.hop_samples).narrow(1, first, samples) / weight_1N;
 }

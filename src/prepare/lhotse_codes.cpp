@@ -89,10 +89,14 @@ class Taker {
 
   /// The utterance that a cut is: by its own name, or by what it is cut from.
   std::int64_t find(const json& cut) const {
-    std::vector<std::string> names = {cut.value("id", "")};
+    const auto text = [](const json& object, const char* key) {
+      const auto value = object.is_object() ? object.find(key) : object.end();
+      return value != object.end() && value->is_string() ? value->get<std::string>() : std::string();
+    };
+    std::vector<std::string> names = {text(cut, "id")};
     if (const auto list = cut.find("supervisions"); list != cut.end() && list->is_array() && list->size() == 1) {
-      names.push_back(list->front().value("id", ""));
-      names.push_back(list->front().value("recording_id", ""));
+      names.push_back(text(list->front(), "id"));
+      names.push_back(text(list->front(), "recording_id"));
     }
     for (const std::string& name : names)
       if (const auto at = name.empty() ? -1 : corpus_.find(exchange::make_id(name)); at >= 0) return at;

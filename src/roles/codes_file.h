@@ -22,7 +22,7 @@ struct CodesFormat {
   std::function<Codes(const std::filesystem::path& path, const Codec& codec)> read;
 };
 
-/// By ending (".npy"). A codec's register_torch adds its own. Filled before the first thread starts.
+/// By ending (".npy"). A codec adds its own where it is registered. Filled before the first thread starts.
 std::map<std::string, CodesFormat>& codes_formats();
 
 /// By the ending. Throws UsageError for endings that are none, or for what the format cannot hold, SystemError.

@@ -180,6 +180,10 @@ const Converter& Registry::converter(const std::string& format) const {
                    fmt::format("formats: {}", join(known, ", ")));
 }
 
+bool Registry::makes_vocoders(const std::string& kind) const {
+  return vocoders_.networks.contains(kind) || vocoders_.engines.contains(kind);
+}
+
 std::string Registry::vocoder_without_engine(const VoiceFiles& voice) const {
   const VoiceFiles files = vocoder_files(voice);
   const std::string kind = kind_in(files, vocoder_section(files)), lacking = vocoders_.lacks(kind, files);

@@ -83,8 +83,9 @@ class Registry {
   /// The parts of a voice that cannot be computed without LibTorch, each with its reason: "model fastspeech2:
   /// block=conv has no engine". Empty = it speaks without.
   std::vector<std::string> parts_without_engine(const VoiceFiles& voice) const;
-
-  /// The same of its vocoder alone: "" or the reason.
+  /// Whether models of this kind are vocoders, with LibTorch or without.
+  bool makes_vocoders(const std::string& kind) const;
+  /// parts_without_engine of its vocoder alone: "" or the reason.
   std::string vocoder_without_engine(const VoiceFiles& voice) const;
 
   /// Opens the network of a voice by about["model"]["kind"]. Throws DataError when this program has none of that kind,

@@ -244,6 +244,7 @@ nlohmann::json to_json(const ScoreTable& table) {
                        {"file", c.file}});
     }
     const auto mcd = mean_over(row, &Clip::mcd_db);
+    const double rate = mean_over(row, &Clip::rate).value;  // 0: not measured
     rows.push_back({{"name", row.name},
                     {"understood", row.understood()},
                     {"prompts", n},
@@ -251,7 +252,7 @@ nlohmann::json to_json(const ScoreTable& table) {
                     {"share_95", {interval.low, interval.high}},
                     {"mcd_db", mcd.value},
                     {"mcd_db_95", mcd.half_width},
-                    {"phones_per_s", mean_over(row, &Clip::rate).value},
+                    {"phones_per_s", rate > 0 ? nlohmann::json(rate) : nlohmann::json()},
                     {"pitch_median_hz", mean_over(row, &Clip::pitch_median_hz).value},
                     {"pitch_range_semitones", mean_over(row, &Clip::pitch_range_semitones).value},
                     {"real_time_factor", row.real_time_factor()},
@@ -267,11 +268,12 @@ std::string to_text(const ScoreTable& table) {
     const std::int64_t n = row.asked();
     const auto interval = wilson_interval(row.understood(), n);
     const auto mcd = mean_over(row, &Clip::mcd_db);
-    out += fmt::format("{:<22} {:>10} {:>13} {:>13} {:>9.1f} {:>9.0f} {:>10.1f} {:>6}\n", row.name,
+    const double rate = mean_over(row, &Clip::rate).value;
+    out += fmt::format("{:<22} {:>10} {:>13} {:>13} {:>9} {:>9.0f} {:>10.1f} {:>6}\n", row.name,
                        n == 0 ? "-" : fmt::format("{}/{}", row.understood(), n),
                        n == 0 ? "-" : fmt::format("{:.0f}-{:.0f} %", interval.low * 100, interval.high * 100),
                        row.name == "recordings" ? "0" : fmt::format("{:.2f} ± {:.2f}", mcd.value, mcd.half_width),
-                       mean_over(row, &Clip::rate).value, mean_over(row, &Clip::pitch_median_hz).value,
+                       rate > 0 ? fmt::format("{:.1f}", rate) : "-", mean_over(row, &Clip::pitch_median_hz).value,
                        mean_over(row, &Clip::pitch_range_semitones).value,
                        row.synthesis_s > 0 ? fmt::format("{:.3f}", row.real_time_factor()) : "-");
   }

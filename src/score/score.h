@@ -66,6 +66,10 @@ ScoreTable score_voice(const voice::Voice& voice, const roles::Registry& registr
 ScoreTable score_codec(roles::Codec& codec, const nlohmann::json& about, const corpus::Corpus& corpus,
                        const ScoreOptions& options, const EventSink& events);
 
+/// A vocoder's copies of the recordings, from their mels. `about` is its voice.json. Throws as score_voice.
+ScoreTable score_vocoder(roles::Vocoder& vocoder, const nlohmann::json& about, const corpus::Corpus& corpus,
+                         const ScoreOptions& options, const EventSink& events);
+
 nlohmann::json to_json(const ScoreTable& table);
 /// For a terminal.
 std::string to_text(const ScoreTable& table);

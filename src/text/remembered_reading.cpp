@@ -28,7 +28,8 @@ fs::path file_of(const FrontEnd& front_end) {
 }
 
 std::vector<std::string> lines_of(const fs::path& file) {
-  return fs::is_regular_file(file) ? split(read_file(file), '\n') : std::vector<std::string>();
+  std::error_code unreadable;  // a folder of somebody else's is no reading, and no error
+  return fs::is_regular_file(file, unreadable) ? split(read_file(file), '\n') : std::vector<std::string>();
 }
 
 }  // namespace

@@ -88,6 +88,15 @@ void say_worse(Advice& a, std::span<const CurvePoint> curve, std::size_t best, c
       best_is, a.best_step);
 }
 
+void say_adversarial(Advice& a, double last, const std::string& run) {
+  a.kind = "adversarial";
+  a.since_step = a.best_step;
+  a.text = fmt::format(
+      "since step {} the validation loss rose from {:.4g} to {:.4g}, as it may against discriminators: it measures "
+      "distances, not how natural a sound is. The voice is made of the last weights; listen to {}/samples",
+      a.best_step, a.best, last, run);
+}
+
 }  // namespace
 
 std::vector<CurvePoint> read_curve(const fs::path& run) {
@@ -114,7 +123,8 @@ nlohmann::json to_json(const Advice& a) {
           {"best", a.best}, {"noise", a.noise},           {"text", a.text}};
 }
 
-std::optional<Advice> advise(std::span<const CurvePoint> whole, const std::string& run, std::int64_t last_step) {
+std::optional<Advice> advise(std::span<const CurvePoint> whole, const std::string& run, std::int64_t last_step,
+                             bool last_is_best) {
   std::vector<CurvePoint> curve;
   for (const CurvePoint& p : whole)
     if (std::isfinite(p.valid)) curve.push_back(p);
@@ -138,7 +148,10 @@ std::optional<Advice> advise(std::span<const CurvePoint> whole, const std::strin
   const auto tail = points.last(std::max<std::size_t>(3, curve.size() / 3));
   // Three validations in a row above the best, so that one bad one is no verdict.
   if (curve.size() - 1 - best >= 3 && mean_of(points.last(3)) > a.best + worse) {
-    say_worse(a, points, best, run);
+    if (last_is_best)
+      say_adversarial(a, mean_of(points.last(3)), run);
+    else
+      say_worse(a, points, best, run);
     return a;
   }
   const double to_come = -slope_of(tail) * static_cast<double>(tail.back().step - tail.front().step);
@@ -159,12 +172,15 @@ std::optional<Advice> advise(std::span<const CurvePoint> whole, const std::strin
       break;
     }
   a.text = fmt::format(
-      "validation stopped improving at step {} (loss {:.4g}); the best checkpoint is {} ({:.4g}). More steps like "
-      "these "
-      "will not help: change something, or take it as it is",
-      a.since_step,
+      "validation stopped improving at step {} (loss {:.4g}); {}", a.since_step,
       std::find_if(curve.begin(), curve.end(), [&](const auto& p) { return p.step == a.since_step; })->valid,
-      checkpoint_name(a.best_step), a.best);
+      last_is_best
+          ? fmt::format("the voice is made of the last weights, as this loss does not hear what discriminators "
+                        "teach: listen to {}/samples",
+                        run)
+          : fmt::format("the best checkpoint is {} ({:.4g}). More steps like these will not help: change "
+                        "something, or take it as it is",
+                        checkpoint_name(a.best_step), a.best));
   return a;
 }
 

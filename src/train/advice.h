@@ -24,7 +24,8 @@ std::vector<CurvePoint> read_curve(const std::filesystem::path& run);
 
 struct Advice {
   /// improving; stopped_improving: flat since `since_step`; overfitting: worse since `since_step` while training went
-  /// on getting better; diverging: worse, and training too; too_short: fewer than five validations
+  /// on getting better; diverging: worse, and training too; adversarial: worse by a loss that does not choose the
+  /// weights; too_short: fewer than five validations
   std::string kind;
   std::int64_t since_step = 0;
   std::int64_t best_step = 0;
@@ -35,8 +36,10 @@ struct Advice {
 nlohmann::json to_json(const Advice& advice);
 
 /// Reads the curve of one run. `run` is its folder and `last_step` where it ended, for the commands in the text.
-/// Points that are not finite are left out. Nothing without validations.
-std::optional<Advice> advise(std::span<const CurvePoint> curve, const std::string& run, std::int64_t last_step);
+/// Points that are not finite are left out. Nothing without validations. `last_is_best`: see Recipe::last_is_best;
+/// a loss that rises is then no reason to go back ("adversarial").
+std::optional<Advice> advise(std::span<const CurvePoint> curve, const std::string& run, std::int64_t last_step,
+                             bool last_is_best = false);
 
 /// Whether the network learned the utterances of --overfit by heart: if not, more data will not help it.
 struct OverfitVerdict {

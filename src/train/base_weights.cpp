@@ -42,8 +42,9 @@ Base open_base(const fs::path& path) {
     if (is_checkpoint(path)) return from_checkpoint(path);
     if (fs::exists(path / "voice.json")) return from_voice(path);
     const fs::path checkpoints = path / "checkpoints";
-    if (is_checkpoint(checkpoints / "best")) return from_checkpoint(fs::canonical(checkpoints / "best"));
     const auto list = list_checkpoints(checkpoints);
+    const bool last = !list.empty() && read_json(list.back().second / "state.json").value("last_is_best", false);
+    if (!last && is_checkpoint(checkpoints / "best")) return from_checkpoint(fs::canonical(checkpoints / "best"));
     if (!list.empty()) return from_checkpoint(list.back().second);
   }
   Base base;

@@ -80,6 +80,7 @@ class Loop {
 
  private:
   void restore();
+  std::vector<Stepper::Phase> phases_to_come() const;
   void plan();
   void set_max_steps(std::int64_t steps_per_epoch);
   bool step(batch::Loader& loader);
@@ -203,6 +204,15 @@ void Loop::set_max_steps(std::int64_t steps_per_epoch) {
   progress_.max_steps = steps;
 }
 
+std::vector<Stepper::Phase> Loop::phases_to_come() const {
+  const std::int64_t end = progress_.max_steps > 0 ? progress_.max_steps : o_.max_steps;
+  if (end > progress_.step) return stepper_.phases(progress_.step + 1, end);
+  // The number of steps follows from the time of one: the dearest phase, so that no promise is broken.
+  std::int64_t dearest = 1;
+  for (const Player& player : stepper_.players()) dearest = std::max(dearest, player.first_step);
+  return {{dearest, 1.0}};
+}
+
 void Loop::plan() {
   const auto steps_per_epoch =
       std::max<std::int64_t>(1, static_cast<std::int64_t>(sampler_.epoch(0).size()) / o_.accumulate);
@@ -212,7 +222,7 @@ void Loop::plan() {
                           sampler_.left_out().size(), side_.units.size()));
   Trial trial;
   if (o_.probe && (progress_.max_steps == 0 || progress_.step < progress_.max_steps))
-    trial = try_batches(job_, stepper_, sampler_, side_, !validator_.empty());
+    trial = try_batches(job_, stepper_, sampler_, side_, phases_to_come(), !validator_.empty());
   forecast_ = make_forecast(job_, trial, sampler_, progress_, validator_.units());
   set_max_steps(steps_per_epoch);
   forecast_ = make_forecast(job_, trial, sampler_, progress_, validator_.units());
@@ -257,6 +267,7 @@ Checkpoint Loop::snapshot() const {
                       {"recipe_state", job_.recipe.state()}, {"about", job_.recipe.about()},
                       {"world", job_.ranks.world()},         {"data", data_hash()},
                       {"threads", thread_count()},           {"options", job_.resolved}};
+  if (job_.recipe.last_is_best()) checkpoint.state["last_is_best"] = true;
   return checkpoint;
 }
 
@@ -440,7 +451,7 @@ void Loop::advise_at_end() {
     log_.event("overfit", progress_.step, to_json(*overfit_));
     return;  // more data and an earlier end are no advice for utterances to be learned by heart
   }
-  advice_ = advise(curve_, job_.run.string(), progress_.step);
+  advice_ = advise(curve_, job_.run.string(), progress_.step, job_.recipe.last_is_best());
   if (advice_) log_.event("advice", progress_.step, to_json(*advice_));
 }
 
@@ -457,7 +468,9 @@ void Loop::write_voice() {
   provenance["step"] = at;
   provenance["data"] = data_hash();
   provenance["seed"] = o_.seed;
-  if (std::isfinite(progress_.best_loss)) provenance["valid_loss"] = progress_.best_loss;
+  provenance["epoch"] = progress_.next.epoch;
+  // The lowest loss is that of these weights only where they were chosen by it.
+  if (!job_.recipe.last_is_best() && std::isfinite(progress_.best_loss)) provenance["valid_loss"] = progress_.best_loss;
   const fs::path fresh = job_.run / ".voice-new", place = job_.run / "voice", old = job_.run / ".voice-old";
   std::error_code code;
   fs::remove_all(fresh, code);

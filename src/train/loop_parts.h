@@ -50,7 +50,9 @@ struct Trial {
   std::vector<std::pair<double, double>> measured;  ///< (padded units, seconds) of each ordinary batch
   double batch_bytes = 0;                           ///< of the largest batch met
 };
-Trial try_batches(Job& job, Stepper& stepper, const batch::BucketSampler& sampler, const Side& side, bool validates);
+/// `phases` of the steps to come: memory is that of the dearest, time the mean by their shares.
+Trial try_batches(Job& job, Stepper& stepper, const batch::BucketSampler& sampler, const Side& side,
+                  const std::vector<Stepper::Phase>& phases, bool validates);
 
 /// Steps of an epoch and the forecast of the rest of the run.
 Forecast make_forecast(const Job& job, const Trial& trial, const batch::BucketSampler& sampler,

@@ -128,6 +128,9 @@ class Recipe {
   /// while no distance does): the voice is made of the last weights, not of those with the lowest loss.
   virtual bool last_is_best() const { return false; }
 
+  /// Bytes that the recipe's own stores (decoded clips) will take beside what the trial before step 1 sees.
+  virtual double later_bytes() const { return 0; }
+
   /// Validation losses, by term, at or below which the utterances of --overfit count as learned by heart. Empty = a
   /// tenth of the untrained network's total.
   virtual std::map<std::string, double> memorised_at() const { return {}; }

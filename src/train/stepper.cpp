@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <unordered_set>
 
 #include "base/error.h"
@@ -221,7 +222,9 @@ StepOutcome Stepper::run(const StepInfo& given, const std::vector<const batch::B
         if (!std::isfinite(value)) what += (what.empty() ? "" : ", ") + fmt::format("loss '{}' is {}", name, value);
       if (what.empty()) what = finite ? fmt::format("the norm of the gradients is {}", norm) : "the loss is not finite";
       throw DataError(
-          fmt::format("step {}: {}; no weight was changed. Utterances of this step{}: {}", info.step, what,
+          fmt::format("step {}: {}; {}. Utterances of this step{}: {}", info.step, what,
+                      outcome.metrics.empty() ? "no weight was changed"
+                                              : "only players before this one were changed, and nothing was saved",
                       ranks_.world() > 1 ? fmt::format(" on rank {}", ranks_.rank()) : "", names_of(micros)),
           "look at these utterances (timbre check), or lower --optim.lr; then --continue");
     }
@@ -236,15 +239,29 @@ StepOutcome Stepper::run(const StepInfo& given, const std::vector<const batch::B
   return outcome;
 }
 
-double Stepper::trial(const batch::Batch& batch) {
+std::vector<Stepper::Phase> Stepper::phases(std::int64_t from, std::int64_t to) const {
+  std::set<std::int64_t> begins{from};
+  for (const Player& player : players_)
+    if (player.first_step > from && player.first_step <= to) begins.insert(player.first_step);
+  std::vector<Phase> all;
+  for (auto begin = begins.begin(); begin != begins.end(); ++begin) {
+    const auto next = std::next(begin);
+    const std::int64_t end = next == begins.end() ? std::max(to, *begin) + 1 : *next;
+    all.push_back({*begin, static_cast<double>(end - *begin) / static_cast<double>(std::max(to, from) + 1 - from)});
+  }
+  return all;
+}
+
+double Stepper::trial(const batch::Batch& batch, std::int64_t step) {
   double loss = 0;
   for (std::size_t p = 0; p < players_.size(); ++p) {
+    if (step < players_[p].first_step) continue;
     take_turn(p);
     const nn::NoiseScope noise(static_cast<std::uint64_t>(options_.seed), 0);
     std::vector<Term> terms;
     {
       const Autocast autocast(options_.precision, recipe_.model().device().type());
-      terms = recipe_.losses(batch, {.step = 1, .epoch = 0, .player = p, .training = true});
+      terms = recipe_.losses(batch, {.step = step, .epoch = 0, .player = p, .training = true});
     }
     loss = backward(terms, batch.counts).item<double>();
   }

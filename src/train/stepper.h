@@ -37,11 +37,19 @@ class Stepper {
  public:
   Stepper(Recipe& recipe, const TrainOptions& options, const Ranks& ranks);
 
-  /// `micros` are this rank's batches of the step (on the device). Throws DataError naming the utterances, before any
-  /// weight has moved, when a loss or gradient is not finite.
+  /// `micros` are this rank's batches of the step (on the device). Throws DataError naming the utterances when a loss
+  /// or gradient is not finite, before any weight of that player has moved.
   StepOutcome run(const StepInfo& info, const std::vector<const batch::Batch*>& micros, double base_rate);
-  /// Forward and backward alone, gradients dropped: for the trial before step 1. Returns the loss.
-  double trial(const batch::Batch& batch);
+  /// Steps that cost alike: a phase begins where another player joins in. `share` is of the steps from..to; shares add
+  /// up to 1.
+  struct Phase {
+    std::int64_t first = 1;
+    double share = 1;
+  };
+  std::vector<Phase> phases(std::int64_t from, std::int64_t to) const;
+  /// Forward and backward of those who play at `step`, gradients dropped: for the trial before step 1. Returns the
+  /// loss.
+  double trial(const batch::Batch& batch, std::int64_t step);
 
   std::vector<Optimiser>& optimisers() { return optimisers_; }
   const std::vector<Player>& players() const { return players_; }

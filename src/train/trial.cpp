@@ -52,7 +52,8 @@ StateGuard::~StateGuard() {
   recipe_.load_state(state_);
 }
 
-Trial try_batches(Job& job, Stepper& stepper, const batch::BucketSampler& sampler, const Side& side, bool validates) {
+Trial try_batches(Job& job, Stepper& stepper, const batch::BucketSampler& sampler, const Side& side,
+                  const std::vector<Stepper::Phase>& phases, bool validates) {
   const StateGuard guard(job.recipe);
   Trial trial;
   std::vector<std::vector<std::size_t>> batches = sampler.epoch(0);
@@ -63,9 +64,9 @@ Trial try_batches(Job& job, Stepper& stepper, const batch::BucketSampler& sample
     batch.to(job.device);
     return batch;
   };
-  const auto seconds = [&](const batch::Batch& batch) {
+  const auto seconds = [&](const batch::Batch& batch, std::int64_t step) {
     const double begin = now_s();
-    const double loss = stepper.trial(batch);
+    const double loss = stepper.trial(batch, step);
     if (!std::isfinite(loss))
       throw DataError(
           fmt::format("the trial before step 1: the loss is {}. Utterances: {}", loss, join(batch.ids, ", ")),
@@ -79,7 +80,7 @@ Trial try_batches(Job& job, Stepper& stepper, const batch::BucketSampler& sample
   const batch::Batch small = make(batches[batches.size() / 4]);
   const double before = resident_bytes();
   reset_peak_resident();
-  seconds(small);
+  for (const Stepper::Phase& phase : phases) seconds(small, phase.first);
   const double growth = peak_resident_bytes() - before;
   const double guess = growth * largest_units / std::max(1.0, padded_units(side, batches[batches.size() / 4]));
   if (guess > available_memory_bytes() * 2)  // far beyond: dying is certain, so do not try
@@ -87,7 +88,7 @@ Trial try_batches(Job& job, Stepper& stepper, const batch::BucketSampler& sample
   reset_peak_resident();
   {
     const batch::Batch batch = make(largest);
-    seconds(batch);
+    for (const Stepper::Phase& phase : phases) seconds(batch, phase.first);
   }
   trial.peak_bytes = peak_resident_bytes();
   // Five ordinary batches, from short to long, again and again until the clock has enough to go by. The first time pays
@@ -95,24 +96,28 @@ Trial try_batches(Job& job, Stepper& stepper, const batch::BucketSampler& sample
   // machine.
   constexpr std::size_t kPlaces = 5, kMost = 20;
   constexpr double kEnough_s = 8.0;
-  std::vector<std::vector<double>> taken(kPlaces);
-  double spent = 0, units = 0, cost = 0;
-  for (std::size_t i = 0; i < kMost && (i < kPlaces || spent < kEnough_s); ++i) {
-    const auto& items = batches[(2 * (i % kPlaces) + 1) * batches.size() / (2 * kPlaces)];
-    const batch::Batch batch = make(items);
-    taken[i % kPlaces].push_back(seconds(batch));
-    spent += taken[i % kPlaces].back();
-    trial.measured.emplace_back(padded_units(side, items), taken[i % kPlaces].back());
-    if (i < kPlaces) units += std::max(1.0, padded_units(side, items));
-    trial.batch_bytes = std::max(trial.batch_bytes, static_cast<double>(batch.bytes()));
-  }
-  for (std::vector<double>& times : taken) {
-    if (times.size() > 1) times.erase(times.begin());
-    std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
-    cost += times[times.size() / 2];
+  trial.step = {0, 0};
+  for (const Stepper::Phase& phase : phases) {
+    std::vector<std::vector<double>> taken(kPlaces);
+    double spent = 0, units = 0, cost = 0;
+    const double enough_s = kEnough_s / static_cast<double>(phases.size());
+    for (std::size_t i = 0; i < kMost && (i < kPlaces || spent < enough_s); ++i) {
+      const auto& items = batches[(2 * (i % kPlaces) + 1) * batches.size() / (2 * kPlaces)];
+      const batch::Batch batch = make(items);
+      taken[i % kPlaces].push_back(seconds(batch, phase.first));
+      spent += taken[i % kPlaces].back();
+      trial.measured.emplace_back(padded_units(side, items), taken[i % kPlaces].back());
+      if (i < kPlaces) units += std::max(1.0, padded_units(side, items));
+      trial.batch_bytes = std::max(trial.batch_bytes, static_cast<double>(batch.bytes()));
+    }
+    for (std::vector<double>& times : taken) {
+      if (times.size() > 1) times.erase(times.begin());
+      std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
+      cost += times[times.size() / 2];
+    }
+    trial.step.per_unit_s += phase.share * cost / units;
   }
   trial.peak_bytes = std::max(trial.peak_bytes, peak_resident_bytes());
-  trial.step = {0, cost / units};
   trial.update_s = update_time(job.recipe.model());
   if (validates) {
     const at::NoGradGuard no_grad;
@@ -143,7 +148,8 @@ Forecast make_forecast(const Job& job, const Trial& trial, const batch::BucketSa
   // the samples.
   const double steady = trial.peak_bytes > 0 ? trial.peak_bytes : resident_bytes() + trained;
   constexpr double kSamples = 40 << 20;
-  forecast.memory_bytes = steady + forecast.checkpoint_bytes + 5 * trial.batch_bytes + kSamples;
+  forecast.memory_bytes =
+      steady + forecast.checkpoint_bytes + 5 * trial.batch_bytes + kSamples + job.recipe.later_bytes();
 
   double units = 0;
   const auto batches = sampler.epoch(0);

@@ -67,6 +67,8 @@ Tensor VocoderRecipe::mel_of_clip(const std::string&, const audio::Mel& real) co
   return nn::to_torch(weights::Tensor::of<float>({1, real.frames, real.bins}, real.values_FM));
 }
 
+double VocoderRecipe::later_bytes() const { return batch::full_bytes(clips_->sides); }
+
 void VocoderRecipe::samples(SampleSink& sink, const StepInfo&) {
   const batch::ClipSegments& side = clips_->sides[clips_->sides[1].clips().empty() ? 0 : 1];
   const std::size_t clips = side.clips().size(), count = std::min(kHeard, clips);

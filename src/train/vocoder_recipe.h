@@ -17,6 +17,7 @@ class VocoderRecipe : public Recipe {
   batch::Batch collate(Split split, std::span<const std::size_t> items) const override;
   batch::Batch collate_in_epoch(Split split, std::span<const std::size_t> items, std::int64_t epoch) const override;
   void samples(SampleSink& sink, const StepInfo& info) override;
+  double later_bytes() const override;
 
  protected:
   explicit VocoderRecipe(const audio::MelOptions& mel) : mel_(mel) {}

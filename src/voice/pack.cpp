@@ -39,6 +39,19 @@ double loss_of(const std::string& where, const weights::Tensor& before, const we
   return largest > 0 ? moved / largest : 0;
 }
 
+/// A folder that is gone afterwards unless it was published under another name.
+struct Scratch {
+  explicit Scratch(fs::path at) : path(std::move(at)) { clear(); }
+  ~Scratch() { clear(); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  void clear() const {
+    std::error_code ignored;
+    fs::remove_all(path, ignored);
+  }
+  fs::path path;
+};
+
 class Packer {
  public:
   Packer(fs::path to, const PackOptions& options) : to_(std::move(to)), options_(options) {}
@@ -110,23 +123,22 @@ json described(const fs::path& folder, const fs::path& out, const PackOptions& o
 
 }  // namespace
 
-Packed pack(const fs::path& source, const fs::path& out, const PackOptions& options) {
+Packed pack(const fs::path& source, const fs::path& given_out, const PackOptions& options) {
   const fs::path from = trained_folder(source);
+  const fs::path out = given_out.has_filename() ? given_out : given_out.parent_path();  // "voices/small/"
   if (fs::exists(out)) throw UsageError(fmt::format("{} is there already", out.string()), "choose another --out");
   const json about = described(from, out, options);
-  const fs::path fresh = out.parent_path() / ("." + out.filename().string() + "-new");
-  std::error_code ignored;
-  fs::remove_all(fresh, ignored);
-  Packer packer(fresh, options);
+  const Scratch fresh(out.parent_path() / ("." + out.filename().string() + "-new"));
+  Packer packer(fresh.path, options);
   packer.folder(from, {});
   packer.done.name = about["name"].get<std::string>();
   if (!options.write) return packer.done;
-  write_file_atomic(fresh / kAbout, about.dump(1) + "\n");
-  write_file_atomic(fresh / kCard, card(about, {.parameters = packer.done.parameters,
-                                                .bytes = packer.done.bytes,
-                                                .dtype = std::string(weights::name_of(options.dtype)),
-                                                .folder = out.string()}));
-  publish_folder(fresh, out);
+  write_file_atomic(fresh.path / kAbout, about.dump(1) + "\n");
+  write_file_atomic(fresh.path / kCard, card(about, {.parameters = packer.done.parameters,
+                                                     .bytes = packer.done.bytes,
+                                                     .dtype = std::string(weights::name_of(options.dtype)),
+                                                     .folder = out.string()}));
+  publish_folder(fresh.path, out);
   return packer.done;
 }
 

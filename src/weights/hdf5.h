@@ -9,7 +9,8 @@
 #include "weights/tensor.h"
 
 /// HDF5 as far as h5py and lhotse write it: groups of datasets of numbers, stored whole or in chunks that may be
-/// deflated, shuffled and checksummed. Source: "HDF5 File Format Specification Version 3.0", The HDF Group.
+/// deflated, shuffled and checksummed; what was never written is zero, whatever the fill value. Source: "HDF5 File
+/// Format Specification Version 3.0", The HDF Group.
 ///
 /// Our own and not libhdf5, since every byte here is foreign: that library is no parser for hostile files, and Debian's
 /// build of it brings curl and OpenSSL along.

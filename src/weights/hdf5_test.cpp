@@ -56,6 +56,20 @@ TEST(Hdf5, ReadsWhatH5pyWrote) {
   EXPECT_EQ(latest.read("g/b").describe(), "f32 [6]");
 }
 
+TEST(Hdf5, ChecksChunksThatCarrySums) {
+  std::string bytes = read_file(kSeeds / "checksums.h5");
+  const auto values = [&](const char* name) { return open_bytes(bytes).read(name).to_f64(); };
+  EXPECT_EQ(values("plain")[29], 29.0 * 1000003);
+  EXPECT_EQ(values("odd"), (std::vector<double>{0, 37, 74, 111, 148, 185, 222}));
+  EXPECT_EQ(values("packed")[29], 29.0);
+  const std::string odd{0, 37, 74, 111};
+  const std::size_t at = bytes.find(odd);
+  ASSERT_NE(at, std::string::npos);
+  bytes[at + 2] ^= 1;
+  EXPECT_THROW(values("odd"), DataError);
+  EXPECT_EQ(values("packed")[29], 29.0);
+}
+
 TEST(Hdf5, SaysWhatItDoesNotRead) {
   const Hdf5File file(kSeeds / "h5py.h5");
   for (const auto& [name, why] : std::map<std::string, std::string>{{"text", "holds text"},

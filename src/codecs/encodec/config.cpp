@@ -6,10 +6,14 @@
 #include <bit>
 #include <cmath>
 
+#include "base/capped_product.h"
 #include "base/error.h"
 
 namespace timbre::encodec {
 namespace {
+
+/// Samples of a frame that no codec has.
+constexpr std::int64_t kMostHop = 1 << 20;
 
 /// Rows that `kbps` buys: the reference's rounding, at least one.
 std::int64_t rows_of(const Config& config, double kbps) {
@@ -19,11 +23,7 @@ std::int64_t rows_of(const Config& config, double kbps) {
 
 }  // namespace
 
-std::int64_t Config::hop_samples() const {
-  std::int64_t hop = 1;
-  for (const std::int64_t ratio : ratios) hop *= ratio;
-  return hop;
-}
+std::int64_t Config::hop_samples() const { return capped_product(ratios, kMostHop); }
 
 std::int64_t Config::frame_rate() const { return (rate_hz + hop_samples() - 1) / hop_samples(); }
 
@@ -75,6 +75,8 @@ std::vector<std::string> Config::problems() const {
   if (ratios.empty() || ratios.size() > 12 ||
       std::any_of(ratios.begin(), ratios.end(), [](std::int64_t r) { return r < 1 || r > 1024; }))
     out.push_back("ratios: expected 1 to 12 numbers from 1 to 1024");
+  else if (hop_samples() > kMostHop)
+    out.push_back(fmt::format("ratios: a frame of more than {} samples", kMostHop));
   if (!std::has_single_bit(static_cast<std::uint64_t>(std::max<std::int64_t>(codebook_size, 0))))
     out.push_back(fmt::format("codebook_size {}: expected a power of two", codebook_size));
   if (!out.empty()) return out;

@@ -254,8 +254,8 @@ void read_transformers_config(const json& settings, Config& config, const std::s
   take(settings, "chunk_length_s", config.segment_s, where);
   take(settings, "overlap", config.overlap, where);
   take(settings, "target_bandwidths", config.bandwidths, where);
-  if (const auto problems = config.problems(); !problems.empty())
-    throw DataError(fmt::format("{}: {}", where, problems.front()));
+  Config checked = config;  // its ranges, and what does not go together
+  roles::read_options(checked, config::to_json(config.fields()), where);
 }
 
 json transformers_config(const Config& config) {
@@ -295,6 +295,13 @@ json transformers_config(const Config& config) {
 json about_codec(const Config& config) {
   return {{"name", config.name},
           {"purpose", "turns recordings into codes and back"},
+          {"codec",
+           {{"codec", config.name},
+            {"rate_hz", config.rate_hz},
+            {"hop_samples", config.hop_samples()},
+            {"channels", config.channels},
+            {"codebooks", config.codebooks},
+            {"codebook_size", config.codebook_size}}},
           {"model", roles::about_model("encodec", config)}};
 }
 

@@ -1,40 +1,10 @@
-#include "base/error.h"
-#include "base/files.h"
 #include "codecs/encodec/codec.h"
 #include "codecs/encodec/codes_format.h"
 #include "codecs/encodec/config.h"
 #include "codecs/encodec/convert.h"
-#include "codecs/encodec/ecdc.h"
-#include "roles/codes_file.h"
 #include "roles/registry.h"
 
 namespace timbre::models {
-
-namespace {
-
-/// EnCodec's own container, for whoever holds an EnCodec.
-const encodec::Config& config_of(const roles::Codec& codec, const std::filesystem::path& path) {
-  const auto* own = dynamic_cast<const encodec::Codec*>(&codec);
-  if (!own)
-    throw UsageError(fmt::format("{}: .ecdc files are EnCodec's; this codec is {}", path.string(), codec.name()),
-                     "use .safetensors or .npy");
-  return own->config();
-}
-
-void add_container() {
-  roles::codes_formats()[".ecdc"] = {
-      .summary = "EnCodec's own",
-      .write =
-          [](const std::filesystem::path& path, const roles::Codes& codes, const roles::Codec& codec) {
-            write_file_atomic(path, encodec::write_ecdc(codes, config_of(codec, path)));
-          },
-      .read =
-          [](const std::filesystem::path& path, const roles::Codec& codec) {
-            return encodec::read_ecdc(read_file(path), config_of(codec, path), path.string());
-          }};
-}
-
-}  // namespace
 
 void register_encodec(roles::Registry& registry) {
   using encodec::Config;
@@ -60,7 +30,6 @@ void register_encodec(roles::Registry& registry) {
                       .from_voice = encodec::folder_to_transformers}},
       .parts = {},
   });
-  add_container();
   registry.add_codec_engine("encodec", {.lacks = {}, .make = encodec::open_codec});
   encodec::add_ecdc_format();
 }

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <functional>
-#include <numeric>
 
+#include "base/capped_product.h"
 #include "base/error.h"
 #include "base/strings.h"
 #include "roles/network_folder.h"
@@ -46,9 +46,8 @@ config::Fields fields_of(FineTuneOptions& o) {
   return f;
 }
 
-std::int64_t product(const std::vector<std::int64_t>& list) {
-  return std::accumulate(list.begin(), list.end(), std::int64_t{1}, std::multiplies<>());
-}
+/// Samples of a frame; of any list.
+std::int64_t hop_of(const std::vector<std::int64_t>& rates) { return capped_product(rates, 1 << 20); }
 
 bool all_in(const std::vector<std::int64_t>& list, std::int64_t low, std::int64_t high) {
   return !list.empty() && std::all_of(list.begin(), list.end(), [&](auto x) { return x >= low && x <= high; });
@@ -72,9 +71,9 @@ void add_generator_problems(const GeneratorOptions& g, const audio::MelOptions& 
           "generator.upsample_kernels: {} for the rate {}: a kernel is at least its rate and both are odd or both even",
           k, u));
   }
-  if (product(g.upsample_rates) != mel.hop_samples)
+  if (hop_of(g.upsample_rates) != mel.hop_samples)
     out.push_back(fmt::format("generator.upsample_rates make {} samples of a frame, mel.hop_samples is {}",
-                              product(g.upsample_rates), mel.hop_samples));
+                              hop_of(g.upsample_rates), mel.hop_samples));
   if (g.channels >> g.upsample_rates.size() < 1)
     out.push_back(fmt::format("generator.channels {} cannot be halved {} times", g.channels, g.upsample_rates.size()));
   if (!all_in(g.kernels, 1, kMost) ||

@@ -91,7 +91,8 @@ class Decoding final : public roles::DecodeStream {
   Decoding(const SmallCodec& network, std::int64_t codebooks)
       : network_(network), codebooks_(codebooks), skip_(network.margin()) {
     const Config& c = network.config();
-    left_1N_ = left_weight_1N_ = at::zeros({1, c.fft_samples - c.hop_samples}, network.istft().window().options());
+    left_1N_ = left_weight_1N_ =
+        at::zeros({1, c.fft_samples - c.hop_samples}, network.istft().window().options().device(network.device()));
   }
 
   std::vector<float> push(std::span<const std::int32_t> codes_FQ) override {
@@ -111,7 +112,7 @@ class Decoding final : public roles::DecodeStream {
         nn::to_torch(weights::Tensor::of<std::int64_t>({1, frames, codebooks_}, {codes_FQ.begin(), codes_FQ.end()}))
             .to(network_.device());
     const auto spectra = network_.decoder.forward(network_.quantiser.decode(codes_1FQ), &stream_);
-    const Tensor window_S = network_.istft().window();
+    const Tensor window_S = network_.istft().window().to(spectra.real_BTK.device());
     const Tensor windows_1TS =
         at::fft_irfft(at::complex(spectra.real_BTK, spectra.imag_BTK), c.fft_samples, -1) * window_S;
     const std::int64_t inner = windows_1TS.size(1), samples = inner * c.hop_samples;
@@ -197,7 +198,7 @@ class Role final : public roles::Codec {
     }
     append(wave_N, stream.finish());
     if (codes.samples > static_cast<std::int64_t>(wave_N.size()))
-      throw DataError(fmt::format("{} samples of {} that the codes hold", codes.samples, wave_N.size()));
+      throw DataError(fmt::format("the codes say {} samples, their frames hold {}", codes.samples, wave_N.size()));
     wave_N.resize(static_cast<std::size_t>(codes.samples));
     return wave_N;
   }

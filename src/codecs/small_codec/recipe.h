@@ -33,6 +33,7 @@ class Recipe final : public train::Recipe {
   std::vector<train::Term> losses(const batch::Batch& batch, const train::StepInfo& info) override;
   /// With all codebooks; "mel_of_first" is the distance with the first one alone.
   std::vector<train::Term> validate(const batch::Batch& batch, const train::StepInfo& info) override;
+  double later_bytes() const override { return batch::full_bytes(data_->sides); }
   bool last_is_best() const override { return config_.adversarial.first_step > 0; }
   std::map<std::string, double> memorised_at() const override;
   void samples(train::SampleSink& sink, const train::StepInfo& info) override;

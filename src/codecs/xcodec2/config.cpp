@@ -2,7 +2,9 @@
 
 #include <fmt/ranges.h>
 
+#include "base/capped_product.h"
 #include "base/error.h"
+#include "codecs/xcodec2/features.h"
 #include "roles/network_folder.h"
 #include "weights/fsq_codebook.h"
 
@@ -30,11 +32,7 @@ config::Fields Config::fields() {
   return f;
 }
 
-std::int64_t Config::hop_samples() const {
-  std::int64_t product = 1;
-  for (const std::int64_t stride : strides) product *= stride;
-  return product;
-}
+std::int64_t Config::hop_samples() const { return capped_product(strides, 320); }
 
 std::vector<std::string> Config::problems() const {
   std::vector<std::string> out;
@@ -68,8 +66,16 @@ void apply_debug(Config& config) {
 }
 
 nlohmann::json about_codec(const Config& config) {
-  return {
-      {"name", "X-Codec 2"}, {"purpose", "speech to codes and back"}, {"model", roles::about_model("xcodec2", config)}};
+  return {{"name", "X-Codec 2"},
+          {"purpose", "turns speech into codes and back"},
+          {"codec",
+           {{"codec", "xcodec2"},
+            {"rate_hz", kRateHz},
+            {"hop_samples", config.hop_samples()},
+            {"channels", 1},
+            {"codebooks", 1},
+            {"codebook_size", weights::FsqCodebook(config.levels).size()}}},
+          {"model", roles::about_model("xcodec2", config)}};
 }
 
 Config config_of_folder(const nlohmann::json& about, const std::string& where) {

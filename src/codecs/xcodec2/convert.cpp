@@ -1,5 +1,6 @@
 #include "codecs/xcodec2/convert.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/error.h"
@@ -81,6 +82,14 @@ void take(const json& from, const char* key, std::int64_t& to, const std::string
   to = from[key].get<std::int64_t>();
 }
 
+void take(const json& from, const char* key, std::vector<std::int64_t>& to, const std::string& where) {
+  if (!from.is_object() || !from.contains(key) || from[key].is_null()) return;
+  const json& list = from[key];
+  if (!list.is_array() || !std::all_of(list.begin(), list.end(), [](const json& x) { return x.is_number_integer(); }))
+    throw DataError(fmt::format("{}: '{}' is no list of whole numbers", where, key));
+  to = list.get<std::vector<std::int64_t>>();
+}
+
 /// What transformers' config.json says beyond the tensors.
 void read_transformers_config(Config& config, const fs::path& file) {
   const json given = read_json(file);
@@ -94,13 +103,14 @@ void read_transformers_config(Config& config, const fs::path& file) {
   if (config.heads < 1 || head_width * config.heads != config.width || key_heads != config.heads)
     throw DataError(fmt::format("{}: {} heads of {} with {} for keys do not make a width of {}", where, config.heads,
                                 head_width, key_heads, config.width));
-  if (given.contains("quantization_levels"))
-    config.levels = given["quantization_levels"].get<std::vector<std::int64_t>>();
-  if (given.contains("downsampling_ratios"))
-    config.strides = given["downsampling_ratios"].get<std::vector<std::int64_t>>();
-  const json semantic = given.value("semantic_model_config", json::object());
+  take(given, "quantization_levels", config.levels, where);
+  take(given, "downsampling_ratios", config.strides, where);
+  const json semantic = given.contains("semantic_model_config") ? given["semantic_model_config"] : json::object();
   take(semantic, "left_max_position_embeddings", config.left_distance, where);
   take(semantic, "right_max_position_embeddings", config.right_distance, where);
+  Config checked;  // its ranges, before anything is made in these sizes
+  config::Fields fields = checked.fields();
+  config::from_json(fields, config::to_json(config.fields()), where);
 }
 
 /// The decoder's heads in a Lightning checkpoint's settings, however these were pickled; 0 when they are not there.

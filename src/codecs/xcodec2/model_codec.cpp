@@ -85,7 +85,9 @@ class FolderCodec final : public roles::Codec {
     const Tensor wave_1N =
         model_->decode_in_chunks(nn::to_torch(weights::Tensor::of<std::int64_t>({1, frames}, std::move(wide))));
     std::vector<float> wave = nn::from_torch(wave_1N.contiguous()).to_f32();
-    if (codes.samples > 0) wave.resize(std::min(wave.size(), static_cast<std::size_t>(codes.samples)));
+    if (codes.samples > static_cast<std::int64_t>(wave.size()))
+      throw DataError(fmt::format("the codes say {} samples, {} frames hold {}", codes.samples, frames, wave.size()));
+    if (codes.samples > 0) wave.resize(static_cast<std::size_t>(codes.samples));
     return wave;
   }
 

@@ -80,12 +80,14 @@ std::int64_t paired_row(std::int64_t row, std::int64_t head_width) {
 Tensor joined_attention(const TensorMap& theirs, std::int64_t layer, const Config& config, const std::string& where) {
   const std::int64_t width = config.width, head_width = width / config.heads;
   const auto row_bytes = static_cast<std::size_t>(width) * sizeof(float);
+  for (const auto& part : kQkv)  // before a width of the settings decides what is allocated
+    if (const Tensor& from = theirs.at(attention_name(layer, part));
+        from.shape != std::vector<std::int64_t>{width, width} || from.dtype != weights::DType::f32)
+      throw DataError(fmt::format("{}: '{}' is {}, expected f32 [{}, {}]", where, attention_name(layer, part),
+                                  from.describe(), width, width));
   std::vector<float> out(static_cast<std::size_t>(3 * width * width));
   for (int part = 0; part < 3; ++part) {
     const Tensor& from = theirs.at(attention_name(layer, kQkv[part]));
-    if (from.shape != std::vector<std::int64_t>{width, width} || from.dtype != weights::DType::f32)
-      throw DataError(fmt::format("{}: '{}' is {}, expected f32 [{}, {}]", where, attention_name(layer, kQkv[part]),
-                                  from.describe(), width, width));
     for (std::int64_t row = 0; row < width; ++row) {
       const std::int64_t to = part * width + (part < 2 ? paired_row(row, head_width) : row);
       std::memcpy(out.data() + to * width, from.as<float>().data() + row * width, row_bytes);

@@ -131,6 +131,9 @@ void Engine::add_speaker(const Request& request, float* x_PD, std::int64_t rows,
   for (std::int64_t p = 0; p < rows; ++p) kernels::add(who_D, x_PD + p * width, width);
 }
 
+/// Frames of one phone that no speech has: 20 minutes of the shortest hop.
+constexpr float kMostFrames = 1 << 18;
+
 std::vector<std::int64_t> Engine::frames_of(const float* log_duration_P, std::int64_t rows, double factor) const {
   std::vector<std::int64_t> frames_P;
   frames_P.reserve(static_cast<std::size_t>(rows));
@@ -139,6 +142,10 @@ std::vector<std::int64_t> Engine::frames_of(const float* log_duration_P, std::in
   float last = 0;
   for (std::int64_t p = 0; p < rows; ++p) {
     const float frames = std::exp(log_duration_P[p]) - 1;
+    if (!(frames * times < kMostFrames))
+      throw DataError(fmt::format("the voice gives phone {} of {} a length of {:g} frames: its weights are broken",
+                                  p + 1, rows, frames * times),
+                      "timbre info VOICE; train again, or take an earlier checkpoint");
     if (config_.variance.rounding == "each") {
       frames_P.push_back(static_cast<std::int64_t>(std::max(std::nearbyint(frames) * times, 0.0f)));
       continue;

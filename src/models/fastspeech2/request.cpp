@@ -20,7 +20,14 @@ VoiceParts::VoiceParts(const roles::VoiceFiles& voice) {
   vocabulary = {field(voice.about, "symbols"), field(voice.about, "speakers")};
   statistics = read_statistics(field(voice.about, "stats"), where);
   weights_file = voice.dir / model.value("weights", "model.safetensors");
-  if (config.speaker.size > 0) speaker_vectors = weights::read_safetensors(voice.dir / "speaker_vectors.safetensors");
+  if (config.speaker.size == 0) return;
+  const auto file = voice.dir / "speaker_vectors.safetensors";
+  speaker_vectors = weights::read_safetensors(file);
+  for (const std::string& speaker : vocabulary.speakers)
+    if (const auto& vector = speaker_vectors.at(speaker); vector.numel() != config.speaker.size)
+      throw DataError(fmt::format("{}: the vector of {} has {} numbers, this voice takes {}", file.string(), speaker,
+                                  vector.numel(), config.speaker.size),
+                      "the file belongs to another voice: copy the voice's folder as a whole");
 }
 
 Request VoiceParts::plan(std::span<const std::string> phones, const roles::Controls& controls,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -12,6 +13,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "roles/codec.h"
+#include "roles/vocoder.h"
 #include "score/prompts.h"
 #include "score/score.h"
 
@@ -20,11 +22,14 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+/// A recording and back.
+using Copy = std::function<std::vector<float>(const std::vector<float>& wave_N)>;
+
 /// What is the same in all rows.
-class CodecScorer {
+class CopyScorer {
  public:
-  CodecScorer(roles::Codec& codec, const corpus::Corpus& corpus, const ScoreOptions& options, const EventSink& events)
-      : codec_(codec), corpus_(corpus), options_(options), events_(events), mel_(mel_of(codec)) {
+  CopyScorer(std::int64_t rate_hz, const corpus::Corpus& corpus, const ScoreOptions& options, const EventSink& events)
+      : rate_hz_(rate_hz), corpus_(corpus), options_(options), events_(events), mel_(mel_at(rate_hz)) {
     std::vector<std::string> sentences;
     for (const auto& prompt : closed_grammar(corpus, recognizer_, options.min_words)) {
       sentence_of_[prompt.id] = prompt.sentence;
@@ -38,8 +43,8 @@ class CodecScorer {
 
   std::int64_t grammar() const { return static_cast<std::int64_t>(sentence_of_.size()); }
 
-  /// codebooks 0: the recordings themselves.
-  Row row(const std::string& name, const std::vector<std::string>& ids, std::int64_t codebooks) {
+  /// No copy: the recordings themselves.
+  Row row(const std::string& name, const std::vector<std::string>& ids, const Copy& copy) {
     Row row{.name = name, .clips = {}};
     for (std::size_t i = 0; i < ids.size(); ++i) {
       const auto at = corpus_.find(ids[i]);
@@ -49,10 +54,10 @@ class CodecScorer {
                                     corpus_.dir().string()),
                         "choose prompts with: timbre heldout CORPUS --count 40 -o heldout.txt");
       const auto& utterance = corpus_.utterances()[static_cast<std::size_t>(at)];
-      const auto recorded_N = audio::decode_audio(corpus_.audio_path(utterance), codec_.rate_hz()).samples_N;
+      const auto recorded_N = audio::decode_audio(corpus_.audio_path(utterance), rate_hz_).samples_N;
       const auto start = Clock::now();
-      const auto wave_N = codebooks == 0 ? recorded_N : codec_.decode(codec_.encode(recorded_N, codebooks));
-      if (codebooks > 0) row.synthesis_s += std::chrono::duration<double>(Clock::now() - start).count();
+      const auto wave_N = copy ? copy(recorded_N) : recorded_N;
+      if (copy) row.synthesis_s += std::chrono::duration<double>(Clock::now() - start).count();
       row.clips.push_back(measure(name, ids[i], sentence->second, recorded_N, wave_N));
       emit_progress(events_, "score " + name, static_cast<double>(i + 1), static_cast<double>(ids.size()), "prompts");
     }
@@ -60,10 +65,10 @@ class CodecScorer {
   }
 
  private:
-  static audio::MelOptions mel_of(const roles::Codec& codec) {
+  static audio::MelOptions mel_at(std::int64_t rate_hz) {
     audio::MelOptions mel = audio::mel_preset("tacotron");
-    mel.rate_hz = codec.rate_hz();
-    mel.f_max_hz = std::min(mel.f_max_hz, static_cast<double>(codec.rate_hz()) / 2);
+    mel.rate_hz = rate_hz;
+    mel.f_max_hz = std::min(mel.f_max_hz, static_cast<double>(rate_hz) / 2);
     return mel;
   }
 
@@ -71,26 +76,25 @@ class CodecScorer {
                std::span<const float> recorded_N, std::span<const float> wave_N) {
     Clip clip{.id = id, .sentence = sentence};
     const std::vector<float> same_N(wave_N.begin(), wave_N.end());
-    clip.heard = recognizer_.recognize(codec_.rate_hz() == Recognizer::kRateHz
-                                           ? same_N
-                                           : audio::resample(wave_N, codec_.rate_hz(), Recognizer::kRateHz));
+    clip.heard = recognizer_.recognize(
+        rate_hz_ == Recognizer::kRateHz ? same_N : audio::resample(wave_N, rate_hz_, Recognizer::kRateHz));
     clip.understood = clip.heard == sentence;
     const auto recorded = mel_(recorded_N), mel = mel_(wave_N);
     clip.mcd_db = audio::mel_cepstral_distortion(recorded.values_FM, mel.values_FM, mel.bins).db;
-    const auto pitch = pitch_range(wave_N, codec_.rate_hz());
+    const auto pitch = pitch_range(wave_N, rate_hz_);
     clip.pitch_median_hz = pitch.median_hz;
     clip.pitch_range_semitones = pitch.range_semitones;
-    clip.duration_s = static_cast<double>(wave_N.size()) / static_cast<double>(codec_.rate_hz());
+    clip.duration_s = static_cast<double>(wave_N.size()) / static_cast<double>(rate_hz_);
     if (options_.keep.empty()) return clip;
     std::string folder = row;
     for (char& c : folder) c = (c == ' ' || c == ',' || c == '/') ? '-' : c;
     make_folders(fs::path(options_.keep) / folder);
     clip.file = folder + "/" + id + ".wav";
-    audio::write_audio(fs::path(options_.keep) / clip.file, wave_N, codec_.rate_hz());
+    audio::write_audio(fs::path(options_.keep) / clip.file, wave_N, rate_hz_);
     return clip;
   }
 
-  roles::Codec& codec_;
+  std::int64_t rate_hz_;
   const corpus::Corpus& corpus_;
   const ScoreOptions& options_;
   const EventSink& events_;
@@ -99,27 +103,51 @@ class CodecScorer {
   std::map<std::string, std::string> sentence_of_;
 };
 
+/// What copies are called in the table.
+using Copies = std::vector<std::pair<std::string, Copy>>;
+
+ScoreTable table_of(const std::string& name, const nlohmann::json& about, std::int64_t rate_hz, const Copies& copies,
+                    const corpus::Corpus& corpus, const ScoreOptions& options, const EventSink& events) {
+  std::vector<std::string> ids = options.ids;
+  if (ids.empty() && about.contains("provenance"))
+    ids = about.at("provenance").value("test_ids", std::vector<std::string>());
+  if (ids.empty())
+    throw UsageError(fmt::format("'{}' names no held-out prompts", name),
+                     "train with --split.test-list FILE (timbre heldout makes one), or name prompts: --ids a,b,c");
+  CopyScorer scorer(rate_hz, corpus, options, events);
+  ScoreTable table{.voice = name, .corpus = corpus.name(), .grammar = scorer.grammar(), .rows = {}};
+  table.rows.push_back(scorer.row("recordings", ids, nullptr));
+  for (const auto& [what, copy] : copies) table.rows.push_back(scorer.row(what, ids, copy));
+  return table;
+}
+
 }  // namespace
 
 ScoreTable score_codec(roles::Codec& codec, const nlohmann::json& about, const corpus::Corpus& corpus,
                        const ScoreOptions& options, const EventSink& events) {
   if (codec.channels() != 1)
     throw UsageError(fmt::format("{} codes {} channels; prompts are mono", codec.name(), codec.channels()));
-  const std::string name = about.value("name", codec.name());
-  std::vector<std::string> ids = options.ids;
-  if (ids.empty() && about.contains("provenance"))
-    ids = about.at("provenance").value("test_ids", std::vector<std::string>());
-  if (ids.empty())
-    throw UsageError(fmt::format("the codec '{}' names no held-out prompts", name),
-                     "train with --split.test-list FILE (timbre heldout makes one), or name prompts: --ids a,b,c");
-  CodecScorer scorer(codec, corpus, options, events);
-  ScoreTable table{.voice = name, .corpus = corpus.name(), .grammar = scorer.grammar(), .rows = {}};
-  table.rows.push_back(scorer.row("recordings", ids, 0));
+  Copies copies;
   // The first codebook alone is what a model of a single stream speaks with.
   for (const std::int64_t codebooks : std::set<std::int64_t>{1, codec.codebooks()})
-    table.rows.push_back(
-        scorer.row(fmt::format("{} codebook{}", codebooks, codebooks == 1 ? "" : "s"), ids, codebooks));
-  return table;
+    copies.emplace_back(fmt::format("{} codebook{}", codebooks, codebooks == 1 ? "" : "s"),
+                        [&codec, codebooks](const std::vector<float>& wave_N) {
+                          return codec.decode(codec.encode(wave_N, codebooks));
+                        });
+  return table_of(about.value("name", codec.name()), about, codec.rate_hz(), copies, corpus, options, events);
+}
+
+ScoreTable score_vocoder(roles::Vocoder& vocoder, const nlohmann::json& about, const corpus::Corpus& corpus,
+                         const ScoreOptions& options, const EventSink& events) {
+  const audio::MelMaker maker(vocoder.mel());
+  const Copy copy = [&](const std::vector<float>& wave_N) {
+    const audio::Mel heard = maker(wave_N);
+    auto copy_N = vocoder.synthesize(heard.values_FM, heard.frames);
+    copy_N.resize(wave_N.size());  // a last part of a hop is no frame
+    return copy_N;
+  };
+  const std::string name = about.value("name", vocoder.name());
+  return table_of(name, about, vocoder.mel().rate_hz, {{name, copy}}, corpus, options, events);
 }
 
 }  // namespace timbre::score
