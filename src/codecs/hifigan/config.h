@@ -74,6 +74,9 @@ struct Config final : roles::ModelConfig {
   std::int64_t context_frames() const;
 };
 
+/// Frames made at once: a few seconds, so that memory stays small and the receptive field around costs a tenth.
+inline constexpr std::int64_t kPieceFrames = 400;
+
 /// The published sizes, 22.05 kHz: 13.9, 0.9 and 1.5 M parameters.
 void apply_v1(Config& config);
 void apply_v2(Config& config);

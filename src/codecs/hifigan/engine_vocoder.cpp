@@ -9,9 +9,6 @@
 namespace timbre::hifigan {
 namespace {
 
-/// Frames made at once: a few seconds, so that memory stays small and the receptive field around costs a tenth.
-constexpr std::int64_t kPieceFrames = 400;
-
 GeneratorSizes sizes_of(const Config& config) {
   const GeneratorOptions& g = config.generator;
   GeneratorSizes sizes{.mels = config.mel.mels,

@@ -9,9 +9,6 @@
 namespace timbre::hifigan {
 namespace {
 
-/// Frames made at once: a few seconds, so that memory stays small and the receptive field around costs a tenth.
-constexpr std::int64_t kPieceFrames = 400;
-
 class FolderVocoder final : public roles::Vocoder {
  public:
   explicit FolderVocoder(const roles::VoiceFiles& folder)

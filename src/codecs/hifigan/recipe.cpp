@@ -146,10 +146,7 @@ Tensor Recipe::mel_of_clip(const std::string& id, const audio::Mel& real) const 
   return nn::to_torch(weights::Tensor::of<float>({1, frames, real.bins}, mel_FM));
 }
 
-Tensor Recipe::speak(const Tensor& mel_BFM) {
-  constexpr std::int64_t kPieceFrames = 400;
-  return model_->generator.forward_in_pieces(mel_BFM, kPieceFrames);
-}
+Tensor Recipe::speak(const Tensor& mel_BFM) { return model_->generator.forward_in_pieces(mel_BFM, kPieceFrames); }
 
 std::vector<Term> Recipe::losses(const batch::Batch& batch, const train::StepInfo& info) {
   const Tensor &real_BN = batch["wave_BN"], fake_BN = game_->fake(*model_, batch["mel_BFM"], info.player == 0);

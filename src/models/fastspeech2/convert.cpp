@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/strings.h"
 #include "models/fastspeech2/names.h"
+#include "roles/network_folder.h"
 #include "voice/voice.h"
 #include "weights/safetensors.h"
 
@@ -150,8 +151,7 @@ void ming024_to_voice(const roles::ConvertRequest& request) {
     for (std::int64_t i = 1; i < rows; ++i) speakers.push_back("speaker" + std::to_string(i));
   }
 
-  if (fs::exists(request.out))
-    throw UsageError(fmt::format("{} exists already", request.out.string()), "choose another folder");
+  roles::refuse_existing(request.out);
   make_folders(request.out);
   weights::write_safetensors(request.out / "model.safetensors", checkpoint.model, {{"format", "pt"}});
   if (checkpoint.optimizer && !checkpoint.optimizer->exp_avg.empty())
@@ -159,8 +159,7 @@ void ming024_to_voice(const roles::ConvertRequest& request) {
   voice::write_voice(
       request.out,
       {{"name", request.out.filename().string()},
-       {"model",
-        {{"kind", "fastspeech2"}, {"config", config::to_json(config.fields())}, {"weights", "model.safetensors"}}},
+       {"model", roles::about_model("fastspeech2", config)},
        {"front_end", config.front_end},
        {"language", config.front_end == "ming024:mandarin" ? "zh" : "en"},
        {"symbols", ming024_phones(checkpoint.model.at("encoder.src_word_emb.weight").shape.at(0))},
@@ -182,7 +181,7 @@ void voice_to_ming024(const roles::ConvertRequest& request) {
                      "only voices trained with --preset ming024 or imported from ming024 go back");
   for (const std::string& change : ming024_changes(config)) note(request, change);
   Ming024Checkpoint checkpoint;
-  checkpoint.model = weights::read_safetensors(voice.dir() / about["model"].value("weights", "model.safetensors"));
+  checkpoint.model = weights::read_safetensors(roles::weights_file(voice.dir(), about));
   if (fs::exists(voice.dir() / "optimizer.safetensors"))
     checkpoint.optimizer = load_adam(voice.dir() / "optimizer.safetensors");
   const auto wanted = static_cast<std::size_t>(checkpoint.model.at("encoder.src_word_emb.weight").shape.at(0));
@@ -191,8 +190,7 @@ void voice_to_ming024(const roles::ConvertRequest& request) {
          "this voice has symbols of its own: symbols.json tells the rows; ming024's text/symbols.py must be changed to "
          "them");
   }
-  if (fs::exists(request.out))
-    throw UsageError(fmt::format("{} exists already", request.out.string()), "choose another folder");
+  roles::refuse_existing(request.out);
   make_folders(request.out);
   const json provenance = about.value("provenance", json::object());
   // Of a voice that was imported, else of one that was trained here.

@@ -11,10 +11,12 @@
 #include "plot/png.h"
 #include "prepare/corpus_languages.h"
 #include "prepare/plan.h"
+#include "roles/network_folder.h"
 #include "text/language_tag.h"
 #include "text/multilingual_front_end.h"
 #include "text/phonemes.h"
 #include "text/text_options.h"
+#include "train/data_provenance.h"
 #include "voice/voice.h"
 #include "weights/safetensors.h"
 
@@ -235,34 +237,26 @@ void Recipe::samples(train::SampleSink& sink, const train::StepInfo&) {
 nlohmann::json Recipe::about() const {
   Config copy = config_;
   const std::vector<std::string> languages = text::languages_of_name(config_.front_end);
-  json about = {
-      {"model",
-       {{"kind", "fastspeech2"}, {"config", config::to_json(copy.fields())}, {"weights", "model.safetensors"}}},
-      {"front_end", config_.front_end},
-      {"text", config::to_json(text::fields(copy.text))},
-      {"language", languages.size() > 1 ? text::language_of_tag(languages.front())
-                                        : corpus_->utterances().at(utterances_[0].front().index).language},
-      {"symbols", vocabulary_.symbols},
-      {"speakers", vocabulary_.speakers},
-      {"mel", config::to_json(audio::fields(copy.mel))},
-      {"stats", statistics_json(statistics_)},
-      {"vocoder", {{"kind", "griffin-lim"}}},
-      {"licence", corpus_->about().value("licence", "")},
-      {"attribution", corpus_->about().value("attribution", "")}};
+  json about = {{"model", roles::about_model("fastspeech2", config_)},
+                {"front_end", config_.front_end},
+                {"text", config::to_json(text::fields(copy.text))},
+                {"language", languages.size() > 1 ? text::language_of_tag(languages.front())
+                                                  : corpus_->utterances().at(utterances_[0].front().index).language},
+                {"symbols", vocabulary_.symbols},
+                {"speakers", vocabulary_.speakers},
+                {"mel", config::to_json(audio::fields(copy.mel))},
+                {"stats", statistics_json(statistics_)},
+                {"vocoder", {{"kind", "griffin-lim"}}}};
   if (languages.size() > 1) about["speaker_languages"] = speaker_languages();
-  return about;
+  return train::with_licence(std::move(about), *corpus_);
 }
 
 train::StartReport Recipe::start_from(const train::Base& base) { return carry_over(*model_, vocabulary_, base); }
 
 void Recipe::write_voice(const std::filesystem::path& folder, const weights::TensorMap& weights,
                          const json& provenance) const {
-  json about = this->about();
+  json about = train::with_provenance(this->about(), provenance, *corpus_, test_ids_);
   about["name"] = corpus_->name();
-  about["provenance"] = provenance;
-  about["provenance"]["corpus"] = corpus_->name();
-  about["provenance"]["corpus_hash"] = corpus_->hash();
-  about["provenance"]["test_ids"] = test_ids_;
   make_folders(folder);
   weights::write_safetensors(folder / "model.safetensors", weights, {{"format", "pt"}});
   write_speaker_vectors(folder);

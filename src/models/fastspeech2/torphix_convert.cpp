@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/strings.h"
 #include "models/fastspeech2/torphix_names.h"
+#include "roles/network_folder.h"
 #include "voice/voice.h"
 #include "weights/safetensors.h"
 #include "weights/torch_file.h"
@@ -83,10 +84,6 @@ const char* symbol_table(const Config& config) {
   return config.compat == "torphix-head" ? "encoder.phoneme_embedding.weight" : "phoneme_embedding.weight";
 }
 
-void refuse_existing(const fs::path& out) {
-  if (fs::exists(out)) throw UsageError(fmt::format("{} exists already", out.string()), "choose another folder");
-}
-
 }  // namespace
 
 bool looks_like_torphix(const fs::path& source) {
@@ -122,28 +119,25 @@ void torphix_to_voice(const roles::ConvertRequest& request) {
     note(request,
          "no all_metadata.json beside the checkpoint: ranges are read from the bins, mean and deviation are unknown");
 
-  refuse_existing(request.out);
+  roles::refuse_existing(request.out);
   make_folders(request.out);
   weights::write_safetensors(request.out / "model.safetensors", checkpoint.model, {{"format", "pt"}});
   if (checkpoint.adam && checkpoint.lightning && !checkpoint.adam->exp_avg.empty())
     save_adam(request.out / "optimizer.safetensors", *checkpoint.adam, to_json(*checkpoint.lightning));
   const std::int64_t steps = checkpoint.lightning ? checkpoint.lightning->global_step : number_of(file);
-  voice::write_voice(
-      request.out,
-      {{"name", request.out.filename().string()},
-       {"model",
-        {{"kind", "fastspeech2"}, {"config", config::to_json(config.fields())}, {"weights", "model.safetensors"}}},
-       {"front_end", config.front_end},
-       {"language", "en"},
-       {"symbols", ming024_phones(checkpoint.model.at(symbol_table(config)).shape.at(0))},
-       {"speakers", {"1"}},
-       {"mel", config::to_json(audio::fields(config.mel))},
-       {"stats", statistics_json(statistics)},
-       {"vocoder", {{"kind", "griffin-lim"}}},
-       {"provenance",
-        {{"imported_from", "torphix"},
-         {"file", file.filename().string()},
-         {checkpoint.lightning ? "steps" : "time", steps}}}});
+  voice::write_voice(request.out, {{"name", request.out.filename().string()},
+                                   {"model", roles::about_model("fastspeech2", config)},
+                                   {"front_end", config.front_end},
+                                   {"language", "en"},
+                                   {"symbols", ming024_phones(checkpoint.model.at(symbol_table(config)).shape.at(0))},
+                                   {"speakers", {"1"}},
+                                   {"mel", config::to_json(audio::fields(config.mel))},
+                                   {"stats", statistics_json(statistics)},
+                                   {"vocoder", {{"kind", "griffin-lim"}}},
+                                   {"provenance",
+                                    {{"imported_from", "torphix"},
+                                     {"file", file.filename().string()},
+                                     {checkpoint.lightning ? "steps" : "time", steps}}}});
 }
 
 void voice_to_torphix(const roles::ConvertRequest& request) {
@@ -157,7 +151,7 @@ void voice_to_torphix(const roles::ConvertRequest& request) {
                                  voice.dir().string(), config.compat),
                      "only voices trained with --preset torphix or imported from torphix go back");
   TorphixCheckpoint checkpoint;
-  checkpoint.model = weights::read_safetensors(voice.dir() / about["model"].value("weights", "model.safetensors"));
+  checkpoint.model = weights::read_safetensors(roles::weights_file(voice.dir(), about));
   const auto rows = checkpoint.model.at(symbol_table(config)).shape.at(0);
   if (about.at("symbols") != json(ming024_phones(rows)))
     note(request,
@@ -177,7 +171,7 @@ void voice_to_torphix(const roles::ConvertRequest& request) {
   if (fs::exists(voice.dir() / "optimizer.safetensors"))
     checkpoint.adam = load_adam(voice.dir() / "optimizer.safetensors", &lightning);
 
-  refuse_existing(request.out);
+  roles::refuse_existing(request.out);
   make_folders(request.out);
   const json provenance = about.value("provenance", json::object());
   const std::int64_t number =

@@ -6,6 +6,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "models/speaker_encoder/files.h"
+#include "roles/network_folder.h"
 #include "weights/safetensors.h"
 #include "weights/torch_file.h"
 
@@ -52,13 +53,10 @@ void write_encoder(const roles::ConvertRequest& request, const Config& config, c
                    const char* format, const fs::path& file) {
   if (const auto problems = config.problems(); !problems.empty())
     throw DataError(fmt::format("{}: {}", file.string(), problems.front()));
-  if (fs::exists(request.out))
-    throw UsageError(fmt::format("{} exists already", request.out.string()), "choose another folder");
-  make_folders(request.out);
-  weights::write_safetensors(request.out / "model.safetensors", checkpoint.model, {{"format", "pt"}});
+  roles::refuse_existing(request.out);
   json about = about_encoder(config);
   about["provenance"] = {{"imported_from", format}, {"file", file.filename().string()}, {"steps", checkpoint.step}};
-  write_file_atomic(request.out / "voice.json", about.dump(2) + "\n");
+  roles::write_network_folder(request.out, about, checkpoint.model);
 }
 
 struct Ours {
@@ -68,16 +66,13 @@ struct Ours {
 
 /// A folder of ours (or a run's voice/) to be written in another program's format.
 Ours read_ours(const roles::ConvertRequest& request) {
-  fs::path folder = request.source;
-  if (fs::is_regular_file(folder / "voice" / "voice.json")) folder /= "voice";
-  const fs::path file = folder / "voice.json";
-  const json about = parse_json(read_file(file), file.string());
+  const fs::path folder = roles::folder_of_network(request.source), file = folder / "voice.json";
+  const json about = read_json(file);
   Ours ours{config_of_voice(about, file.string()), {}};
-  ours.checkpoint.model = weights::read_safetensors(folder / about["model"].value("weights", "model.safetensors"));
+  ours.checkpoint.model = weights::read_safetensors(roles::weights_file(folder, about));
   const json provenance = about.value("provenance", json::object());
   ours.checkpoint.step = provenance.value("steps", provenance.value("step", std::int64_t{0}));
-  if (fs::exists(request.out))
-    throw UsageError(fmt::format("{} exists already", request.out.string()), "choose another folder");
+  roles::refuse_existing(request.out);
   return ours;
 }
 

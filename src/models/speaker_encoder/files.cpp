@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "roles/network_folder.h"
 #include "weights/torch_file.h"
 
 namespace timbre::speaker_encoder {
@@ -236,26 +237,19 @@ json mozilla_settings(const Config& config) {
   return out;
 }
 
-json about_encoder(Config config) {
-  return {
-      {"name", "speaker encoder"},
-      {"purpose", "turns recordings into speaker vectors"},
-      {"model",
-       {{"kind", "speaker_encoder"}, {"config", config::to_json(config.fields())}, {"weights", "model.safetensors"}}},
-      {"embedding", config.embedding}};
+json about_encoder(const Config& config) {
+  return {{"name", "speaker encoder"},
+          {"purpose", "turns recordings into speaker vectors"},
+          {"model", roles::about_model("speaker_encoder", config)},
+          {"embedding", config.embedding}};
 }
 
 Config config_of_voice(const json& about, const std::string& where) {
-  const auto model = about.is_object() ? about.find("model") : about.end();
-  if (!about.is_object() || model == about.end() || !model->is_object() ||
-      model->value("kind", "") != "speaker_encoder" || !model->contains("config"))
+  if (!roles::is_model(about, "speaker_encoder"))
     throw DataError(fmt::format("{} is no speaker encoder", where),
                     "give the folder that `timbre train speaker_encoder` or `timbre convert` made");
   Config config;
-  config::Fields fields = config.fields();
-  config::from_json(fields, model->at("config"), where);
-  if (const auto problems = config.problems(); !problems.empty())
-    throw DataError(fmt::format("{}: {}", where, problems.front()));
+  roles::read_options(config, about["model"]["config"], where);
   return config;
 }
 

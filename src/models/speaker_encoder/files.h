@@ -39,7 +39,7 @@ Config resemblyzer_config(const weights::TensorMap& model, const std::string& wh
 nlohmann::json mozilla_settings(const Config& config);
 
 /// Voice.json of a speaker encoder.
-nlohmann::json about_encoder(Config config);
+nlohmann::json about_encoder(const Config& config);
 /// Options out of voice.json. Throws DataError when it is no speaker encoder.
 Config config_of_voice(const nlohmann::json& about, const std::string& where);
 

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "models/speaker_encoder/files.h"
 #include "models/speaker_encoder/model.h"
+#include "roles/network_folder.h"
 #include "weights/safetensors.h"
 
 namespace timbre::speaker_encoder {
@@ -14,7 +15,7 @@ class FolderEncoder final : public roles::SpeakerEncoder {
  public:
   explicit FolderEncoder(const roles::VoiceFiles& voice)
       : config_(config_of_voice(voice.about, (voice.dir / "voice.json").string())), encoder_(config_) {
-    const fs::path path = voice.dir / voice.about.at("model").value("weights", "model.safetensors");
+    const fs::path path = roles::weights_file(voice.dir, voice.about);
     encoder_.load_exactly(weights::read_safetensors(path), path.string());
     encoder_.eval();
   }

@@ -16,7 +16,8 @@
 #include "models/speaker_encoder/files.h"
 #include "models/speaker_encoder/verification.h"
 #include "prepare/plan.h"
-#include "weights/safetensors.h"
+#include "roles/network_folder.h"
+#include "train/data_provenance.h"
 
 namespace timbre::speaker_encoder {
 namespace {
@@ -272,9 +273,7 @@ void Recipe::samples(train::SampleSink& sink, const train::StepInfo&) {
 json Recipe::about() const {
   json about = about_encoder(config_);
   about["speakers"] = speakers_;
-  about["licence"] = corpus_->about().value("licence", "");
-  about["attribution"] = corpus_->about().value("attribution", "");
-  return about;
+  return train::with_licence(std::move(about), *corpus_);
 }
 
 train::StartReport Recipe::start_from(const train::Base& base) {
@@ -293,14 +292,7 @@ void Recipe::write_voice(const std::filesystem::path& folder, const weights::Ten
   weights::TensorMap encoder;
   for (const auto& [name, tensor] : weights)
     if (name.starts_with(kPrefix)) encoder.insert(name.substr(kPrefix.size()), tensor);
-  json about = this->about();
-  about["provenance"] = provenance;
-  about["provenance"]["corpus"] = corpus_->name();
-  about["provenance"]["corpus_hash"] = corpus_->hash();
-  about["provenance"]["test_ids"] = test_ids_;
-  make_folders(folder);
-  weights::write_safetensors(folder / "model.safetensors", encoder, {{"format", "pt"}});
-  write_file_atomic(folder / "voice.json", about.dump(2) + "\n");
+  roles::write_network_folder(folder, train::with_provenance(about(), provenance, *corpus_, test_ids_), encoder);
 }
 
 }  // namespace timbre::speaker_encoder
