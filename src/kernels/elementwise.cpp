@@ -89,26 +89,6 @@ TIMBRE_INLINE void sin_cos_of_body(const float* x, float* sin, float* cos, std::
 }
 TIMBRE_FOR_EACH_CPU(void, sin_cos_of, (const float* x, float* sin, float* cos, std::int64_t n), (x, sin, cos, n))
 
-TIMBRE_INLINE void snake_body(const float* x, std::int64_t rows, std::int64_t channels, const float* alpha,
-                              const float* beta, float* y) {
-  for (std::int64_t t = 0; t < rows; ++t)
-    for (std::int64_t i = 0; i < channels; i += 8) {
-      const std::int64_t here = std::min<std::int64_t>(8, channels - i), at = t * channels + i;
-      float in[8] = {}, a[8] = {}, b[8] = {}, out[8];
-      std::copy(x + at, x + at + here, in);
-      std::copy(alpha + i, alpha + i + here, a);
-      std::copy(beta + i, beta + i + here, b);
-      V8 sine, cosine;
-      inl::sin_cos(inl::load<V8>(in) * inl::load<V8>(a), sine, cosine);
-      inl::store(out, V8(inl::load<V8>(in) + sine * sine / (inl::load<V8>(b) + 1e-9f)));
-      std::copy(out, out + here, y + at);
-    }
-}
-TIMBRE_FOR_EACH_CPU(void, snake,
-                    (const float* x, std::int64_t rows, std::int64_t channels, const float* alpha, const float* beta,
-                     float* y),
-                    (x, rows, channels, alpha, beta, y))
-
 TIMBRE_INLINE void add_to_body(const float* from, float* to, std::int64_t n) {
   std::int64_t i = 0;
   for (; i + 16 <= n; i += 16) inl::store(to + i, V16(inl::load<V16>(to + i) + inl::load<V16>(from + i)));
@@ -198,11 +178,6 @@ void activate_rows(Activation activation, float slope, const float* x, float* y,
 }
 void activate(Activation activation, float slope, const float* x, float* y, std::int64_t n) {
   activate_rows(activation, slope, x, y, 1, n, n);
-}
-
-void snake_beta(const float* x_TC, std::int64_t rows, std::int64_t channels, const float* alpha_C, const float* beta_C,
-                float* y_TC) {
-  snake(x_TC, rows, channels, alpha_C, beta_C, y_TC);
 }
 
 void add(const float* from, float* to, std::int64_t n) { add_to(from, to, n); }

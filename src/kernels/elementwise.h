@@ -20,9 +20,6 @@ void activate(Activation activation, float slope, const float* x, float* y, std:
 /// The same for `rows` rows of n numbers that begin `stride` floats apart in both arrays.
 void activate_rows(Activation activation, float slope, const float* x, float* y, std::int64_t rows, std::int64_t n,
                    std::int64_t stride);
-/// BigVGAN's periodic activation: x + sin²(α x) / (β + 1e-9), α and β a channel. y may be x.
-void snake_beta(const float* x_TC, std::int64_t rows, std::int64_t channels, const float* alpha_C, const float* beta_C,
-                float* y_TC);
 
 /// to += from.
 void add(const float* from, float* to, std::int64_t n);

@@ -71,19 +71,6 @@ TEST(Elementwise, Activations) {
   }
 }
 
-TEST(Elementwise, SnakeBeta) {
-  const std::int64_t rows = 9, channels = 21;
-  const Floats x = numbers(rows * channels, 1, 5), alpha = numbers(channels, 2), beta = numbers(channels, 3);
-  Floats positive = beta, y(x.size());
-  for (float& b : positive) b = std::abs(b) + 0.1f;
-  snake_beta(x.data(), rows, channels, alpha.data(), positive.data(), y.data());
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const std::size_t c = i % static_cast<std::size_t>(channels);
-    const double sine = std::sin(static_cast<double>(alpha[c]) * static_cast<double>(x[i]));
-    ASSERT_NEAR(y[i], static_cast<double>(x[i]) + sine * sine / static_cast<double>(positive[c]), 2e-6);
-  }
-}
-
 TEST(Elementwise, LayerNormAndSoftmax) {
   for (const std::int64_t channels : {512, 80, 7}) {
     const std::int64_t rows = 5;
