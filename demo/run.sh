@@ -42,6 +42,7 @@ if [ -f "$work/run/run.yaml" ]; then
 else
   $timbre train recipes/demo.yaml --out "$work/run"
 fi
+$timbre equip "$work/run" --vocoder voices/small_vocoder
 
 say_step "Saying three sentences that nobody ever recorded"
 mkdir -p "$work/said"

@@ -100,6 +100,16 @@ class Packer {
   const PackOptions& options_;
 };
 
+/// Of files on the machine that trained (--split.test-list), the name is enough for others.
+void forget_places(json& about) {
+  if (about.is_structured()) {
+    for (auto& child : about) forget_places(child);
+  } else if (about.is_string()) {
+    const fs::path path = about.get<std::string>();
+    if (path.is_absolute()) about = path.filename().string();
+  }
+}
+
 /// The top voice.json with what the caller adds.
 json described(const fs::path& folder, const fs::path& out, const PackOptions& options) {
   json about = read_json(folder / kAbout);
@@ -115,6 +125,7 @@ json described(const fs::path& folder, const fs::path& out, const PackOptions& o
     about["scores"] = options.scores;
     for (auto& row : about["scores"]["rows"]) row.erase("clips");
   }
+  forget_places(about);
   if (about.value("licence", "").empty())
     throw UsageError(fmt::format("{} has no licence, so nobody may use it", folder.string()),
                      "say it: --licence 'CC BY-SA 3.0' --attribution 'whose recordings these are'");

@@ -25,8 +25,9 @@ struct Packed {
 };
 
 /// Copies a trained folder (a voice, a vocoder, a codec; with what it carries inside) to `out`, with rounded weights
-/// and a card, README.md, for people. Networks that read text (g2p) keep their weights: a rounded one could pronounce
-/// a word otherwise than in training. `out` appears whole or not at all.
+/// and a card, README.md, for people. Of absolute paths in voice.json only the file's name is kept. Networks that read
+/// text (g2p) keep their weights: a rounded one could pronounce a word otherwise than in training. `out` appears whole
+/// or not at all.
 ///
 /// Throws UsageError when `source` is no trained folder or `out` exists, DataError naming the tensor that the number
 /// type cannot hold or what voice.json lacks (name, licence), SystemError.

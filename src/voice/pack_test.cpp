@@ -26,13 +26,14 @@ struct Made {
       make_folders(dir / folder);
       weights::write_safetensors(dir / folder / "model.safetensors", weights, {{"format", "pt"}});
     }
-    write_file_atomic(dir / "voice/voice.json",
-                      nlohmann::json{{"purpose", "makes mel spectrograms audible"},
-                                     {"licence", licence},
-                                     {"attribution", "Ann"},
-                                     {"model", {{"kind", "vocos"}, {"config", {}}, {"weights", "model.safetensors"}}},
-                                     {"provenance", {{"corpus", "five"}, {"step", 10}, {"seed", 7}}}}
-                          .dump());
+    write_file_atomic(
+        dir / "voice/voice.json",
+        nlohmann::json{{"purpose", "makes mel spectrograms audible"},
+                       {"licence", licence},
+                       {"attribution", "Ann"},
+                       {"model", {{"kind", "vocos"}, {"config", {}}, {"weights", "model.safetensors"}}},
+                       {"provenance", {{"corpus", "five"}, {"step", 10}, {"seed", 7}, {"list", "/home/ann/test.txt"}}}}
+            .dump());
     write_file_atomic(dir / "voice/g2p/voice.json", R"({"model":{"kind":"g2p"}})");
     write_file_atomic(dir / "voice/words.txt", "tomato\n");
   }
@@ -52,7 +53,9 @@ TEST(Pack, RoundsTheNetworkAndKeepsTheRest) {
   EXPECT_EQ(done.parameters, 5);
   EXPECT_GT(done.largest_loss, 1e-6);
   EXPECT_LT(done.largest_loss, 1e-3);
-  EXPECT_EQ(parse_json(read_file(made.dir / "small/voice.json"), "")["name"], "small");
+  const auto about = parse_json(read_file(made.dir / "small/voice.json"), "");
+  EXPECT_EQ(about["name"], "small");
+  EXPECT_EQ(about["provenance"]["list"], "test.txt");
   EXPECT_THROW(pack(made.dir.path(), made.dir / "small", {}), UsageError);
 }
 

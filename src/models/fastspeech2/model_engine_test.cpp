@@ -1,6 +1,5 @@
 #include "models/fastspeech2/engine.h"
 
-#include <ATen/ops/rand_like.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -36,10 +35,10 @@ std::unique_ptr<FastSpeech2> random_model(const Config& config) {
   for (const auto& [name, tensor] : model->named_state()) {
     Tensor values = tensor;
     if (name == "variance_adaptor.duration_predictor.linear_layer.bias") values.fill_(1.8);
-    if (name.ends_with("running_mean")) values.copy_(at::rand_like(values) - 0.5);
-    if (name.ends_with("running_var")) values.copy_(at::rand_like(values) + 0.5);
+    if (name.ends_with("running_mean")) values.copy_(nn::init_uniform(values.sizes(), -0.5, 0.5));
+    if (name.ends_with("running_var")) values.copy_(nn::init_uniform(values.sizes(), 0.5, 1.5));
     if (name.ends_with("norm.weight") || name.find("layer_norm") != std::string::npos)
-      values.add_((at::rand_like(values) - 0.5) * 0.4);
+      values.add_(nn::init_uniform(values.sizes(), -0.2, 0.2));
   }
   model->eval();
   return model;
@@ -72,7 +71,8 @@ void expect_near(const std::vector<float>& got, const Tensor& want, const std::s
     error = std::max(error, std::abs(static_cast<double>(got[i]) - wanted[i]));
   }
   EXPECT_GT(largest, 0) << what;
-  EXPECT_LE(error, kBound * largest) << what;
+  // A single phone's pitch may lie near zero; its rounding errors are those of the numbers it was added up from.
+  EXPECT_LE(error, kBound * std::max(largest, 0.1)) << what;
 }
 
 void expect_same(const Config& config, const std::vector<Request>& requests) {
