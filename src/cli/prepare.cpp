@@ -17,6 +17,7 @@
 #include "prepare/ming024_columns.h"
 #include "prepare/run_file.h"
 #include "prepare/speaker_vectors.h"
+#include "prepare/teacher.h"
 #include "roles/registry.h"
 
 namespace timbre::cli {
@@ -24,7 +25,7 @@ namespace {
 
 struct PrepareVerb {
   std::string corpus, model, preset, base, only, from_ming024, from_torphix, take_aligner, shard = "0/1";
-  std::string codec, from_lhotse;  // without --for
+  std::string codec, from_lhotse, mels_of;  // without --for
   double bandwidth_kbps = 0;
   std::int64_t codebooks = 0;
   std::int64_t stage = 0, stop_stage = -1;
@@ -88,6 +89,12 @@ void extend(PrepareVerb& o, config::Fields& f, const std::vector<std::string>& w
              "take the codes from lhotse's cuts (custom.codes, or features in HDF5 or .npy) instead of computing them")
         .metavar("CUTS");
     f.group("", std::move(codes), "codes of a codec");
+    config::Fields mels;
+    mels.add("mels_of", o.mels_of,
+             "without --for: make the column mel_of.<its kind> with this voice, which follows each recording's "
+             "durations, pitch and energy; to fine-tune a vocoder on")
+        .metavar("VOICE");
+    f.group("", std::move(mels), "mels of a voice");
     return;
   }
   models::register_all(o.registry);
@@ -118,6 +125,11 @@ void on_interrupt(int) {
 
 std::vector<prepare::ColumnRequest> requests_of(const PrepareVerb& o) {
   std::vector<prepare::ColumnRequest> requests;
+  if (!o.mels_of.empty()) {
+    roles::Registry registry;
+    models::register_all(registry);
+    return prepare::requests_of_teacher(o.mels_of, registry);
+  }
   if (!o.spec) {
     const std::string folder = prepare::find_codec_folder(o.codec).dir.string();
     return {{prepare::codes_column(o.codec),
@@ -246,10 +258,29 @@ int take_codes(const PrepareVerb& o, const corpus::Corpus& corpus, Context& cont
   return 0;
 }
 
-int run(const PrepareVerb& o, Context& context) {
-  if (!o.spec && o.codec.empty())
+/// The voice that the stages mel_of.<kind> follow recordings with; engines cannot.
+std::shared_ptr<const roles::Synthesizer> open_teacher(const roles::VoiceFiles& voice) {
+  roles::Registry registry;
+  if (!add_running_networks(registry)) throw NeedsTorch();
+  registry.prefer(roles::Backend::torch);
+  return registry.make_synthesizer(voice);
+}
+
+void expect_one_wish(const PrepareVerb& o) {
+  if (!o.codec.empty() && !o.mels_of.empty())
+    throw UsageError("--codec and --mels-of make two different columns", "call timbre prepare for each");
+  if (!o.spec && !(o.from_ming024.empty() && o.from_torphix.empty()))
+    throw UsageError("--from-ming024 and --from-torphix take the columns of a model", "--for fastspeech2 --preset …");
+  if (!o.from_lhotse.empty() && o.codec.empty())
+    throw UsageError("--from-lhotse takes codes of a codec, and --codec does not say of which", "--codec FOLDER");
+  if (!o.spec && o.codec.empty() && o.mels_of.empty())
     throw UsageError("nothing says which columns to make",
-                     "--for MODEL or --for RUN.yaml for what a model trains on, --codec FOLDER for codes of a codec");
+                     "--for MODEL or --for RUN.yaml for what a model trains on, --codec FOLDER for codes of a codec, "
+                     "--mels-of VOICE for mels of a voice");
+}
+
+int run(const PrepareVerb& o, Context& context) {
+  expect_one_wish(o);
   if (const auto problems = o.spec ? o.config->problems() : std::vector<std::string>{}; !problems.empty())
     throw UsageError(join(problems, "\n"));
   const auto shard = corpus::Shard::parse(o.shard);
@@ -297,14 +328,16 @@ int run(const PrepareVerb& o, Context& context) {
 }  // namespace
 
 void register_prepare(Verbs& verbs) {
+  prepare::teacher_opener() = open_teacher;
   add_verb<PrepareVerb>(verbs,
                         {.name = "prepare",
                          .summary = "Data: make the columns a model trains on",
-                         .usage = "prepare CORPUS --for MODEL|RUN.yaml|--codec FOLDER [OPTIONS]",
+                         .usage = "prepare CORPUS --for MODEL|RUN.yaml|--codec FOLDER|--mels-of VOICE [OPTIONS]",
                          .examples = {"timbre prepare corpora/en --for fastspeech2",
                                       "timbre prepare corpora/en --for fastspeech2 --shard 3/64",
                                       "timbre prepare corpora/en --for my-run.yaml --only pitch --redo",
                                       "timbre prepare corpora/en --codec codecs/encodec --only codes.encodec",
+                                      "timbre prepare corpora/en --mels-of runs/first",
                                       "timbre prepare corpora/lj --for fastspeech2 --preset ming024 --from-ming024 "
                                       "preprocessed_data/LJSpeech"},
                          .writes = true},

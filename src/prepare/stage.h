@@ -37,6 +37,7 @@
 ///   speaker_vec       f32 [E]                  who speaks, by a speaker encoder
 ///   speaker_mean      f32 [E] under the names of speakers
 ///   codes.<codec>     i32 [F,Q]                F frames of Q codebooks, of a neural codec
+///   mel_of.<kind>     f32 [F,M]                what a voice makes of the clip's own durations, pitch and energy
 ///   statistics        f64 [4] under the ids "pitch" and "energy": min, max (of normalised values), mean, deviation
 namespace timbre::prepare {
 
@@ -91,7 +92,7 @@ struct Stage {
   std::function<MakeRow(const StageJob&)> rows;
   /// Looks at the whole corpus, as the aligner does to train: what it needs must then be complete.
   bool whole_corpus = false;
-  /// It runs a network: only a program that has some can make its columns (prepare/speaker_vectors.h).
+  /// It runs a network: only a program that has some can make its columns (prepare/speaker_vectors.h, teacher.h).
   bool network = false;
   /// Instead of `rows`, for columns with ids of their own (aligner, statistics): id → row.
   std::function<std::map<std::string, Row>(const StageJob&)> all;

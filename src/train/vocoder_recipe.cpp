@@ -15,6 +15,17 @@ constexpr std::size_t kHeard = 3;  ///< clips of the samples
 
 }  // namespace
 
+void VocoderRecipe::take_given_mels(const DataContext& context, const batch::GivenMelOptions& options,
+                                    const std::string& vocoder) {
+  if (!options.active()) return;
+  given_.emplace(context.corpus, options, mel_, vocoder);
+  if (!given_->changes().empty()) context.events({"note", {{"text", "mels are brought over: " + given_->changes()}}});
+}
+
+std::function<bool(const corpus::Utterance&)> VocoderRecipe::usable() const {
+  return [this](const corpus::Utterance& utterance) { return !given_ || given_->has(utterance.id); };
+}
+
 void VocoderRecipe::open_clips(batch::ClipCorpus clips, std::int64_t valid_pieces) {
   clips_.emplace(std::move(clips));
   const auto& valid = clips_->sides[1].items();
@@ -30,8 +41,9 @@ const std::vector<batch::Item>& VocoderRecipe::items(Split split) const {
   return split == Split::train ? clips_->sides[0].items() : valid_items_;
 }
 
-std::vector<float> VocoderRecipe::mel_of_piece(const std::string&, const batch::ClipSegments::Piece&,
+std::vector<float> VocoderRecipe::mel_of_piece(const std::string& id, const batch::ClipSegments::Piece& piece,
                                                std::span<const float> wave_N) const {
+  if (given_) return given_->of_piece(id, piece, frames_of_piece(static_cast<std::int64_t>(wave_N.size())));
   return (*mel_maker_)(wave_N).values_FM;
 }
 
@@ -63,7 +75,11 @@ batch::Batch VocoderRecipe::collate_in_epoch(Split split, std::span<const std::s
   return split == Split::train ? collate_pieces(0, items, epoch) : collate(split, items);
 }
 
-Tensor VocoderRecipe::mel_of_clip(const std::string&, const audio::Mel& real) const {
+Tensor VocoderRecipe::mel_of_clip(const std::string& id, const audio::Mel& real) const {
+  if (given_) {
+    const batch::GivenMels::Frames mel = given_->whole(id);
+    return nn::to_torch(weights::Tensor::of<float>({1, mel.frames, real.bins}, mel.values_FM));
+  }
   return nn::to_torch(weights::Tensor::of<float>({1, real.frames, real.bins}, real.values_FM));
 }
 

@@ -3,6 +3,7 @@
 
 #include "audio/mel.h"
 #include "batch/clip_segments.h"
+#include "batch/given_mels.h"
 #include "train/recipe.h"
 
 namespace timbre::train {
@@ -22,14 +23,23 @@ class VocoderRecipe : public Recipe {
  protected:
   explicit VocoderRecipe(const audio::MelOptions& mel) : mel_(mel) {}
 
+  /// Where the options ask for mels that were made elsewhere (an acoustic model's), these go in place of the
+  /// recordings' own. `vocoder` ("vocos") is for messages. Call it before open_clips(). Throws as batch::GivenMels.
+  void take_given_mels(const DataContext& context, const batch::GivenMelOptions& options, const std::string& vocoder);
+  bool has_given_mels() const { return given_.has_value(); }
+  /// Which clips can be trained on: those that have a mel. Lives as long as this object.
+  std::function<bool(const corpus::Utterance&)> usable() const;
   /// Takes over the recordings; validation looks at `valid_pieces` at most.
   void open_clips(batch::ClipCorpus clips, std::int64_t valid_pieces);
   const batch::ClipCorpus& clips() const { return *clips_; }
 
-  /// The mel [F, M] of a piece: by default that of its samples. Runs on the loader's thread.
+  /// Frames that go with a piece of so many samples: by default those of their mel.
+  virtual std::int64_t frames_of_piece(std::int64_t samples) const { return audio::mel_frames(samples, mel_); }
+  /// The mel [F, M] of a piece: by default that of its samples, or the given one. Runs on the loader's thread.
   virtual std::vector<float> mel_of_piece(const std::string& id, const batch::ClipSegments::Piece& piece,
                                           std::span<const float> wave_N) const;
-  /// The mel [1, F, M] of a whole recording that copy synthesis begins with: by default `real`, that of its samples.
+  /// The mel [1, F, M] of a whole recording that copy synthesis begins with: by default `real`, that of its
+  /// samples, or the given one.
   virtual Tensor mel_of_clip(const std::string& id, const audio::Mel& real) const;
   /// mel_BFM → wave_BN without noise or teacher, of any length.
   virtual Tensor speak(const Tensor& mel_BFM) = 0;
@@ -44,6 +54,7 @@ class VocoderRecipe : public Recipe {
 
   audio::MelOptions mel_;
   std::optional<audio::MelMaker> mel_maker_;
+  std::optional<batch::GivenMels> given_;
   std::optional<batch::ClipCorpus> clips_;
   std::vector<std::size_t> valid_pieces_;  ///< of the validation side
   std::vector<batch::Item> valid_items_;

@@ -39,13 +39,6 @@ config::Fields fields_of(DiscriminatorOptions& o) {
   return f;
 }
 
-config::Fields fields_of(FineTuneOptions& o) {
-  config::Fields f;
-  f.add("mels", o.mels, "folder of an acoustic model's teacher-forced mels, <id>.npy").metavar("FOLDER");
-  f.add("column", o.column, "the same from a column of the corpus").metavar("COLUMN");
-  return f;
-}
-
 /// Samples of a frame; of any list.
 std::int64_t hop_of(const std::vector<std::int64_t>& rates) { return capped_product(rates, 1 << 20); }
 
@@ -102,7 +95,7 @@ config::Fields Config::fields() {
   f.group("mel", audio::fields(mel), "The mels it takes");
   f.group("loss", fields_of(loss), "What training weighs");
   f.group("discriminators", fields_of(discriminators), "Discriminators");
-  f.group("fine_tune", fields_of(fine_tune), "Mels of an acoustic model");
+  f.group("fine_tune", batch::fields(fine_tune), "Mels of an acoustic model");
   config::Fields own;
   own.add("valid_pieces", valid_pieces, "pieces of validation, evenly from all that are held out").range(1, 1 << 20);
   f.group("", own, "Data");
@@ -122,8 +115,7 @@ std::vector<std::string> Config::problems() const {
     out.push_back(
         fmt::format("segments.samples {} is not longer than mel.fft_samples {}", segments.samples, mel.fft_samples));
   if (!all_in(discriminators.periods, 2, 4096)) out.push_back("discriminators.periods: whole numbers of 2 and more");
-  if (!fine_tune.mels.empty() && !fine_tune.column.empty())
-    out.push_back("fine_tune.mels and fine_tune.column are two sources of mels: give one");
+  if (const std::string wrong = batch::problem(fine_tune); !wrong.empty()) out.push_back(wrong);
   return out;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "audio/mel.h"
+#include "batch/given_mel_options.h"
 #include "batch/segment_options.h"
 #include "corpus/split.h"
 #include "roles/spec.h"
@@ -39,20 +40,12 @@ struct DiscriminatorOptions {
   std::int64_t scales = 3;
 };
 
-/// Mels of an acoustic model in place of those of the recordings, frame by frame on the recordings' clock
-/// (teacher-forced): the vocoder learns to hide that model's blur.
-struct FineTuneOptions {
-  std::string mels;    ///< folder of <id>.npy, [mels, frames] or [1, mels, frames]
-  std::string column;  ///< or a column of the corpus, [frames, mels]
-  bool active() const { return !mels.empty() || !column.empty(); }
-};
-
 struct Config final : roles::ModelConfig {
   GeneratorOptions generator;
   audio::MelOptions mel = audio::mel_preset("hifigan");
   LossOptions loss;
   DiscriminatorOptions discriminators;
-  FineTuneOptions fine_tune;
+  batch::GivenMelOptions fine_tune;
   batch::SegmentOptions segments{.samples = 8192, .peak = 0.95};  ///< peak: not when fine-tuning
   corpus::SplitOptions split;
   std::int64_t valid_pieces = 48;

@@ -3,14 +3,12 @@
 #include <ATen/ops/l1_loss.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "codecs/hifigan/files.h"
 #include "train/data_provenance.h"
 #include "weights/load.h"
-#include "weights/npy.h"
 
 namespace timbre::hifigan {
 namespace {
@@ -18,12 +16,7 @@ namespace {
 using nlohmann::json;
 using train::Term;
 
-constexpr std::int64_t kFramesOff = 2;  ///< a given mel may be so much longer or shorter than its recording
 constexpr const char* kTraining = "training.safetensors";
-
-fs::path given_mel_file(const Config& config, const std::string& id) {
-  return fs::path(config.fine_tune.mels) / (id + ".npy");
-}
 
 }  // namespace
 
@@ -70,20 +63,11 @@ void Recipe::open(const train::DataContext& context) {
   if (!config_.generator.weight_norm)
     throw UsageError("generator.weight_norm=false: a network without weight norm only speaks",
                      "train with weight norm; --base takes over what the other network learned");
-  if (config_.fine_tune.active()) config_.segments.peak = 0;  // the mels were made of the recordings as they are
-  std::function<bool(const corpus::Utterance&)> keep;
-  if (!config_.fine_tune.column.empty()) {
-    column_.emplace(corpus::Column::open(context.corpus, config_.fine_tune.column));
-    keep = [this](const corpus::Utterance& utterance) { return column_->has(utterance.id); };
-  } else if (!config_.fine_tune.mels.empty()) {
-    if (!fs::is_directory(config_.fine_tune.mels))
-      throw UsageError(fmt::format("fine_tune.mels={}: no such folder", config_.fine_tune.mels),
-                       "give the folder with <id>.npy of every utterance");
-    keep = [this](const corpus::Utterance& utterance) { return fs::exists(given_mel_file(config_, utterance.id)); };
-  }
+  if (config_.fine_tune.active()) config_.segments = batch::at_their_level(config_.segments);
+  take_given_mels(context, config_.fine_tune, "hifigan");
   open_clips(
       batch::ClipCorpus::open(context.corpus, config_.split, config_.mel.rate_hz, config_.segments, config_.segments,
-                              context.seed, config_.fine_tune.active() ? config_.mel.hop_samples : 1, keep),
+                              context.seed, has_given_mels() ? config_.mel.hop_samples : 1, usable()),
       config_.valid_pieces);
   game_.emplace(config_);
   model_ =
@@ -93,57 +77,6 @@ void Recipe::open(const train::DataContext& context) {
 std::vector<train::Player> Recipe::players() const {
   return {{.name = "discriminator", .parameters = {"msd", "mpd"}, .records = {"generator"}},
           {.name = "generator", .parameters = {"generator"}}};
-}
-
-std::vector<float> Recipe::given_mel(const std::string& id, std::int64_t* frames) const {
-  const std::int64_t M = config_.mel.mels;
-  if (column_) {
-    const weights::Tensor mel = column_->get(id);
-    if (mel.shape.size() != 2 || mel.shape[1] != M)
-      throw DataError(fmt::format("column {}, {}: {} is not [frames, {}]", config_.fine_tune.column, id,
-                                  weights::shape_text(mel.shape), M));
-    *frames = mel.shape[0];
-    return mel.to_f32();
-  }
-  const fs::path file = given_mel_file(config_, id);
-  const weights::Tensor mel = weights::read_npy(file);
-  const bool batched = mel.shape.size() == 3 && mel.shape[0] == 1;
-  const std::size_t at = batched ? 1 : 0;
-  if ((!batched && mel.shape.size() != 2) || mel.shape[at] != M)
-    throw DataError(fmt::format("{}: {} is not [{}, frames]", file.string(), weights::shape_text(mel.shape), M));
-  const std::int64_t F = mel.shape[at + 1];
-  const std::vector<float> mel_MF = mel.to_f32();
-  std::vector<float> mel_FM(mel_MF.size());
-  for (std::int64_t m = 0; m < M; ++m)
-    for (std::int64_t f = 0; f < F; ++f)
-      mel_FM[static_cast<std::size_t>(f * M + m)] = mel_MF[static_cast<std::size_t>(m * F + f)];
-  *frames = F;
-  return mel_FM;
-}
-
-std::vector<float> Recipe::mel_of_piece(const std::string& id, const batch::ClipSegments::Piece& piece,
-                                        std::span<const float> wave_N) const {
-  if (!config_.fine_tune.active()) return VocoderRecipe::mel_of_piece(id, piece, wave_N);
-  const std::int64_t M = config_.mel.mels, hop = config_.mel.hop_samples;
-  const std::int64_t F = static_cast<std::int64_t>(wave_N.size()) / hop;
-  std::int64_t frames = 0;
-  const std::vector<float> all = given_mel(id, &frames);
-  const std::int64_t first = piece.first / hop, heard = (piece.first + piece.real) / hop;
-  if (frames + kFramesOff < heard)
-    throw DataError(fmt::format("{}: its mel has {} frames, its recording {} or more", id, frames, heard),
-                    "make the mels from the recordings' own durations (teacher-forced), with the same hop");
-  // Behind the end of a clip: silence, as the recording has it there.
-  std::vector<float> mel_FM(static_cast<std::size_t>(F * M), static_cast<float>(std::log(config_.mel.floor)));
-  const std::int64_t have = std::clamp<std::int64_t>(frames - first, 0, F);
-  std::copy_n(all.begin() + first * M, have * M, mel_FM.begin());
-  return mel_FM;
-}
-
-Tensor Recipe::mel_of_clip(const std::string& id, const audio::Mel& real) const {
-  if (!config_.fine_tune.active()) return VocoderRecipe::mel_of_clip(id, real);
-  std::int64_t frames = 0;
-  const std::vector<float> mel_FM = given_mel(id, &frames);
-  return nn::to_torch(weights::Tensor::of<float>({1, frames, real.bins}, mel_FM));
 }
 
 Tensor Recipe::speak(const Tensor& mel_BFM) { return model_->generator.forward_in_pieces(mel_BFM, kPieceFrames); }

@@ -2,7 +2,6 @@
 #include <optional>
 
 #include "codecs/hifigan/model.h"
-#include "corpus/columns.h"
 #include "nn/spectra.h"
 #include "train/vocoder_recipe.h"
 
@@ -53,18 +52,14 @@ class Recipe : public train::VocoderRecipe {
                    const nlohmann::json& provenance) const override;
 
  protected:
-  std::vector<float> mel_of_piece(const std::string& id, const batch::ClipSegments::Piece& piece,
-                                  std::span<const float> wave_N) const override;
-  Tensor mel_of_clip(const std::string& id, const audio::Mel& real) const override;
+  /// The generator makes a hop of every frame.
+  std::int64_t frames_of_piece(std::int64_t samples) const override { return samples / config_.mel.hop_samples; }
   Tensor speak(const Tensor& mel_BFM) override;
 
  private:
-  /// The acoustic model's mel of a clip, frames × mels.
-  std::vector<float> given_mel(const std::string& id, std::int64_t* frames) const;
   Config config_;
   std::unique_ptr<Learner> model_;
   std::optional<Game> game_;
-  std::optional<corpus::Column> column_;
 };
 
 }  // namespace timbre::hifigan

@@ -175,7 +175,9 @@ TEST(HifiganRecipe, FineTuningTakesTheAcousticModelsFrames) {
   make_corpus(scratch / "corpus");
   make_folders(scratch / "mels");
   const std::int64_t M = tiny_config().mel.mels, F = 24;
-  corpus::ColumnWriter column(scratch / "corpus", {"made_mel", "s", "i"});
+  audio::MelOptions mel = tiny_config().mel;
+  corpus::ColumnWriter column(scratch / "corpus", {"made_mel", "s", "i"}, {},
+                              {{"facts", {{"mel", config::to_json(audio::fields(mel))}}}});
   for (int c = 0; c < kClips; ++c) {
     std::vector<float> mel_MF, mel_FM(static_cast<std::size_t>(M * F));
     for (std::int64_t m = 0; m < M; ++m)
@@ -215,6 +217,10 @@ TEST(HifiganRecipe, FineTuningTakesTheAcousticModelsFrames) {
     weights::write_npy(entry.path(),
                        weights::Tensor::of<float>({M, 3}, std::vector<float>(static_cast<std::size_t>(M * 3))));
   EXPECT_THROW(from_files.collate_in_epoch(Split::train, items, 2), DataError);
+  // Mels of another hop are none of its.
+  columns.mel.hop_samples = 100;
+  Recipe other(columns);
+  EXPECT_THROW(open(other, scratch / "corpus"), DataError);
 }
 
 }  // namespace

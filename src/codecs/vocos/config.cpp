@@ -68,6 +68,7 @@ config::Fields Config::fields() {
   f.group("codes", fields_of(codes), "with features=encodec");
   f.group("loss", fields_of(loss), "what training weighs");
   f.group("discriminators", fields_of(discriminators), "the opponents in training");
+  f.group("fine_tune", batch::fields(fine_tune), "mels of an acoustic model");
   f.group("segments", batch::fields(segments), "pieces of recordings it is trained on");
   f.group("split", corpus::fields(split), "training, validation and test sides");
   f.add("valid_pieces", valid_pieces, "pieces that a validation looks at, at most").range(1, 1 << 20);
@@ -100,6 +101,7 @@ std::vector<std::string> Config::problems() const {
   if (segments.samples % head.hop_samples != 0)
     out.push_back(
         fmt::format("segments.samples is {}, must be a multiple of the hop ({})", segments.samples, head.hop_samples));
+  if (const std::string wrong = batch::problem(fine_tune); !wrong.empty()) out.push_back(wrong);
   if (loss.adversarial_from_step > 0 && discriminators.periods.empty() && discriminators.fft_samples.empty())
     out.push_back(
         "no discriminator is left: give discriminators.periods or discriminators.fft_samples, or set "

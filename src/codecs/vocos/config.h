@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "audio/mel.h"
+#include "batch/given_mel_options.h"
 #include "batch/segment_options.h"
 #include "corpus/split.h"
 #include "roles/spec.h"
@@ -63,7 +64,8 @@ struct Config final : roles::ModelConfig {
 
   LossOptions loss;
   DiscriminatorOptions discriminators;
-  batch::SegmentOptions segments;
+  batch::GivenMelOptions fine_tune;
+  batch::SegmentOptions segments;  ///< their gain_db and peak are 0 when fine-tuning
   corpus::SplitOptions split;
   std::int64_t valid_pieces = 48;
 

@@ -62,9 +62,11 @@ Learner::Learner(const Config& config)
 void Recipe::open(const train::DataContext& context) {
   if (config_.takes_codes())
     throw UsageError("training a Vocos for codes is not offered: features=encodec", "train with --features mel");
+  if (config_.fine_tune.active()) config_.segments = batch::at_their_level(config_.segments);
+  take_given_mels(context, config_.fine_tune, "vocos");
   const auto& o = config_.segments;
   open_clips(batch::ClipCorpus::open(context.corpus, config_.split, config_.rate_hz(), o, o, context.seed,
-                                     config_.head.hop_samples),
+                                     config_.head.hop_samples, usable()),
              config_.valid_pieces);
   heard_.emplace(loss_mel(config_.rate_hz()));
   distance_.emplace(config_.mel);
@@ -146,7 +148,7 @@ std::vector<Term> Recipe::losses(const batch::Batch& batch, const train::StepInf
 std::vector<Term> Recipe::validate(const batch::Batch& batch, const train::StepInfo&) {
   const Tensor made_BN = model_->forward(batch["mel_BFM"]);
   const double items = batch.counts.at("items");
-  const Tensor& mel_BFM = batch["mel_BFM"];
+  const Tensor mel_BFM = has_given_mels() ? distance_->forward(batch["wave_BN"]) : batch["mel_BFM"];
   const Tensor made_BFM = distance_->forward(made_BN);
   const auto distance = stft_.forward(made_BN, batch["wave_BN"].narrow(1, 0, made_BN.size(1)));
   const std::int64_t F = std::min(mel_BFM.size(1), made_BFM.size(1));

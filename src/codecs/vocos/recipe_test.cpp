@@ -145,6 +145,59 @@ TEST(VocosRecipe, PiecesMoveInTrainingAndStayInValidation) {
   EXPECT_EQ(batch["mel_BFM"].sizes(), (std::vector<std::int64_t>{1, 2048 / 32 + 1, 20}));
 }
 
+TEST(VocosRecipe, FineTuningTakesTheAcousticModelsFramesAndHearsTheRecordings) {
+  Config config = tiny_config();
+  config.fine_tune.column = "mel_of.x";
+  config.segments.gain_db = 6;
+  const train::Scratch scratch;
+  make_corpus(scratch / "corpus", scratch / "audio");
+  audio::MelOptions mel = config.mel;
+  {
+    corpus::ColumnWriter column(scratch / "corpus", {"mel_of.x", "s", "i"}, {},
+                                {{"facts", {{"mel", config::to_json(audio::fields(mel))}}}});
+    for (int c = 1; c < 8; ++c) {  // c0 has none: it is left out
+      const std::int64_t F = audio::mel_frames(5000, mel);
+      std::vector<float> mel_FM;
+      for (std::int64_t i = 0; i < F * 20; ++i) mel_FM.push_back(static_cast<float>(c * 1000 + i / 20));
+      column.put(fmt::format("c{}", c), weights::Tensor::of<float>({F, 20}, mel_FM));
+    }
+    column.commit();
+  }
+  at::set_num_threads(1);
+  const nn::InitSeed first(3);
+  Recipe recipe(config);
+  recipe.open({.corpus = scratch / "corpus", .seed = 3});
+  std::vector<std::size_t> items(recipe.items(train::Split::train).size());
+  for (std::size_t i = 0; i < items.size(); ++i) items[i] = i;
+  const auto batch = recipe.collate_in_epoch(train::Split::train, items, 1);
+  EXPECT_EQ(batch["mel_BFM"].sizes(),
+            (std::vector<std::int64_t>{static_cast<std::int64_t>(items.size()), 2048 / 32 + 1, 20}));
+  bool moved = false;
+  for (std::int64_t b = 0; b < batch["wave_BN"].size(0); ++b) {
+    const int c = std::stoi(batch.ids[static_cast<std::size_t>(b)].substr(1));
+    EXPECT_GT(c, 0);
+    const auto begin = std::llround(batch["mel_BFM"][b][0][0].item<double>()) - c * 1000;
+    moved = moved || begin > 0;
+    EXPECT_EQ(batch["mel_BFM"][b][64][19].item<double>(), static_cast<double>(c * 1000 + begin + 64));
+    // The samples are those of the same place, as loud as they were recorded.
+    for (const std::int64_t i : {0, 777, 2047}) {
+      const auto n = static_cast<double>(begin * 32 + i);
+      EXPECT_NEAR(batch["wave_BN"][b][i].item<double>(), 0.5 * std::sin(0.1 * (c + 2) * n) * std::sin(0.002 * n), 1e-4);
+    }
+  }
+  EXPECT_TRUE(moved);
+  // What is validated is the distance from the recording, not from what it was given.
+  const std::size_t pick[] = {0};
+  const auto valid = recipe.collate(train::Split::valid, pick);
+  EXPECT_LT(recipe.validate(valid, {}).front().sum.item<double>(), 100);
+  config.mel.floor = 1e-7;
+  Recipe bridged(config);
+  bridged.open({.corpus = scratch / "corpus", .seed = 3});
+  config.mel.mels = 19;
+  Recipe other(config);
+  EXPECT_THROW(other.open({.corpus = scratch / "corpus", .seed = 3}), DataError);
+}
+
 TEST(VocosRecipe, ItsFolderIsAVocoderAndTravelsToTheReferenceAndBack) {
   Opened opened;
   opened.run(*opened.recipe, "run", 2);

@@ -217,6 +217,12 @@ void apply_mel(Config& config, const std::string& convention) {
   mel.hop_samples = wanted.hop_samples;
 }
 
+std::vector<float> scaled(std::vector<float> values, const Statistics& statistics, bool normalise) {
+  if (!normalise) return values;
+  for (float& v : values) v = static_cast<float>((v - statistics.mean) / statistics.deviation);
+  return values;
+}
+
 std::vector<roles::ColumnNeed> columns_of(const Config& config) {
   // energy is made together with mel; durations count mel's frames, so they share rate and hop.
   Config copy = config;

@@ -134,4 +134,7 @@ struct Statistics {
   double mean = 0, deviation = 1;
 };
 
+/// Measured values as the network takes them: (x − mean) / deviation with `normalise`.
+std::vector<float> scaled(std::vector<float> values, const Statistics& statistics, bool normalise);
+
 }  // namespace timbre::fastspeech2

@@ -38,14 +38,6 @@ Statistics statistics_in(const corpus::Column& column, const char* kind) {
   return {values[0], values[1], values[2], values[3]};
 }
 
-/// (x − mean) / deviation when asked for.
-std::vector<float> scaled(const weights::Tensor& raw, const Statistics& statistics, bool normalise) {
-  std::vector<float> values = raw.to_f32();
-  if (!normalise) return values;
-  for (float& v : values) v = static_cast<float>((v - statistics.mean) / statistics.deviation);
-  return values;
-}
-
 }  // namespace
 
 void Recipe::open(const train::DataContext& context) {
@@ -153,8 +145,8 @@ batch::Batch Recipe::collate(train::Split split, std::span<const std::size_t> it
           std::max<std::int64_t>(row, 0));  // row 0, heard as nothing: only a validation clip can have such a phone
     }
     durations.push_back(columns_.at("durations").get(id).to_i64());
-    pitch.push_back(scaled(columns_.at("pitch").get(id), statistics_.pitch, config_.variance.normalise));
-    energy.push_back(scaled(columns_.at("energy").get(id), statistics_.energy, config_.variance.normalise));
+    pitch.push_back(scaled(columns_.at("pitch").get(id).to_f32(), statistics_.pitch, config_.variance.normalise));
+    energy.push_back(scaled(columns_.at("energy").get(id).to_f32(), statistics_.energy, config_.variance.normalise));
     mel_tensors.push_back(columns_.at("mel").get(id));
     const std::int64_t frames = mel_tensors.back().shape.at(0);
     std::int64_t sum = 0;
