@@ -8,14 +8,16 @@
 #include "base/strings.h"
 #include "cli/verb.h"
 #include "prepare/codecs.h"
+#include "roles/code_vocoder.h"
 #include "roles/codes_file.h"
+#include "roles/network_folder.h"
 #include "roles/registry.h"
 
 namespace timbre::cli {
 namespace {
 
 struct CodecVerb {
-  std::string action, codec, out, format = ".safetensors";
+  std::string action, codec, vocoder, out, format = ".safetensors";
   std::vector<std::string> inputs;
   double bandwidth_kbps = 0, stream_s = 0;
   std::int64_t codebooks = 0;
@@ -34,6 +36,8 @@ config::Fields fields(CodecVerb& o) {
   f.add("stream", o.stream_s, "work in pieces of so many seconds, as a live stream would; 0 = at once")
       .range(0, 60)
       .metavar("SECONDS");
+  f.add("vocoder", o.vocoder, "decode: a vocoder of the codec's codes makes the samples, instead of the codec itself")
+      .metavar("FOLDER");
   f.add("format", o.format, "encode into a folder: ending of the files that hold the codes").metavar(".ENDING");
   return f;
 }
@@ -182,9 +186,20 @@ nlohmann::json encode_one(const CodecVerb& o, const Work& work, roles::Codec& co
           {"changed", changed}};
 }
 
-nlohmann::json decode_one(const CodecVerb& o, const Work& work, roles::Codec& codec, bool write) {
+std::vector<float> samples_of(const CodecVerb& o, const roles::Codes& codes, const Work& work, roles::Codec& codec,
+                              roles::CodeVocoder* vocoder) {
+  if (!vocoder) return o.stream_s > 0 ? decode_stream(codec, codes, o.stream_s) : codec.decode(codes);
+  try {
+    return vocoder->decode(codes, codec);
+  } catch (const DataError& problem) {
+    throw DataError(fmt::format("{}: {}", work.from.string(), problem.what()), problem.next());
+  }
+}
+
+nlohmann::json decode_one(const CodecVerb& o, const Work& work, roles::Codec& codec, roles::CodeVocoder* vocoder,
+                          bool write) {
   const roles::Codes codes = roles::read_codes(work.from, codec);
-  const std::vector<float> wave_CN = o.stream_s > 0 ? decode_stream(codec, codes, o.stream_s) : codec.decode(codes);
+  const std::vector<float> wave_CN = samples_of(o, codes, work, codec, vocoder);
   if (write) {
     if (work.to.has_parent_path()) make_folders(work.to.parent_path());
     if (codec.channels() == 1)
@@ -200,7 +215,17 @@ nlohmann::json decode_one(const CodecVerb& o, const Work& work, roles::Codec& co
           {"codebooks", codes.codebooks},
           {"samples", codes.samples},
           {"seconds", static_cast<double>(codes.samples) / static_cast<double>(codec.rate_hz())},
-          {"changed", ""}};
+          {"changed", vocoder ? "; samples made by " + vocoder->name() : ""}};
+}
+
+/// Null without --vocoder. No vocoder of codes needs LibTorch.
+std::unique_ptr<roles::CodeVocoder> open_vocoder(const CodecVerb& o, const roles::Codec& codec) {
+  if (o.vocoder.empty()) return nullptr;
+  roles::Registry registry;
+  models::register_all(registry);
+  auto vocoder = registry.make_code_vocoder(roles::folder_of_network(o.vocoder));
+  vocoder->expect(codec);
+  return vocoder;
 }
 
 int run(const CodecVerb& o, Context& context) {
@@ -210,14 +235,19 @@ int run(const CodecVerb& o, Context& context) {
                      "timbre codec encode INPUT… or timbre codec decode INPUT…");
   if (!encode && (o.bandwidth_kbps > 0 || o.codebooks > 0))
     throw UsageError("--bandwidth and --codebooks choose what is encoded; a file of codes says itself how many it has");
+  if (encode && !o.vocoder.empty()) throw UsageError("--vocoder makes samples of codes: it has no part in encoding");
+  if (o.stream_s > 0 && !o.vocoder.empty())
+    throw UsageError("--stream and --vocoder exclude each other: a vocoder of codes takes the whole recording",
+                     "leave one of them out");
   const auto codec = open_folder(o.codec);
+  const auto vocoder = open_vocoder(o, *codec);
   if (encode) prepare::codebooks_wanted(*codec, o.bandwidth_kbps, o.codebooks);  // before any file is read
   nlohmann::json done = nlohmann::json::array(), failed = nlohmann::json::array();
   const auto list = work_of(o, encode);
   for (const Work& work : list) {
     try {
       done.push_back(encode ? encode_one(o, work, *codec, !context.dry_run)
-                            : decode_one(o, work, *codec, !context.dry_run));
+                            : decode_one(o, work, *codec, vocoder.get(), !context.dry_run));
     } catch (const DataError& problem) {
       if (list.size() == 1) throw;
       failed.push_back({{"from", work.from.string()}, {"why", problem.what()}});
@@ -242,16 +272,18 @@ int run(const CodecVerb& o, Context& context) {
 
 void register_codec(Verbs& verbs) {
   prepare::codec_opener() = open_folder;
-  add_verb<CodecVerb>(verbs,
-                      {.name = "codec",
-                       .summary = "Models: a recording to a codec's codes, and back",
-                       .usage = "codec encode|decode INPUT… --codec FOLDER -o PATH",
-                       .examples = {"timbre codec encode a.wav --codec codecs/encodec --bandwidth 6 -o a.safetensors",
-                                    "timbre codec decode a.safetensors --codec codecs/encodec -o back.wav",
-                                    "timbre codec encode clips --codec runs/codec --codebooks 1 -o codes --format npy",
-                                    "timbre codec encode a.wav --codec codecs/encodec --stream 0.5 -o a.npy"},
-                       .writes = true},
-                      fields, run);
+  add_verb<CodecVerb>(
+      verbs,
+      {.name = "codec",
+       .summary = "Models: a recording to a codec's codes, and back",
+       .usage = "codec encode|decode INPUT… --codec FOLDER -o PATH",
+       .examples = {"timbre codec encode a.wav --codec codecs/encodec --bandwidth 6 -o a.safetensors",
+                    "timbre codec decode a.safetensors --codec codecs/encodec -o back.wav",
+                    "timbre codec encode clips --codec runs/codec --codebooks 1 -o codes --format npy",
+                    "timbre codec encode a.wav --codec codecs/encodec --stream 0.5 -o a.npy",
+                    "timbre codec decode a.ecdc --codec codecs/encodec --vocoder voices/vocos -o back.wav"},
+       .writes = true},
+      fields, run);
 }
 
 }  // namespace timbre::cli

@@ -6,6 +6,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/strings.h"
+#include "roles/code_vocoder.h"
 #include "roles/codec.h"
 #include "roles/speaker_encoder.h"
 #include "roles/synthesizer.h"
@@ -135,6 +136,10 @@ void Registry::add_codec_engine(const std::string& model, Engine<Codec> engine) 
   add_new(codecs_.engines, model, std::move(engine), "codec engines");
 }
 
+void Registry::add_code_vocoder_engine(const std::string& kind, Engine<CodeVocoder> engine) {
+  add_new(code_vocoders_.engines, kind, std::move(engine), "vocoders of codes");
+}
+
 void Registry::add_parity(const std::string& set, ParityRunner run) {
   add_new(parity_, set, std::move(run), "parity runners");
 }
@@ -212,6 +217,15 @@ std::unique_ptr<Vocoder> Registry::make_vocoder(const VoiceFiles& voice) const {
 
 std::unique_ptr<Codec> Registry::make_codec(const VoiceFiles& folder) const {
   return codecs_.make(folder, "model", backend_);
+}
+
+std::unique_ptr<CodeVocoder> Registry::make_code_vocoder(const std::filesystem::path& folder) const {
+  const VoiceFiles files = vocoder_files({.dir = {}, .about = {}, .vocoder = folder});
+  const std::string kind = kind_in(files, "model");
+  if (!code_vocoders_.engines.contains(kind))
+    throw UsageError(fmt::format("{} ({}) is no vocoder of codes", folder.string(), kind),
+                     fmt::format("kinds that are: {}", join(code_vocoders_.kinds(), ", ")));
+  return code_vocoders_.make(files, "model", backend_);
 }
 
 std::unique_ptr<SpeakerEncoder> Registry::make_speaker_encoder(const VoiceFiles& voice) const {

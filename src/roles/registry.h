@@ -15,6 +15,7 @@ namespace timbre::roles {
 class Synthesizer;
 class Vocoder;
 class Codec;
+class CodeVocoder;
 class SpeakerEncoder;
 class ParityRun;
 
@@ -64,6 +65,7 @@ class Registry {
   void add_synthesizer_engine(const std::string& model, Engine<Synthesizer> engine);
   void add_vocoder_engine(const std::string& kind, Engine<Vocoder> engine);
   void add_codec_engine(const std::string& model, Engine<Codec> engine);
+  void add_code_vocoder_engine(const std::string& kind, Engine<CodeVocoder> engine);
   /// `set` is the "set" of golden/<set>/set.json.
   void add_parity(const std::string& set, ParityRunner run);
   /// A set that several folders compute: the parts run one after the other.
@@ -95,7 +97,9 @@ class Registry {
   std::unique_ptr<Vocoder> make_vocoder(const VoiceFiles& voice) const;
   /// By about["model"]["kind"], as make_synthesizer.
   std::unique_ptr<Codec> make_codec(const VoiceFiles& folder) const;
-  /// The same.
+  /// Opens `folder`, a vocoder's of its own, as one that takes codes. Throws UsageError for a folder that is none.
+  std::unique_ptr<CodeVocoder> make_code_vocoder(const std::filesystem::path& folder) const;
+  /// As make_codec.
   std::unique_ptr<SpeakerEncoder> make_speaker_encoder(const VoiceFiles& voice) const;
 
  private:
@@ -114,6 +118,7 @@ class Registry {
   Makers<Synthesizer> synthesizers_;
   Makers<Vocoder> vocoders_;
   Makers<Codec> codecs_;
+  Makers<CodeVocoder> code_vocoders_;
   Makers<SpeakerEncoder> speaker_encoders_;
   std::map<std::string, ParityRunner> parity_;
 };

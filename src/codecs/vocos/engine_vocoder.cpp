@@ -3,30 +3,14 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "codecs/vocos/config.h"
-#include "codecs/vocos/engine.h"
 #include "roles/network_folder.h"
 #include "weights/safetensors.h"
 
 namespace timbre::vocos {
 namespace {
 
-/// Frames made at once: their activations stay in the caches.
-constexpr std::int64_t kPieceFrames = 1000;
-
 Config config_in(const roles::VoiceFiles& folder) {
   return config_of(folder.about, (folder.dir / "voice.json").string());
-}
-
-Sizes sizes_of(const Config& config) {
-  return {.inputs = config.input_channels(),
-          .width = config.backbone.width,
-          .hidden = config.backbone.hidden,
-          .layers = config.backbone.layers,
-          .rows = config.backbone.bandwidths,
-          .fft_samples = config.head.fft_samples,
-          .hop_samples = config.head.hop_samples,
-          .padding = audio::padding_named(config.head.padding)};
 }
 
 class EngineVocoder final : public roles::Vocoder {
@@ -50,6 +34,17 @@ class EngineVocoder final : public roles::Vocoder {
 };
 
 }  // namespace
+
+Sizes sizes_of(const Config& config) {
+  return {.inputs = config.input_channels(),
+          .width = config.backbone.width,
+          .hidden = config.backbone.hidden,
+          .layers = config.backbone.layers,
+          .rows = config.backbone.bandwidths,
+          .fft_samples = config.head.fft_samples,
+          .hop_samples = config.head.hop_samples,
+          .padding = audio::padding_named(config.head.padding)};
+}
 
 std::unique_ptr<roles::Vocoder> open_engine(const roles::VoiceFiles& folder) {
   const Config config = config_in(folder);

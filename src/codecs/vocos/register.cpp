@@ -1,3 +1,4 @@
+#include "codecs/vocos/code_vocoder.h"
 #include "codecs/vocos/config.h"
 #include "codecs/vocos/convert.h"
 #include "codecs/vocos/engine_vocoder.h"
@@ -29,6 +30,7 @@ void register_vocos(roles::Registry& registry) {
            {.name = "head", .summary = "the linear layer before the inverse STFT", .patterns = {"head"}, .also = {}}},
   });
   registry.add_vocoder_engine("vocos", {.lacks = vocos::engine_lacks, .make = vocos::open_engine});
+  registry.add_code_vocoder_engine("vocos", {.lacks = {}, .make = vocos::open_code_vocoder});
 }
 
 }  // namespace timbre::models
