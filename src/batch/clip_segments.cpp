@@ -190,9 +190,18 @@ ClipCorpus ClipCorpus::open(const std::filesystem::path& dir, const corpus::Spli
   for (std::size_t i = 0; i < all.size(); ++i) {
     const corpus::Side side = split.side_of[i];
     if (side == corpus::Side::test) out.test_ids.push_back(all[i].id);
-    if ((side != corpus::Side::train && side != corpus::Side::valid) || (keep && !keep(all[i]))) continue;
+    if (side != corpus::Side::train && side != corpus::Side::valid) continue;
+    if (keep && !keep(all[i])) {
+      out.left_out.push_back(all[i].id);
+      continue;
+    }
     clips[side == corpus::Side::train ? 0 : 1].push_back({all[i].id, out.corpus.audio_path(all[i]), all[i].duration_s});
   }
+  if (clips[0].empty() && !out.left_out.empty())
+    throw DataError(
+        fmt::format("{}: none of the {} clips of the training side has what is trained on, the first is '{}'",
+                    dir.string(), out.left_out.size(), out.left_out.front()),
+        "make it for this corpus: timbre prepare --help");
   if (clips[0].empty())
     throw DataError(fmt::format("{}: no utterance is on the training side", dir.string()), "look at the split options");
   out.sides.emplace_back(std::move(clips[0]), rate_hz, training, seed, grid);

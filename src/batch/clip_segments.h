@@ -70,6 +70,7 @@ struct ClipCorpus {
   corpus::Corpus corpus;
   std::vector<ClipSegments> sides;
   std::vector<std::string> test_ids;
+  std::vector<std::string> left_out;  ///< those that `keep` refused
 
   /// Throws DataError when nothing is on the training side.
   /// `keep`: clips for which it is false are left out (those without a column).

@@ -262,14 +262,16 @@ nlohmann::json to_json(const ScoreTable& table) {
 }
 
 std::string to_text(const ScoreTable& table) {
-  std::string out = fmt::format("{:<22} {:>10} {:>13} {:>13} {:>9} {:>9} {:>10} {:>6}\n", "", "understood",
+  std::size_t width = 22;
+  for (const auto& row : table.rows) width = std::max(width, row.name.size());
+  std::string out = fmt::format("{:<{}} {:>10} {:>13} {:>13} {:>9} {:>9} {:>10} {:>6}\n", "", width, "understood",
                                 "95 % interval", "MCD dB", "phones/s", "pitch Hz", "range st", "RTF");
   for (const auto& row : table.rows) {
     const std::int64_t n = row.asked();
     const auto interval = wilson_interval(row.understood(), n);
     const auto mcd = mean_over(row, &Clip::mcd_db);
     const double rate = mean_over(row, &Clip::rate).value;
-    out += fmt::format("{:<22} {:>10} {:>13} {:>13} {:>9} {:>9.0f} {:>10.1f} {:>6}\n", row.name,
+    out += fmt::format("{:<{}} {:>10} {:>13} {:>13} {:>9} {:>9.0f} {:>10.1f} {:>6}\n", row.name, width,
                        n == 0 ? "-" : fmt::format("{}/{}", row.understood(), n),
                        n == 0 ? "-" : fmt::format("{:.0f}-{:.0f} %", interval.low * 100, interval.high * 100),
                        row.name == "recordings" ? "0" : fmt::format("{:.2f} ± {:.2f}", mcd.value, mcd.half_width),

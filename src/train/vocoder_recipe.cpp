@@ -1,8 +1,10 @@
 #include "train/vocoder_recipe.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "batch/collate.h"
 #include "plot/png.h"
 #include "roles/network_folder.h"
@@ -28,6 +30,10 @@ std::function<bool(const corpus::Utterance&)> VocoderRecipe::usable() const {
 
 void VocoderRecipe::open_clips(batch::ClipCorpus clips, std::int64_t valid_pieces) {
   clips_.emplace(std::move(clips));
+  if (const auto& out = clips_->left_out; !out.empty())
+    log::warn(fmt::format("{} clip{} without a mel to be trained on, left out; the first is '{}'", out.size(),
+                          out.size() == 1 ? "" : "s", out.front()));
+  if (given_) expect_same_clock();
   const auto& valid = clips_->sides[1].items();
   const std::size_t count = std::min(valid.size(), static_cast<std::size_t>(valid_pieces));
   for (std::size_t i = 0; i < count; ++i) {
@@ -35,6 +41,21 @@ void VocoderRecipe::open_clips(batch::ClipCorpus clips, std::int64_t valid_piece
     valid_items_.push_back(valid[valid_pieces_.back()]);
   }
   mel_maker_.emplace(mel_);
+}
+
+void VocoderRecipe::expect_same_clock() const {
+  constexpr std::size_t kLookedAt = 16;
+  constexpr double kOff = 4;  // frames: ways of padding, and a manifest's rounded lengths
+  const auto& list = clips_->sides[0].clips();
+  for (std::size_t i = 0; i < std::min(kLookedAt, list.size()); ++i) {
+    const batch::SourceClip& clip = list[i * list.size() / std::min(kLookedAt, list.size())];
+    const double wanted = clip.duration_s * static_cast<double>(mel_.rate_hz) / static_cast<double>(mel_.hop_samples);
+    const auto frames = static_cast<double>(given_->whole(clip.id).frames);
+    if (std::abs(frames - wanted) > kOff + 0.01 * wanted)
+      throw DataError(fmt::format("{}: its mel has {} frames, {:.2f} s of recording make {:.0f} of {} samples", clip.id,
+                                  frames, clip.duration_s, wanted, mel_.hop_samples),
+                      "make the mels from the recordings' own durations (teacher-forced), with the same hop");
+  }
 }
 
 const std::vector<batch::Item>& VocoderRecipe::items(Split split) const {
@@ -58,6 +79,9 @@ batch::Batch VocoderRecipe::collate_pieces(std::size_t side, std::span<const std
   for (std::size_t b = 0; b < pieces.size(); ++b)
     mels.push_back(
         mel_of_piece(segments.clips()[pieces[b].clip].id, pieces[b], {wave_BN.const_data_ptr<float>() + b * N, N}));
+  // Some paddings make a frame more than the network makes samples of.
+  const auto most = static_cast<std::size_t>(frames_of_piece(static_cast<std::int64_t>(N)) * mel_.mels);
+  for (auto& mel_FM : mels) mel_FM.resize(std::min(mel_FM.size(), most));
   const std::vector<std::span<const float>> rows(mels.begin(), mels.end());
   batch.put("mel_BFM", batch::pad_frames(rows, mel_.mels));
   return batch;

@@ -49,6 +49,8 @@ class VocoderRecipe : public Recipe {
                      const nlohmann::json& provenance) const;
 
  private:
+  /// Throws DataError when the given mels are longer or shorter than their recordings: another hop.
+  void expect_same_clock() const;
   batch::Batch collate_pieces(std::size_t side, std::span<const std::size_t> items,
                               std::optional<std::int64_t> epoch) const;
 

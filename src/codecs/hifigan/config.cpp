@@ -114,7 +114,9 @@ std::vector<std::string> Config::problems() const {
   if (segments.samples <= mel.fft_samples)
     out.push_back(
         fmt::format("segments.samples {} is not longer than mel.fft_samples {}", segments.samples, mel.fft_samples));
-  if (!all_in(discriminators.periods, 2, 4096)) out.push_back("discriminators.periods: whole numbers of 2 and more");
+  if (!all_in(discriminators.periods, 2, segments.samples - 1))
+    out.push_back(
+        fmt::format("discriminators.periods: whole numbers from 2 to less than segments.samples {}", segments.samples));
   if (const std::string wrong = batch::problem(fine_tune); !wrong.empty()) out.push_back(wrong);
   return out;
 }

@@ -217,10 +217,33 @@ TEST(HifiganRecipe, FineTuningTakesTheAcousticModelsFrames) {
     weights::write_npy(entry.path(),
                        weights::Tensor::of<float>({M, 3}, std::vector<float>(static_cast<std::size_t>(M * 3))));
   EXPECT_THROW(from_files.collate_in_epoch(Split::train, items, 2), DataError);
+  // As many frames as twice the hop makes, and then as half of it: neither is on the recordings' clock.
+  for (const std::int64_t frames : {F / 2, 2 * F}) {
+    for (const auto& entry : fs::directory_iterator(scratch / "mels"))
+      weights::write_npy(entry.path(), weights::Tensor::of<float>(
+                                           {M, frames}, std::vector<float>(static_cast<std::size_t>(M * frames))));
+    Recipe apart(files);
+    EXPECT_THROW(open(apart, scratch / "corpus"), DataError) << frames;
+  }
+  for (const auto& entry : fs::directory_iterator(scratch / "mels")) fs::remove(entry.path());
+  Recipe without(files);
+  EXPECT_THROW(open(without, scratch / "corpus"), DataError);
   // Mels of another hop are none of its.
   columns.mel.hop_samples = 100;
   Recipe other(columns);
   EXPECT_THROW(open(other, scratch / "corpus"), DataError);
+}
+
+TEST(HifiganRecipe, AMelHasAsManyFramesAsTheGeneratorMakesHops) {
+  const train::Scratch scratch;
+  make_corpus(scratch / "corpus");
+  Config config = tiny_config();
+  config.mel.padding = "center";  // a frame more than hops
+  Recipe recipe(config);
+  open(recipe, scratch / "corpus");
+  const std::vector<std::size_t> items{0, 1};
+  EXPECT_EQ(recipe.collate_in_epoch(Split::train, items, 0)["mel_BFM"].size(1),
+            config.segments.samples / config.mel.hop_samples);
 }
 
 }  // namespace

@@ -69,6 +69,10 @@ std::vector<std::string> Config::problems() const {
   if (pieces.samples % frame_samples() != 0)
     out.push_back(
         fmt::format("--pieces.samples {} is no multiple of a frame's {} samples", pieces.samples, frame_samples()));
+  constexpr std::int64_t kReflected = 1024;  // half the longest window of the losses
+  if (pieces.samples <= kReflected)
+    out.push_back(
+        fmt::format("--pieces.samples {}: more than {}, half the losses' longest window", pieces.samples, kReflected));
   if (adversarial.first_step > 0 && adversarial.widths.empty())
     out.push_back("--adversarial.widths: a discriminator needs a layer");
   try {

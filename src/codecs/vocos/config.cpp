@@ -1,5 +1,7 @@
 #include "codecs/vocos/config.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "roles/network_folder.h"
 
@@ -106,7 +108,12 @@ std::vector<std::string> Config::problems() const {
     out.push_back(
         "no discriminator is left: give discriminators.periods or discriminators.fft_samples, or set "
         "loss.adversarial_from_step to 0");
-  const std::int64_t heard = discriminators.samples > 0 ? discriminators.samples : segments.samples;
+  constexpr std::int64_t kReflected = 1024;  // half the longest window of the losses
+  if (!takes_codes() && segments.samples <= kReflected)
+    out.push_back(fmt::format("segments.samples is {}, must be more than {}: half the losses' longest window",
+                              segments.samples, kReflected));
+  const std::int64_t heard =
+      discriminators.samples > 0 ? std::min(discriminators.samples, segments.samples) : segments.samples;
   for (const std::int64_t fft : discriminators.fft_samples)
     if (fft < 16 || fft % 4 != 0 || fft / 2 >= heard)
       out.push_back(

@@ -62,6 +62,10 @@ Learner::Learner(const Config& config)
 void Recipe::open(const train::DataContext& context) {
   if (config_.takes_codes())
     throw UsageError("training a Vocos for codes is not offered: features=encodec", "train with --features mel");
+  if ((config_.mel.padding == "same") != (config_.head.padding == "same"))
+    throw UsageError(fmt::format("mel.padding {} with head.padding {}: their frames lie half a hop apart",
+                                 config_.mel.padding, config_.head.padding),
+                     "train with both same, or with neither");
   if (config_.fine_tune.active()) config_.segments = batch::at_their_level(config_.segments);
   take_given_mels(context, config_.fine_tune, "vocos");
   const auto& o = config_.segments;

@@ -245,5 +245,16 @@ TEST(VocosRecipe, ItsFolderIsAVocoderAndTravelsToTheReferenceAndBack) {
   for (const auto& [name, tensor] : ours) EXPECT_TRUE(weights::same(tensor, back.at(name))) << name;
 }
 
+TEST(VocosRecipe, RefusesMelsHalfAHopAwayFromItsHead) {
+  Opened opened;
+  for (const char* mel : {"same", "center_zero"}) {
+    Config config = tiny_config();
+    config.mel.padding = mel;
+    config.head.padding = config.mel.padding == "same" ? "center" : "same";
+    Recipe recipe(config);
+    EXPECT_THROW(recipe.open({.corpus = opened.scratch / "corpus", .seed = 3}), UsageError) << mel;
+  }
+}
+
 }  // namespace
 }  // namespace timbre::vocos
