@@ -12,4 +12,4 @@ for i in range(8):
     with wave.open(str(folder / f"clip{i}.wav"), "wb") as out:
         out.setparams((1, 2, 22050, 0, "NONE", ""))
         out.writeframes(b"".join(struct.pack("<h", int(rng.gauss(0, 3000)) % 32768) for _ in range(12000)))
-    (folder / f"clip{i}.lab").write_text("noise\n")
+    (folder / f"clip{i}.lab").write_text(f"noise {i}\n")
