@@ -83,8 +83,7 @@ std::vector<Work> work_of(const CodecVerb& o, bool encode) {
     std::sort(files.begin(), files.end());
     for (const fs::path& file : files) list.push_back({file, {}});
   }
-  for (Work& work : list)
-    work.to = many ? fs::path(o.out) / (work.from.stem().string() + ending) : fs::path(o.out);
+  for (Work& work : list) work.to = many ? fs::path(o.out) / (work.from.stem().string() + ending) : fs::path(o.out);
   if (many) {
     std::vector<std::string> targets;
     for (const Work& work : list) targets.push_back(work.to.string());

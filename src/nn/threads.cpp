@@ -84,10 +84,10 @@ int answer_for_mkl() {
   return theirs ? theirs() : 0;
 }
 
-/// MKL chooses the kernels of its vector functions (log, exp, tanh …) at their first call without a lock: it stores what
-/// the CPU is, then what it makes of that, and a second thread that calls in between gets the kernels of low accuracy
-/// (1e-4) for that one call. LibTorch's first logarithm of a training step comes from all threads at once, so on a busy
-/// machine 1 run of 25 began with other numbers. One call before there are threads settles the choice.
+/// MKL chooses the kernels of its vector functions (log, exp, tanh …) at their first call without a lock: it stores
+/// what the CPU is, then what it makes of that, and a second thread that calls in between gets the kernels of low
+/// accuracy (1e-4) for that one call. LibTorch's first logarithm of a training step comes from all threads at once, so
+/// on a busy machine 1 run of 25 began with other numbers. One call before there are threads settles the choice.
 [[maybe_unused]] const bool vector_functions_chosen = at::log(at::ones({16})).defined();
 
 }  // namespace
