@@ -71,8 +71,7 @@ void expect_near(const std::vector<float>& got, const Tensor& want, const std::s
     error = std::max(error, std::abs(static_cast<double>(got[i]) - wanted[i]));
   }
   EXPECT_GT(largest, 0) << what;
-  // A single phone's pitch may lie near zero; its rounding errors are those of the numbers it was added up from.
-  EXPECT_LE(error, kBound * std::max(largest, 0.1)) << what;
+  EXPECT_LE(error, kBound * largest) << what;
 }
 
 void expect_same(const Config& config, const std::vector<Request>& requests) {
