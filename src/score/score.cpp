@@ -159,13 +159,7 @@ class Scorer {
     clip.pitch_median_hz = pitch.median_hz;
     clip.pitch_range_semitones = pitch.range_semitones;
     clip.duration_s = static_cast<double>(wave_N.size()) / static_cast<double>(rate_hz);
-    if (!options_.keep.empty()) {
-      std::string folder = row;
-      for (char& c : folder) c = (c == ' ' || c == ',' || c == '/') ? '-' : c;
-      make_folders(fs::path(options_.keep) / folder);
-      clip.file = folder + "/" + clip.id + ".wav";
-      audio::write_audio(fs::path(options_.keep) / clip.file, wave_N, rate_hz);
-    }
+    if (!options_.keep.empty()) clip.file = keep_clip(options_.keep, row, clip.id, wave_N, rate_hz);
     return clip;
   }
 
@@ -222,6 +216,15 @@ ScoreTable score_voice(const voice::Voice& voice, const roles::Registry& registr
   if (options.espeak) table.rows.push_back(scorer.espeak());
   table.rows.push_back(scorer.spoken(voice.name()));
   return table;
+}
+
+std::string keep_clip(const fs::path& keep, std::string row, const std::string& id, std::span<const float> wave_N,
+                      std::int64_t rate_hz) {
+  for (char& c : row) c = (c == ' ' || c == ',' || c == '/') ? '-' : c;
+  make_folders(keep / row);
+  const std::string file = row + "/" + id + ".wav";
+  audio::write_audio(keep / file, wave_N, rate_hz);
+  return file;
 }
 
 nlohmann::json to_json(const ScoreTable& table) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -69,6 +70,10 @@ ScoreTable score_codec(roles::Codec& codec, const nlohmann::json& about, const c
 /// A vocoder's copies of the recordings, from their mels. `about` is its voice.json. Throws as score_voice.
 ScoreTable score_vocoder(roles::Vocoder& vocoder, const nlohmann::json& about, const corpus::Corpus& corpus,
                          const ScoreOptions& options, const EventSink& events);
+
+/// Writes a clip of a row as WAV into the folder of ScoreOptions::keep; returns its name there. Throws SystemError.
+std::string keep_clip(const fs::path& keep, std::string row, const std::string& id, std::span<const float> wave_N,
+                      std::int64_t rate_hz);
 
 nlohmann::json to_json(const ScoreTable& table);
 /// For a terminal.

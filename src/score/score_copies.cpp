@@ -85,12 +85,7 @@ class CopyScorer {
     clip.pitch_median_hz = pitch.median_hz;
     clip.pitch_range_semitones = pitch.range_semitones;
     clip.duration_s = static_cast<double>(wave_N.size()) / static_cast<double>(rate_hz_);
-    if (options_.keep.empty()) return clip;
-    std::string folder = row;
-    for (char& c : folder) c = (c == ' ' || c == ',' || c == '/') ? '-' : c;
-    make_folders(fs::path(options_.keep) / folder);
-    clip.file = folder + "/" + id + ".wav";
-    audio::write_audio(fs::path(options_.keep) / clip.file, wave_N, rate_hz_);
+    if (!options_.keep.empty()) clip.file = keep_clip(options_.keep, row, id, wave_N, rate_hz_);
     return clip;
   }
 
