@@ -1,5 +1,5 @@
-// folders: base config kernels fetch weights audio text align corpus plot roles exchange prepare codecs/encodec
-// codecs/hifigan
+// folders: base config kernels fetch weights audio text align corpus plot roles exchange prepare
+// folders: codecs/encodec codecs/hifigan
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
