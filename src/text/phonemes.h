@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "text/token_rows.h"
 #include "text/user_lexicon.h"
 
 /// Text → phones. A front end is named by what it does ("espeak:en-us"), kept in voice.json, and fingerprinted
@@ -21,11 +22,12 @@ inline constexpr std::string_view kInnerPause = "sp";
 
 /// What a front end makes of one text. P phones, W words.
 struct Phonemized {
-  std::vector<std::string> phones;          ///< P symbols, pauses included
-  std::vector<std::string> words;           ///< W words as they were read (numbers and currencies may be spelt out)
-  std::vector<std::int64_t> word_of_phone;  ///< P indices into words; -1 for a pause
-  std::vector<std::string> warnings;        ///< what was dropped or guessed, for people
-  std::vector<std::string> guessed;         ///< words in no lexicon, which FrontEnd::guesser() pronounced
+  std::vector<std::string> phones;             ///< P symbols, pauses included
+  std::vector<std::string> words;              ///< W words as they were read (numbers and currencies may be spelt out)
+  std::vector<std::int64_t> word_of_phone;     ///< P indices into words; -1 for a pause
+  std::vector<std::string> language_of_phone;  ///< P codes ("en"), from front ends that mix languages in one text
+  std::vector<std::string> warnings;           ///< what was dropped or guessed, for people
+  std::vector<std::string> guessed;            ///< words in no lexicon, which FrontEnd::guesser() pronounced
 };
 
 /// Phones given by hand for the bytes [begin, end) of a text: from `[word](/ipa/)` (text/markup.h).
@@ -55,6 +57,9 @@ class FrontEnd {
   /// given by hand that this front end does not have.
   virtual Phonemized phonemize(std::string_view text, std::span<const Spoken> spoken) = 0;
   Phonemized phonemize(std::string_view text) { return phonemize(text, {}); }
+  /// What stands around the phones of a text and what becomes of those without a row, where the front end belongs to a
+  /// network that has rules of its own for that; else all empty.
+  virtual TokenPolicy policy() const { return {}; }
   /// The next plainer phone to try for a phone that a voice has never seen ("ˈɑː" → "ɑː" → "ɑ"), or "" when there
   /// is none left.
   virtual std::string plainer(std::string_view phone) const;
