@@ -6,6 +6,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/strings.h"
+#include "roles/code_synthesizer.h"
 #include "roles/code_vocoder.h"
 #include "roles/codec.h"
 #include "roles/speaker_encoder.h"
@@ -156,6 +157,14 @@ void Registry::add_parity_part(const std::string& set, ParityRunner part) {
   };
 }
 
+void Registry::add_code_synthesizer(const std::string& model, Maker<CodeSynthesizer> make) {
+  add_new(code_synthesizers_.networks, model, std::move(make), "code synthesizers");
+}
+
+void Registry::add_code_synthesizer_engine(const std::string& model, Engine<CodeSynthesizer> engine) {
+  add_new(code_synthesizers_.engines, model, std::move(engine), "code synthesizer engines");
+}
+
 const ModelSpec& Registry::model(const std::string& name) const {
   const auto found = models_.find(name);
   if (found != models_.end()) return found->second;
@@ -187,6 +196,21 @@ const Converter& Registry::converter(const std::string& format) const {
 
 bool Registry::makes_vocoders(const std::string& kind) const {
   return vocoders_.networks.contains(kind) || vocoders_.engines.contains(kind);
+}
+
+bool Registry::makes_codes(const std::string& kind) const {
+  return code_synthesizers_.networks.contains(kind) || code_synthesizers_.engines.contains(kind);
+}
+
+std::vector<std::string> Registry::parts_without_engine(const VoiceFiles& voice, const VoiceFiles& codec) const {
+  std::vector<std::string> parts;
+  const auto name = [&](const VoiceFiles& files, const char* what, const auto& makers) {
+    const std::string kind = kind_in(files, "model"), lacking = makers.lacks(kind, files);
+    if (!lacking.empty()) parts.push_back(fmt::format("{} {}: {}", what, kind, lacking));
+  };
+  name(voice, "model", code_synthesizers_);
+  if (!codec.dir.empty()) name(codec, "codec", codecs_);
+  return parts;
 }
 
 std::string Registry::vocoder_without_engine(const VoiceFiles& voice) const {
@@ -226,6 +250,10 @@ std::unique_ptr<CodeVocoder> Registry::make_code_vocoder(const std::filesystem::
     throw UsageError(fmt::format("{} ({}) is no vocoder of codes", folder.string(), kind),
                      fmt::format("kinds that are: {}", join(code_vocoders_.kinds(), ", ")));
   return code_vocoders_.make(files, "model", backend_);
+}
+
+std::unique_ptr<CodeSynthesizer> Registry::make_code_synthesizer(const VoiceFiles& voice) const {
+  return code_synthesizers_.make(voice, "model", backend_);
 }
 
 std::unique_ptr<SpeakerEncoder> Registry::make_speaker_encoder(const VoiceFiles& voice) const {

@@ -16,6 +16,7 @@ class Synthesizer;
 class Vocoder;
 class Codec;
 class CodeVocoder;
+class CodeSynthesizer;
 class SpeakerEncoder;
 class ParityRun;
 
@@ -62,10 +63,12 @@ class Registry {
   void add_vocoder(const std::string& kind, VocoderMaker make);
   void add_codec(const std::string& model, CodecMaker make);
   void add_speaker_encoder(const std::string& model, SpeakerEncoderMaker make);
+  void add_code_synthesizer(const std::string& model, Maker<CodeSynthesizer> make);
   void add_synthesizer_engine(const std::string& model, Engine<Synthesizer> engine);
   void add_vocoder_engine(const std::string& kind, Engine<Vocoder> engine);
   void add_codec_engine(const std::string& model, Engine<Codec> engine);
   void add_code_vocoder_engine(const std::string& kind, Engine<CodeVocoder> engine);
+  void add_code_synthesizer_engine(const std::string& model, Engine<CodeSynthesizer> engine);
   /// `set` is the "set" of golden/<set>/set.json.
   void add_parity(const std::string& set, ParityRunner run);
   /// A set that several folders compute: the parts run one after the other.
@@ -85,6 +88,10 @@ class Registry {
   /// The parts of a voice that cannot be computed without LibTorch, each with its reason: "model fastspeech2:
   /// block=conv has no engine". Empty = it speaks without.
   std::vector<std::string> parts_without_engine(const VoiceFiles& voice) const;
+  /// Whether models of this kind speak in a codec's codes, with LibTorch or without.
+  bool makes_codes(const std::string& kind) const;
+  /// parts_without_engine of a voice that speaks in codes and of its codec; a `codec` without dir counts for nothing.
+  std::vector<std::string> parts_without_engine(const VoiceFiles& voice, const VoiceFiles& codec) const;
   /// Whether models of this kind are vocoders, with LibTorch or without.
   bool makes_vocoders(const std::string& kind) const;
   /// parts_without_engine of its vocoder alone: "" or the reason.
@@ -99,6 +106,8 @@ class Registry {
   std::unique_ptr<Codec> make_codec(const VoiceFiles& folder) const;
   /// Opens `folder`, a vocoder's of its own, as one that takes codes. Throws UsageError for a folder that is none.
   std::unique_ptr<CodeVocoder> make_code_vocoder(const std::filesystem::path& folder) const;
+  /// As make_synthesizer, of a voice that speaks in codes.
+  std::unique_ptr<CodeSynthesizer> make_code_synthesizer(const VoiceFiles& voice) const;
   /// As make_codec.
   std::unique_ptr<SpeakerEncoder> make_speaker_encoder(const VoiceFiles& voice) const;
 
@@ -119,6 +128,7 @@ class Registry {
   Makers<Vocoder> vocoders_;
   Makers<Codec> codecs_;
   Makers<CodeVocoder> code_vocoders_;
+  Makers<CodeSynthesizer> code_synthesizers_;
   Makers<SpeakerEncoder> speaker_encoders_;
   std::map<std::string, ParityRunner> parity_;
 };

@@ -16,12 +16,19 @@ namespace {
 constexpr const char* kFormat = "timbre voice 1";
 
 /// voice.json's fields without which nothing can be said.
-constexpr const char* kRequired[] = {"model", "front_end", "language", "symbols", "mel", "vocoder"};
+constexpr const char* kRequired[] = {"model", "front_end", "language", "symbols"};
+constexpr const char* kOfMels[] = {"mel", "vocoder"};  // what speaks in codes has a codec instead
 
 void check_about(const nlohmann::json& about, const std::string& where) {
   if (!about.is_object()) throw DataError(fmt::format("{}: expected a JSON object", where));
   for (const char* key : kRequired) {
     if (!about.contains(key)) throw DataError(fmt::format("{}: the field '{}' is missing", where, key));
+  }
+  if (about.contains("codec")) {
+    if (!about["codec"].is_object()) throw DataError(fmt::format("{}: the field 'codec' must be an object", where));
+  } else {
+    for (const char* key : kOfMels)
+      if (!about.contains(key)) throw DataError(fmt::format("{}: the field '{}' is missing", where, key));
   }
   for (const char* key : {"kind", "config", "weights"}) {
     if (!about["model"].is_object() || !about["model"].contains(key)) {

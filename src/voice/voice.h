@@ -23,8 +23,12 @@
 ///   mel          audio::MelOptions
 ///   stats        {pitch, energy: [min, max, mean, standard deviation]}
 ///   vocoder      {kind, …its options}, or {folder}: a voice folder inside this one whose model is the vocoder
-///   lexicon      optional file beside it: the voice's own words (text/user_lexicon.h)
-///   fingerprint  {sentences: [hash …], rules, guesser}: what the front end made of the probe sentences
+///   codec        instead of mel and vocoder, of voices that speak in codes (roles/code_synthesizer.h): what the codec
+///                is (prepare::codec_facts), and {folder "codec"} when a copy of it lies inside this one
+///   code_vocoder of such voices, optional: {folder "code_vocoder"}, a vocoder of those codes (Vocos)
+///   prompt       of such voices, optional: {file "prompt.safetensors", text}: whom it sounds like unless told
+///   otherwise lexicon      optional file beside it: the voice's own words (text/user_lexicon.h) fingerprint
+///   {sentences: [hash …], rules, guesser}: what the front end made of the probe sentences
 ///                (text/probe.h), and the versions it was made with; of a front end of several languages
 ///                {readers: {"espeak:fr-fr": the same, …}}
 ///   licence, attribution, provenance {corpus, corpus_hash, base_voice, seed, steps, tool_version}, scores

@@ -1,0 +1,68 @@
+#include "roles/code_synthesizer.h"
+
+#include <cmath>
+
+#include "base/error.h"
+
+namespace timbre::roles {
+namespace {
+
+void check_sampling(const CodeSampling& s) {
+  if (!(s.temperature > 0) || !std::isfinite(s.temperature))
+    throw UsageError(fmt::format("temperature {}: expected more than 0", s.temperature), "--top-k 1 is greedy");
+  if (!(s.top_p > 0 && s.top_p <= 1)) throw UsageError(fmt::format("top_p {}: expected 0 … 1", s.top_p));
+  if (s.repetition_window < 0 || !(s.repetition_share > 0 && s.repetition_share <= 1))
+    throw UsageError(fmt::format("repetition window {} and share {}: expected at least 0, and 0 … 1",
+                                 s.repetition_window, s.repetition_share));
+}
+
+void check_prompt(const CodeSynthesizer& synthesizer, const CodeRequest& r) {
+  const std::int64_t books = synthesizer.codebooks(), size = synthesizer.codebook_size();
+  if (r.prompt_frames < 0 || static_cast<std::int64_t>(r.prompt_FQ.size()) != r.prompt_frames * books)
+    throw DataError(fmt::format("the prompt holds {} codes; {} frames of {} codebooks are {}", r.prompt_FQ.size(),
+                                r.prompt_frames, books, r.prompt_frames * books),
+                    "make the prompt with the voice's own codec: timbre prompt make");
+  for (std::size_t i = 0; i < r.prompt_FQ.size(); ++i)
+    if (r.prompt_FQ[i] < 0 || r.prompt_FQ[i] >= size)
+      throw DataError(fmt::format("the prompt's frame {}, codebook {} is the code {}; {} knows 0 … {}",
+                                  static_cast<std::int64_t>(i) / books, static_cast<std::int64_t>(i) % books,
+                                  r.prompt_FQ[i], synthesizer.name(), size - 1),
+                      "make the prompt with the voice's own codec: timbre prompt make");
+}
+
+}  // namespace
+
+std::string name_of(Ending ending) {
+  switch (ending) {
+    case Ending::immediate:
+      return "immediate";
+    case Ending::loop:
+      return "loop";
+    case Ending::limit:
+      return "limit";
+    case Ending::end_token:
+      break;
+  }
+  return "end";
+}
+
+void check_request(const CodeSynthesizer& synthesizer, const CodeRequest& r) {
+  if (r.tokens_S.empty()) throw UsageError("there is nothing to say: the text has no token the voice knows");
+  const auto tokens = static_cast<std::int64_t>(r.tokens_S.size());
+  if (r.prompt_tokens < 0 || r.prompt_tokens > tokens)
+    throw UsageError(fmt::format("{} of {} tokens cannot be the prompt's", r.prompt_tokens, tokens));
+  const auto languages = static_cast<std::int64_t>(synthesizer.languages().size());
+  if (r.languages_S.size() != (languages == 0 ? 0 : r.tokens_S.size()))
+    throw UsageError(fmt::format("{} tokens and {} languages of tokens: {} takes {}", tokens, r.languages_S.size(),
+                                 synthesizer.name(), languages == 0 ? "none" : "one a token"));
+  for (const std::int64_t language : r.languages_S)
+    if (language < 0 || language >= languages)
+      throw UsageError(fmt::format("language {}: {} has {}", language, synthesizer.name(), languages));
+  check_sampling(r.sampling);
+  check_prompt(synthesizer, r);
+  if (r.prompt_frames == 0 && !synthesizer.speaks_without_prompt())
+    throw UsageError(fmt::format("{} speaks only on from a recording: there is no prompt", synthesizer.name()),
+                     "--prompt RECORDING --prompt-text \"what is said in it\"");
+}
+
+}  // namespace timbre::roles
