@@ -95,39 +95,82 @@ Rows rows_of(const StoredArray& array, double start_s, double duration_s, std::i
   return {first, std::min(frames(duration_s), stored_rows - first)};
 }
 
-fs::path ArrayStore::find(const std::string& written) const {
+fs::path ArrayStore::find(const std::string& written) {
+  const std::scoped_lock lock(guard_);
+  if (const auto known = found_.find(written); known != found_.end()) return known->second;
+  fs::path at = written;
   std::error_code missing;
-  if (fs::exists(written, missing) || fs::path(written).is_absolute()) return written;
-  fs::path folder = fs::absolute(manifest_).parent_path();
-  for (int up = 0; up < 4; ++up, folder = folder.parent_path())
-    if (fs::exists(folder / written, missing)) return folder / written;
-  return written;
+  if (!fs::exists(at, missing) && !at.is_absolute()) {
+    fs::path folder = fs::absolute(manifest_).parent_path();
+    for (int up = 0; up < 4; ++up, folder = folder.parent_path())
+      if (fs::exists(folder / written, missing)) {
+        at = folder / written;
+        break;
+      }
+  }
+  return found_.emplace(written, std::move(at)).first->second;
+}
+
+const weights::Hdf5File& ArrayStore::file(const fs::path& path) {
+  const std::scoped_lock lock(guard_);
+  auto& file = open_[path];
+  if (file) return *file;
+  if (std::error_code unreadable; !fs::is_regular_file(path, unreadable))
+    throw StoreError(fmt::format("{}: there is no such file", path.string()),
+                     "call from the folder that lhotse ran in, or name the manifest beside its data");
+  try {
+    file = std::make_unique<weights::Hdf5File>(path);
+  } catch (const DataError& problem) {
+    throw StoreError(problem.what(), problem.next());
+  }
+  return *file;
+}
+
+fs::path ArrayStore::npy_path(const StoredArray& array) {
+  const fs::path folder = find(array.storage_path);
+  if (fs::path(array.storage_key).is_absolute() || array.storage_key.find("..") != std::string::npos)
+    throw DataError(fmt::format("storage_key '{}' leads out of {}", array.storage_key, folder.string()));
+  fs::path path = folder / array.storage_key;
+  if (std::error_code unreadable; !fs::is_regular_file(path, unreadable))
+    throw DataError(fmt::format("{}: there is no such file", path.string()));
+  return path;
+}
+
+void ArrayStore::refuse_storage(const StoredArray& array) {
+  throw DataError(fmt::format("codes in storage '{}'; expected numpy_hdf5 or numpy_files", array.storage_type),
+                  array.storage_type.find("lilcom") != std::string::npos
+                      ? "lilcom keeps approximate numbers, which are no codes: store them with NumpyHdf5Writer"
+                      : "store them anew with lhotse's NumpyHdf5Writer");
+}
+
+void ArrayStore::expect_files(const StoredArray& array) {
+  if (array.storage_type == "numpy_hdf5") file(find(array.storage_path));
+}
+
+std::vector<std::int64_t> ArrayStore::shape(const StoredArray& array) {
+  std::vector<std::int64_t> shape;
+  if (array.storage_type == "numpy_hdf5")
+    shape = file(find(array.storage_path)).shape(array.storage_key).shape;
+  else if (array.storage_type == "numpy_files")
+    shape = weights::read_npy(npy_path(array)).shape;
+  else
+    refuse_storage(array);
+  if (shape.size() != 2)
+    throw DataError(fmt::format("{}: '{}' is {}; expected frames × codebooks", array.storage_path, array.storage_key,
+                                weights::shape_text(shape)));
+  return shape;
 }
 
 weights::Tensor ArrayStore::read(const StoredArray& array) {
-  const fs::path path = find(array.storage_path);
   weights::Tensor tensor;
-  if (array.storage_type == "numpy_hdf5") {
-    if (std::error_code unreadable; !fs::is_regular_file(path, unreadable))
-      throw DataError(fmt::format("{}: there is no such file", path.string()),
-                      "call from the folder that lhotse ran in, or name the manifest beside its data");
-    auto& file = open_[path];
-    if (!file) file = std::make_unique<weights::Hdf5File>(path);
-    tensor = file->read(array.storage_key);
-  } else if (array.storage_type == "numpy_files") {
-    if (fs::path(array.storage_key).is_absolute() || array.storage_key.find("..") != std::string::npos)
-      throw DataError(fmt::format("storage_key '{}' leads out of {}", array.storage_key, path.string()));
-    if (std::error_code unreadable; !fs::is_regular_file(path / array.storage_key, unreadable))
-      throw DataError(fmt::format("{}: there is no such file", (path / array.storage_key).string()));
-    tensor = weights::read_npy(path / array.storage_key);
-  } else {
-    throw DataError(fmt::format("codes in storage '{}'; expected numpy_hdf5 or numpy_files", array.storage_type),
-                    array.storage_type.find("lilcom") != std::string::npos
-                        ? "lilcom keeps approximate numbers, which are no codes: store them with NumpyHdf5Writer"
-                        : "store them anew with lhotse's NumpyHdf5Writer");
-  }
+  if (array.storage_type == "numpy_hdf5")
+    tensor = file(find(array.storage_path)).read(array.storage_key);
+  else if (array.storage_type == "numpy_files")
+    tensor = weights::read_npy(npy_path(array));
+  else
+    refuse_storage(array);
   if (tensor.shape.size() != 2)
-    throw DataError(fmt::format("{}: '{}' is {}; expected frames × codebooks", path.string(), array.storage_key,
+    throw DataError(fmt::format("{}: '{}' is {}; expected frames × codebooks", array.storage_path, array.storage_key,
                                 tensor.describe()));
   return tensor;
 }

@@ -2,10 +2,12 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
+#include "base/error.h"
 #include "weights/hdf5.h"
 #include "weights/tensor.h"
 
@@ -33,7 +35,12 @@ struct Rows {
 };
 Rows rows_of(const StoredArray& array, double start_s, double duration_s, std::int64_t stored_rows);
 
-/// Reads arrays; files stay open.
+/// A whole file of arrays is absent or damaged: none of its cuts can be read.
+class StoreError : public DataError {
+  using DataError::DataError;
+};
+
+/// Reads arrays; files stay open. Safe from several threads.
 class ArrayStore {
  public:
   /// `manifest`: paths are relative to where lhotse ran, most often some folders above it.
@@ -41,12 +48,21 @@ class ArrayStore {
   /// The whole array. Throws DataError: no such file or key, a storage that holds no codes (lilcom), not two
   /// dimensions.
   weights::Tensor read(const StoredArray& array);
+  /// Rows and columns, without the values. Throws as read().
+  std::vector<std::int64_t> shape(const StoredArray& array);
+  /// Throws StoreError when the file that holds the array is absent or damaged as a whole.
+  void expect_files(const StoredArray& array);
   /// Rows of a cut: of [cut.start, cut.start + cut.duration).
   weights::Tensor read_cut(const StoredArray& array, double start_s, double duration_s);
 
  private:
-  fs::path find(const std::string& written) const;
+  fs::path find(const std::string& written);
+  fs::path npy_path(const StoredArray& array);
+  [[noreturn]] static void refuse_storage(const StoredArray& array);
+  const weights::Hdf5File& file(const fs::path& path);
   fs::path manifest_;
+  std::mutex guard_;
+  std::map<std::string, fs::path> found_;  ///< by the path as written
   std::map<fs::path, std::unique_ptr<weights::Hdf5File>> open_;
 };
 
