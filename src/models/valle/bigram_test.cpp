@@ -1,0 +1,49 @@
+#include "models/valle/bigram.h"
+
+#include <gtest/gtest.h>
+
+#include "base/rng.h"
+
+namespace timbre::valle {
+namespace {
+
+/// Code c is followed by one of twenty codes that are c's own, the first ten of them nine times in ten.
+std::vector<std::int64_t> chain(std::int64_t frames, std::uint64_t seed) {
+  Philox random(seed);
+  std::vector<std::int64_t> codes{7};
+  for (std::int64_t f = 1; f < frames; ++f) {
+    const bool likely = random.uniform() < 0.9;
+    const auto pick = static_cast<std::int64_t>(random.below(10)) + (likely ? 0 : 10);
+    codes.push_back((codes.back() * 31 + 17 * pick + 3) % 101);
+  }
+  return codes;
+}
+
+TEST(Bigram, FindsWhatFollowsWhat) {
+  Bigram bigram(101);
+  bigram.learn(chain(60000, 1));
+  const auto score = bigram.score(chain(20000, 2), true);
+  EXPECT_EQ(score.tries, 20000);
+  EXPECT_NEAR(score.share(), 0.9, 0.01);
+}
+
+TEST(Bigram, FallsBackOnHowOftenCodesAre) {
+  Bigram bigram(50);
+  bigram.learn(std::vector<std::int64_t>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
+  // 40 was never seen: what follows it is guessed to be what is frequent.
+  const std::vector<std::int64_t> heard{40, 5, 40, 49};
+  const auto score = bigram.score(heard, false);
+  EXPECT_EQ(score.tries, 3);
+  EXPECT_EQ(score.hits, 1);
+}
+
+TEST(Bigram, AsksTheFirstCodeOnlyWhereTheNetworkPredictsIt) {
+  Bigram bigram(8);
+  bigram.learn(std::vector<std::int64_t>{0, 1});
+  EXPECT_EQ(bigram.score(std::vector<std::int64_t>{0}, false).tries, 0);
+  EXPECT_EQ(bigram.score(std::vector<std::int64_t>{0}, true).tries, 1);
+  EXPECT_EQ(bigram.score({}, true).share(), 0);
+}
+
+}  // namespace
+}  // namespace timbre::valle
