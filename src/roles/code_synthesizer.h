@@ -14,6 +14,7 @@ struct CodeSampling {
   double temperature = 1;   ///< > 0; divides the logits before anything else
   std::uint64_t seed = 0;   ///< the same request and seed give the same codes on every machine of one CPU level
   std::int64_t frames = 0;  ///< the most new ones; 0 = what the network was made for (VALL-E: 16 a text token, + 1)
+  std::int64_t least_frames = 0;  ///< before so many the end is not listened to
   /// Repetition-aware sampling (Chen et al. 2024, VALL-E 2, §3.2.1): a code that makes up more than `repetition_share`
   /// of the last `repetition_window` is drawn anew from the whole distribution. 0 = off.
   std::int64_t repetition_window = 0;
@@ -34,7 +35,7 @@ std::string name_of(Ending ending);
 
 /// What is to be said, and the recording to go on from.
 struct CodeRequest {
-  std::vector<std::int64_t> tokens_S;     ///< rows of the text table, prompt's text first, with all marks
+  std::vector<std::int64_t> tokens_S;     ///< rows of the text (text/token_rows.h), the prompt's first, with all marks
   std::int64_t prompt_tokens = 0;         ///< how many of them are the prompt's, as its text alone would have them
   std::vector<std::int64_t> languages_S;  ///< of each token, an index into languages(); empty where there are none
   std::vector<std::int32_t> prompt_FQ;    ///< codes of the recording, frames × codebooks(); may be empty
@@ -63,14 +64,6 @@ class CodeSynthesizer {
   virtual bool speaks_without_prompt() const = 0;
   /// Language codes ("en") in the order of CodeRequest::languages_S; empty when it takes none.
   virtual const std::vector<std::string>& languages() const = 0;
-  /// What a front end's phones must be among; those that are not are errors or a row for the unknown, as trained.
-  virtual const std::vector<std::string>& symbols() const = 0;
-
-  /// Tokens of one text with the marks around it. Throws UsageError naming phones that the voice has no token for.
-  virtual std::vector<std::int64_t> tokens_of(std::span<const std::string> phones) const = 0;
-  /// True where the prompt's text and the new one are read as one text ("prompt text" + " " + "new text"): lifeiteng's
-  /// line; false where their tokens are made apart and joined: VALL-E X.
-  virtual bool reads_texts_together() const = 0;
 
   /// Throws UsageError for a request that cannot be: no tokens, a prompt that is too long or missing where one is
   /// needed, tokens or languages there are none of, and settings out of range; DataError for codes out of range, by

@@ -19,6 +19,7 @@ class ShapedReader {
   /// The numbers as float32: the file's own where it holds such, else converted; valid as long as reader and tensors.
   /// A tensor that is absent or of another shape is remembered for finish(), and zeros are returned.
   std::span<const float> take(const std::string& name, std::initializer_list<std::int64_t> shape);
+  bool has(const std::string& name) const { return tensors_.contains(name); }
   /// Something the file may hold and the network does not use.
   void ignore(const std::string& name) { taken_.insert(name); }
   /// Throws DataError naming what was missing, of another shape or left over.

@@ -1,4 +1,5 @@
 #include "models/valle/config.h"
+#include "models/valle/engine_synthesizer.h"
 #include "roles/registry.h"
 
 namespace timbre::models {
@@ -25,6 +26,7 @@ void register_valle(roles::Registry& registry) {
       .parts = {{"ar", "what writes the first codebook", {"ar_*"}, {"train_stage_1"}},
                 {"nar", "what writes the others", {"nar_*"}, {"train_stage_2"}}},
   });
+  registry.add_code_synthesizer_engine("valle", {.lacks = valle::voice_lacks, .make = valle::open_engine});
 }
 
 }  // namespace timbre::models
