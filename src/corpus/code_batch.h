@@ -13,8 +13,9 @@ struct CodeBatch {
   weights::Tensor lens_B;     ///< i64, frames of each
 };
 
-/// What lhotse pads features with: the smallest logarithm of an energy. Codes are cast back and masked by the model.
-inline constexpr float kLhotsePadding = -100.0f;
+/// What lhotse pads features with, whatever they are: log(1e-10), its smallest logarithm of an energy
+/// (lhotse.utils.LOG_EPSILON). The model casts codes to whole numbers and masks the padding.
+inline constexpr float kLhotsePadding = -23.025850929940457f;
 
 /// `codes_FQ`: each frames × codebooks of any whole number type, at least one. Throws DataError when the numbers of
 /// codebooks differ.

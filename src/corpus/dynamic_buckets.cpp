@@ -121,10 +121,6 @@ std::vector<std::size_t> DynamicBuckets::order(PythonRandom random) const {
   std::vector<std::size_t> all(durations_s_.size());
   std::iota(all.begin(), all.end(), 0);
   if (!options_.shuffle) return all;
-  if (options_.num_buckets == 0) {
-    random.shuffle(all);
-    return all;
-  }
   return StreamShuffle(random, static_cast<std::size_t>(options_.shuffle_buffer))(all.size());
 }
 

@@ -110,6 +110,6 @@ void run_valle_data(roles::ParityRun& run) {
 
 }  // namespace
 
-void register_set_valle_data(roles::Registry& registry) { registry.add_parity("valle_data", run_valle_data); }
+void register_set_valle_data(roles::Registry& registry) { registry.add_parity_part("valle_data", run_valle_data); }
 
 }  // namespace timbre::parity
