@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "cli/recipe_data.h"
 #include "cli/verb.h"
 #include "prepare/aligner_column.h"
 #include "prepare/codecs.h"
@@ -30,6 +31,7 @@ struct PrepareVerb {
   std::int64_t codebooks = 0;
   std::int64_t stage = 0, stop_stage = -1;
   bool redo = false, compact = false;
+  prepare::ValleOptions recipe;                // of --recipe, which is a verb of its own
   std::unique_ptr<roles::ModelConfig> config;  // of the model named by --for
   const roles::ModelSpec* spec = nullptr;
   roles::Registry registry;
@@ -39,6 +41,10 @@ config::Fields fields(PrepareVerb& o) {
   config::Fields f;
   f.add("corpus", o.corpus, "corpus folder").positional().required().metavar("CORPUS");
   f.add("for", o.model, "a model, or the run file that will be trained").metavar("MODEL|RUN.yaml");
+  f.add("recipe", o.recipe.recipe,
+        "instead of columns, the manifests, tokens and cuts of a VALL-E recipe: baker, libritts, aishell, ljspeech or "
+        "custom (timbre prepare --recipe NAME --help)")
+      .metavar("NAME");
   f.add("preset", o.preset, "preset of the model").metavar("NAME");
   f.add("base", o.base, "voice or run that training will start from: its options are the defaults").metavar("VOICE");
   f.add("only", o.only, "one stage alone").metavar("STAGE");
@@ -78,6 +84,11 @@ void take_base(const std::string& base, const std::string& model, config::Fields
 
 // The model's own options join ours; a run file gives their values, flags then override them.
 void extend(PrepareVerb& o, config::Fields& f, const std::vector<std::string>& words) {
+  if (config::peek_flag(f, words, "recipe")) {
+    f.list().clear();
+    f.group("", recipe_fields(o.recipe));
+    return;
+  }
   const auto wanted = config::peek_flag(f, words, "for");
   if (!wanted) {  // a model that eats codes says itself of which codec
     config::Fields codes;
@@ -280,6 +291,7 @@ void expect_one_wish(const PrepareVerb& o) {
 }
 
 int run(const PrepareVerb& o, Context& context) {
+  if (!o.recipe.recipe.empty()) return run_recipe(o.recipe, context);
   expect_one_wish(o);
   if (const auto problems = o.spec ? o.config->problems() : std::vector<std::string>{}; !problems.empty())
     throw UsageError(join(problems, "\n"));
@@ -329,19 +341,22 @@ int run(const PrepareVerb& o, Context& context) {
 
 void register_prepare(Verbs& verbs) {
   prepare::teacher_opener() = open_teacher;
-  add_verb<PrepareVerb>(verbs,
-                        {.name = "prepare",
-                         .summary = "Data: make the columns a model trains on",
-                         .usage = "prepare CORPUS --for MODEL|RUN.yaml|--codec FOLDER|--mels-of VOICE [OPTIONS]",
-                         .examples = {"timbre prepare corpora/en --for fastspeech2",
-                                      "timbre prepare corpora/en --for fastspeech2 --shard 3/64",
-                                      "timbre prepare corpora/en --for my-run.yaml --only pitch --redo",
-                                      "timbre prepare corpora/en --codec codecs/encodec --only codes.encodec",
-                                      "timbre prepare corpora/en --mels-of runs/first",
-                                      "timbre prepare corpora/lj --for fastspeech2 --preset ming024 --from-ming024 "
-                                      "preprocessed_data/LJSpeech"},
-                         .writes = true},
-                        fields, run, extend);
+  add_verb<PrepareVerb>(
+      verbs,
+      {.name = "prepare",
+       .summary = "Data: make the columns a model trains on",
+       .usage = "prepare CORPUS --for MODEL|RUN.yaml|--codec FOLDER|--mels-of VOICE|--recipe NAME [OPTIONS]",
+       .examples = {"timbre prepare corpora/en --for fastspeech2",
+                    "timbre prepare corpora/en --for fastspeech2 --shard 3/64",
+                    "timbre prepare corpora/en --for my-run.yaml --only pitch --redo",
+                    "timbre prepare corpora/en --codec codecs/encodec --only codes.encodec",
+                    "timbre prepare corpora/en --mels-of runs/first",
+                    "timbre prepare download --recipe baker --codec codecs/encodec --stage -1 "
+                    "--stop-stage 3",
+                    "timbre prepare corpora/lj --for fastspeech2 --preset ming024 --from-ming024 "
+                    "preprocessed_data/LJSpeech"},
+       .writes = true},
+      fields, run, extend);
 }
 
 }  // namespace timbre::cli

@@ -1,0 +1,117 @@
+#include "cli/recipe_data.h"
+
+#include <fmt/format.h>
+
+#include <csignal>
+#include <filesystem>
+
+#include "base/strings.h"
+#include "base/threads.h"
+#include "cli/usage.h"
+#include "exchange/get.h"
+
+namespace timbre::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using prepare::ValleJob, prepare::ValleReport;
+
+std::atomic<bool> interrupted{false};
+void on_interrupt(int) {
+  if (interrupted.exchange(true)) std::_Exit(130);  // the second Ctrl-C does not wait
+}
+
+/// SRC, or the folder in it that the catalogue's archive unpacks into.
+std::string unpacked(const prepare::ValleOptions& options, const exchange::Dataset* dataset) {
+  if (dataset == nullptr || dataset->folder.empty()) return options.source;
+  const fs::path inner = fs::path(options.source) / dataset->folder;
+  return fs::is_directory(inner) ? inner.string() : options.source;
+}
+
+/// Stage 0. A folder that something lies in was fetched before, unless timbre get left a record in it: then that goes
+/// on.
+ValleReport fetch(const ValleJob& job, const exchange::Dataset* dataset) {
+  ValleReport report;
+  const fs::path source = job.options.source;
+  const bool record = fs::exists(source / "get.json");
+  if (fs::exists(source) && !record && (!fs::is_directory(source) || !fs::is_empty(source))) {
+    report.kept = true;
+    return report;
+  }
+  if (dataset == nullptr)
+    throw UsageError(
+        fmt::format("the recipe {} has nothing to fetch, and {} holds nothing", job.recipe.name, source.string()),
+        "give a folder of recordings with texts, or a corpus");
+  exchange::GetRequest request{.dataset = *dataset, .parts = {}, .out = source, .keep_archives = false, .download = {}};
+  for (const std::string& word : split_whitespace(job.options.dataset_parts))
+    if (word != "-p" && word != "--dataset-parts") request.parts.push_back(word);
+  if (dataset->parts().empty()) request.parts.clear();
+  const auto got = exchange::get_dataset(request, job.events, &interrupted);
+  for (const auto& file : got.files)
+    report.lines.push_back(fmt::format("{}: {}", file.name, file.already_there ? "fetched before" : "fetched"));
+  return report;
+}
+
+nlohmann::json to_json(const ValleReport& report) {
+  nlohmann::json left_out = nlohmann::json::object();
+  for (const Skipped& s : report.left_out) left_out[s.id] = s.reason;
+  return {{"kept", report.kept}, {"counts", report.counts}, {"left_out", left_out}, {"lines", report.lines}};
+}
+
+struct Stage {
+  std::int64_t number;
+  const char* name;
+  std::function<ValleReport(const ValleJob&)> run;
+};
+
+}  // namespace
+
+config::Fields recipe_fields(prepare::ValleOptions& options) { return prepare::fields(options); }
+
+int run_recipe(const prepare::ValleOptions& given, Context& context) {
+  prepare::ValleOptions options = given;
+  if (options.stage > options.stop_stage)
+    throw UsageError(fmt::format("--stage {} comes after --stop-stage {}", options.stage, options.stop_stage));
+  const prepare::ValleRecipe& recipe = prepare::valle_recipe(options.recipe);
+  const auto catalogue = exchange::Catalogue::built_in();
+  const exchange::Dataset* dataset = recipe.dataset.empty() ? nullptr : catalogue.find(recipe.dataset);
+  if (options.nj > 0) set_thread_count(static_cast<int>(options.nj));
+  if (!options.text_extractor.empty()) prepare::front_end_of(options.text_extractor);  // now rather than after hours
+  const auto within = [&](std::int64_t stage) { return options.stage <= stage && stage <= options.stop_stage; };
+  if (within(2) && !context.dry_run) prepare::open_recipe_codec(options);
+  ValleJob job{.options = options,
+               .recipe = recipe,
+               .events = context.events,
+               .stop = &interrupted,
+               .tool_version = version_text()};
+  const std::vector<Stage> stages = {{0, "fetch", [&](const ValleJob& j) { return fetch(j, dataset); }},
+                                     {1, "manifests", prepare::make_manifests},
+                                     {2, "tokens", prepare::make_tokens},
+                                     {3, "cuts", prepare::make_cuts}};
+  nlohmann::json document = nlohmann::json::object();
+  interrupted = false;
+  const auto before = std::signal(SIGINT, on_interrupt);
+  for (const Stage& stage : stages) {
+    if (!within(stage.number)) continue;
+    if (context.dry_run) {
+      fmt::print(context.out, "stage {}: {}\n", stage.number, stage.name);
+      continue;
+    }
+    if (stage.number == 1) options.source = unpacked(options, dataset);
+    const ValleReport report = stage.run(job);
+    document[stage.name] = to_json(report);
+    if (context.json) continue;
+    fmt::print(context.out, "stage {}: {}{}\n", stage.number, stage.name, report.kept ? " (done before)" : "");
+    for (const std::string& line : report.lines) fmt::print(context.out, "  {}\n", line);
+  }
+  std::signal(SIGINT, before);
+  if (context.dry_run) return 0;
+  const std::string tables = options.stop_stage >= 3 ? prepare::cut_tables(job.tokenized()) : "";
+  if (context.json)
+    fmt::print(context.out, "{}\n", document.dump(2));
+  else
+    fmt::print(context.out, "{}{}", tables.empty() ? "" : "\n", tables);
+  return 0;
+}
+
+}  // namespace timbre::cli
