@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "base/error.h"
 #include "base/python_random.h"
@@ -10,6 +12,7 @@
 #include "prepare/tokenized_cuts.h"
 #include "roles/golden.h"
 #include "roles/parity_part.h"
+#include "text/k2_symbols.h"
 
 /// The part of valle_data about batches: samplers, neighbours, Python's generator, a collated batch.
 namespace timbre::parity {
@@ -134,6 +137,28 @@ void python_random(roles::ParityRun& run) {
                    [&] { run.put_json(kCases, "/python_random/" + name, draw(name)); });
 }
 
+/// The rows that a text of the batch is, as TextTokenCollater writes them: `<bos>`, tokens, `<eos>`, then `<pad>`.
+void batch_text(roles::ParityRun& run, const prepare::TokenizedCuts& cuts, std::size_t first, std::size_t count) {
+  std::set<std::string> symbols;
+  for (const prepare::TokenizedCut& cut : cuts.all()) symbols.insert(cut.tokens.begin(), cut.tokens.end());
+  const std::vector<std::string> rows = text::collater_rows(text::make_k2_symbols(symbols));
+  std::map<std::string, std::int64_t> row_of;
+  for (std::size_t i = 0; i < rows.size(); ++i) row_of.emplace(rows[i], static_cast<std::int64_t>(i));
+  std::vector<std::int64_t> lens, ids;
+  for (std::size_t i = first; i < first + count; ++i)
+    lens.push_back(static_cast<std::int64_t>(cuts.all()[i].tokens.size()) + 2);
+  const std::int64_t longest = *std::max_element(lens.begin(), lens.end());
+  for (std::size_t i = first; i < first + count; ++i) {
+    ids.push_back(row_of.at("<bos>"));
+    for (const std::string& token : cuts.all()[i].tokens) ids.push_back(row_of.at(token));
+    ids.push_back(row_of.at("<eos>"));
+    ids.resize((i - first + 1) * static_cast<std::size_t>(longest), row_of.at("<pad>"));
+  }
+  const auto texts = static_cast<std::int64_t>(count);
+  run.put(kTensors, "batch.text_tokens", weights::Tensor::of<std::int64_t>({texts, longest}, std::move(ids)));
+  run.put(kTensors, "batch.text_tokens_lens", weights::Tensor::of<std::int64_t>({texts}, std::move(lens)));
+}
+
 /// SpeechSynthesisDataset on the cuts from number 2 on of the batch path's manifest, as many as the batch has.
 void batch(roles::ParityRun& run) {
   constexpr std::size_t kFirst = 2;
@@ -154,6 +179,7 @@ void batch(roles::ParityRun& run) {
   const corpus::CodeBatch padded = corpus::pad_codes(codes_FQ);
   run.put(kTensors, "batch.audio_features", padded.codes_BFQ);
   run.put(kTensors, "batch.audio_features_lens", padded.lens_B);
+  batch_text(run, cuts, kFirst, count);
 }
 
 void run_batches(roles::ParityRun& run) {

@@ -130,11 +130,11 @@ std::string DoneMarker::stale() const {
   if (was.is_null() || was == made_of_) return {};
   if (!was.is_object()) return "its marker cannot be read";
   for (const auto& [key, value] : made_of_.items()) {
-    const json before = was.value(key, json());
+    const json before = was.contains(key) ? was.at(key) : json();
     if (before == value) continue;
     if (!value.is_object()) return fmt::format("{} was {}, is {}", key, before.dump(), value.dump());
     for (const auto& [name, now] : value.items())
-      if (before.value(name, json()) != now) return name + " has changed";
+      if (!before.is_object() || !before.contains(name) || before.at(name) != now) return name + " has changed";
   }
   return "its inputs have changed";
 }

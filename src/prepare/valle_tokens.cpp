@@ -35,6 +35,18 @@ constexpr std::size_t kShardCuts = 256;
 constexpr const char* kEnCodec = "encodec";
 constexpr double kEnCodec_kbps = 6;  ///< VALL-E's eight codebooks
 
+/// Fields of foreign or damaged JSON: what is of another type counts as absent.
+template <class Json>
+std::int64_t whole_or(const Json& object, const std::string& key, std::int64_t otherwise) {
+  const auto found = object.is_object() ? object.find(key) : object.end();
+  return found != object.end() && found->is_number_integer() ? found->template get<std::int64_t>() : otherwise;
+}
+template <class Json>
+std::string text_or(const Json& object, const std::string& key, const std::string& otherwise) {
+  const auto found = object.is_object() ? object.find(key) : object.end();
+  return found != object.end() && found->is_string() ? found->template get<std::string>() : otherwise;
+}
+
 /// A cut before it has codes and tokens.
 struct Clip {
   std::string cut_id, recording_id;
@@ -117,8 +129,8 @@ std::vector<Clip> clips_of(const ValleJob& job, const std::string& part, const C
     clip.audio = find_audio(job, about.source);
     clip.duration_s = about.duration_s;
     clip.channels = std::max<std::int64_t>(1, static_cast<std::int64_t>(about.channels.size()));
-    clip.samples = line.value("num_samples", std::int64_t{0});
-    clip.rate_hz = line.value("sampling_rate", std::int64_t{0});
+    clip.samples = whole_or(line, "num_samples", 0);
+    clip.rate_hz = whole_or(line, "sampling_rate", 0);
     clip.recording = std::move(line);
     auto& own = said[about.id];
     clip.fault = fault_of(clip, fault, own.size(), coder);
@@ -196,8 +208,8 @@ class Encoder {
     if (!about.is_object() || !about.contains("frames") || !about.contains("faults")) return false;
     for (Clip& clip : clips) {
       if (!clip.fault.empty()) continue;
-      clip.frames = about["frames"].value(clip.cut_id, std::int64_t{0});
-      if (clip.frames < 1) clip.fault = about["faults"].value(clip.cut_id, std::string());
+      clip.frames = whole_or(about["frames"], clip.cut_id, 0);
+      if (clip.frames < 1) clip.fault = text_or(about["faults"], clip.cut_id, "");
       if (clip.frames < 1 && clip.fault.empty()) return false;
       if (clip.frames > 0 && clip.channels > 1 && coder_.codec->channels() == 1) mix_down(job_, clip);
     }
@@ -290,14 +302,14 @@ class Encoder {
 
 /// As Recording.resample() leaves it.
 void resample(json& recording, std::int64_t to_hz) {
-  const auto from_hz = recording.value("sampling_rate", std::int64_t{0});
-  if (from_hz == to_hz) return;
+  const auto from_hz = whole_or(recording, "sampling_rate", 0);
+  if (from_hz == to_hz || from_hz < 1) return;
   const std::int64_t samples =
-      exchange::lhotse::resampled_samples(recording.value("num_samples", std::int64_t{0}), from_hz, to_hz);
+      exchange::lhotse::resampled_samples(whole_or(recording, "num_samples", 0), from_hz, to_hz);
   recording["sampling_rate"] = to_hz;
   recording["num_samples"] = samples;
   recording["duration"] = static_cast<double>(samples) / static_cast<double>(to_hz);
-  json transforms = recording.value("transforms", json::array());
+  json transforms = recording.contains("transforms") ? recording["transforms"] : json::array();
   transforms.push_back(
       {{"name", "Resample"}, {"kwargs", {{"source_sampling_rate", from_hz}, {"target_sampling_rate", to_hz}}}});
   recording["transforms"] = std::move(transforms);
@@ -305,10 +317,10 @@ void resample(json& recording, std::int64_t to_hz) {
 
 /// The text that the recipe's tokenizer reads.
 std::string text_of(const std::string& recipe, const json& supervision) {
-  std::string text = supervision.value("text", std::string());
+  std::string text = text_or(supervision, "text", "");
   if (recipe != "baker" && recipe != "ljspeech") return text;
   if (const auto custom = supervision.find("custom"); custom != supervision.end() && custom->is_object())
-    text = custom->value("normalized_text", text);
+    text = text_or(*custom, "normalized_text", text);
   if (recipe != "ljspeech") return text;
   std::u32string plain = to_code_points(text);  // curly quotes are none of the recipe's marks
   for (char32_t& c : plain)
@@ -334,7 +346,8 @@ json cut_of(const ValleJob& job, const Coder& coder, const Clip& clip, const fs:
   json supervision = clip.supervision;
   // baker's and aishell's tokenizers leave nothing but the tokens.
   const bool emptied = job.recipe.name == "baker" || job.recipe.name == "aishell";
-  json custom = emptied ? json::object() : supervision.value("custom", json::object());
+  json custom = json::object();
+  if (!emptied && supervision.contains("custom") && supervision["custom"].is_object()) custom = supervision["custom"];
   custom["tokens"] = {{"text", std::move(tokens)}};
   supervision["custom"] = std::move(custom);
   json cut;
