@@ -174,6 +174,8 @@ void divide_ljspeech(const ValleJob& job, const std::vector<std::pair<json, json
 ValleReport make_manifests(const ValleJob& job) {
   ValleReport report;
   nlohmann::json made_of = {{"recipe", job.recipe.name}, {"source", fs::absolute(job.options.source).string()}};
+  if (const fs::path list = fs::path(job.options.source) / "manifest.jsonl"; fs::is_regular_file(list))
+    made_of["inputs"] = hashes_of({list});
   if (job.recipe.name == "ljspeech")
     made_of["held_out"] = {{"dev_count", job.options.dev_count}, {"test_count", job.options.test_count}};
   const DoneMarker marker(job.manifests() / fmt::format(".{}.done", job.recipe.name), made_of);
