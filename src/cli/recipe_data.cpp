@@ -5,6 +5,7 @@
 #include <csignal>
 #include <filesystem>
 
+#include "base/files.h"
 #include "base/strings.h"
 #include "base/threads.h"
 #include "cli/usage.h"
@@ -47,6 +48,7 @@ ValleReport fetch(const ValleJob& job, const exchange::Dataset* dataset) {
     if (word != "-p" && word != "--dataset-parts") request.parts.push_back(word);
   if (dataset->parts().empty()) request.parts.clear();
   const auto got = exchange::get_dataset(request, job.events, &interrupted);
+  report.lines.push_back(fmt::format("{}; licence: {}", dataset->title, dataset->licence));
   for (const auto& file : got.files)
     report.lines.push_back(fmt::format("{}: {}", file.name, file.already_there ? "fetched before" : "fetched"));
   return report;
@@ -73,7 +75,9 @@ int run_recipe(const prepare::ValleOptions& given, Context& context) {
   if (options.stage > options.stop_stage)
     throw UsageError(fmt::format("--stage {} comes after --stop-stage {}", options.stage, options.stop_stage));
   const prepare::ValleRecipe& recipe = prepare::valle_recipe(options.recipe);
-  const auto catalogue = exchange::Catalogue::built_in();
+  auto catalogue = exchange::Catalogue::built_in();
+  if (!options.catalogue.empty())
+    catalogue.add(exchange::Catalogue::read(read_file(options.catalogue), options.catalogue));
   const exchange::Dataset* dataset = recipe.dataset.empty() ? nullptr : catalogue.find(recipe.dataset);
   if (options.nj > 0) set_thread_count(static_cast<int>(options.nj));
   if (!options.text_extractor.empty()) prepare::front_end_of(options.text_extractor);  // now rather than after hours

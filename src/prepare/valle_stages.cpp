@@ -54,6 +54,8 @@ config::Fields fields(ValleOptions& o) {
   f.add("batch_duration", o.batch_duration_s, "seconds of audio that are encoded together").range(1, 1e5);
   f.add("dataset_parts", o.dataset_parts, "parts of the corpus, between blanks: all, or \"dev-clean test-clean\"")
       .metavar("PARTS");
+  f.add("catalogue", o.catalogue, "YAML file of further corpora or other addresses for stage 0, as timbre get takes it")
+      .metavar("FILE");
   f.add("dev_count", o.dev_count, "cuts of cuts_dev; -1 = the recipe's own").range(-1, 1e9).metavar("N");
   f.add("test_count", o.test_count, "cuts of cuts_test, where the recipe takes it from all; -1 = the recipe's own")
       .range(-1, 1e9)

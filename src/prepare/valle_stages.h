@@ -30,6 +30,7 @@ struct ValleOptions {
   std::int64_t codebooks = 0;  ///< 0 = 8 (6 kbit/s) of EnCodec, all of others
   double batch_duration_s = 400;
   std::string dataset_parts = "all";
+  std::string catalogue;                         ///< file of further corpora, as timbre get takes it
   std::int64_t dev_count = -1, test_count = -1;  ///< cuts held out; -1 = the recipe's own
 };
 config::Fields fields(ValleOptions& options);

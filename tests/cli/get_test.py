@@ -107,6 +107,20 @@ class Get(unittest.TestCase):
         self.assertTrue(document["import"]["already_there"])
         self.assertTrue(document["files"][0]["already_there"])
 
+    def test_a_recipe_fetches_its_corpus(self):
+        entry = json.loads(self.catalogue().read_text())["tiny"]
+        (self.tmp / "catalogue.yaml").write_text(json.dumps({"ljspeech": entry}))
+        command = [TIMBRE, "prepare", "download", "--recipe", "ljspeech", "--catalogue", "catalogue.yaml", "--stop-stage", "1",
+                   "--dev-count", "1", "--test-count", "0", "--json"]
+        for again in (False, True):
+            done = subprocess.run(command, cwd=self.tmp, env=self.environment, capture_output=True, text=True, timeout=60)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            said = json.loads(done.stdout)
+            self.assertIn("licence: CC0", said["fetch"]["lines"][0])
+            self.assertEqual(said["manifests"]["kept"], again)
+        self.assertEqual(len(self.server.log), 1)
+        self.assertTrue((self.tmp / "data/manifests/ljspeech_recordings_train.jsonl.gz").exists())
+
     def test_an_import_that_cannot_be_is_refused_before_the_download(self):
         self.assertIn("no import format 'labb'", self.get("--import", code=2, catalogue=self.catalogue(format="labb")).stderr)
         done = subprocess.run([TIMBRE, "get", "mine", "--url", self.server.url("lj.tar.gz"), "--import"], cwd=self.tmp, env=self.environment, capture_output=True, text=True)
