@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "cli/verb.h"
 #include "report/folder.h"
+#include "roles/registry.h"
 #include "weights/describe.h"
 
 namespace timbre::cli {
@@ -88,8 +89,14 @@ int run(const InfoVerb& verb, Context& context) {
   if (const auto folder = report::describe_folder(verb.path)) return print(*folder, report::folder_text(*folder));
   weights::LoadOptions options;
   options.verify_crc = verb.verify;
-  const Json weights = weights::describe(weights::load(verb.path, options));
-  return print(weights, weights::describe_text(weights));
+  Json weights = weights::describe(weights::load(verb.path, options));
+  roles::Registry registry;
+  models::register_all(registry);
+  const roles::Converter* converter = registry.converter_for(verb.path);
+  if (!converter || !converter->describe) return print(weights, weights::describe_text(weights));
+  const std::string model = converter->describe(verb.path);
+  weights["model"] = {{"format", converter->format}, {"text", model}};
+  return print(weights, model + weights::describe_text(weights));
 }
 
 }  // namespace

@@ -64,6 +64,8 @@ struct Converter {
   std::function<void(const ConvertRequest&)> to_voice;
   /// Voice folder → foreign; empty when the format is only read.
   std::function<void(const ConvertRequest&)> from_voice;
+  /// What a file it recognises is, in a few lines for `timbre info`; may be empty.
+  std::function<std::string(const std::filesystem::path& source)> describe;
 };
 
 /// A model as the torch-free half knows it.

@@ -183,21 +183,27 @@ Checkpoint parse_checkpoint(const Value& root, const std::string& name, const Re
   const Value* state = root.find("model");
   if (!state) throw DataError(fmt::format("{}: no \"model\" in it, so no checkpoint of a VALL-E trainer", name));
   Checkpoint out;
-  std::vector<std::string> replaced;
   out.model = tensors_of(*state, name + ": model");
   if (const Value* average = root.find("model_avg"); average && !average->is_none())
     out.model_avg = tensors_of(*average, name + ": model_avg");
+  std::vector<std::string> replaced;
+  /// Plain data, with a note that names the key.
+  const auto plain = [&](const std::string& key, const Value& value) {
+    std::vector<std::string> lines;
+    Value result = weights::plain_data(value, lines);
+    for (const std::string& line : lines) replaced.push_back(key + ": " + line.substr(line.find(": ") + 2));
+    return result;
+  };
   const auto state_of = [&](const char* key) {
     const Value* found = root.find(key);
-    return found ? weights::plain_data(*found, replaced) : Value();
+    return found ? plain(key, *found) : Value();
   };
   out.optimizer = state_of("optimizer");
   out.scheduler = state_of("scheduler");
   out.grad_scaler = state_of("grad_scaler");
   out.sampler = state_of("sampler");
   for (const auto& [key, value] : root.as_dict())
-    if (key.is_text() && !is_state(key.as_text()))
-      out.parameters.put(key.as_text(), weights::plain_data(value, replaced));
+    if (key.is_text() && !is_state(key.as_text())) out.parameters.put(key.as_text(), plain(key.as_text(), value));
   try {
     out.config = config_of(out.model, out.parameters, out.notes);
   } catch (const DataError& error) {

@@ -1,4 +1,5 @@
 #include "models/valle/config.h"
+#include "models/valle/convert.h"
 #include "models/valle/engine_synthesizer.h"
 #include "roles/registry.h"
 
@@ -22,7 +23,7 @@ void register_valle(roles::Registry& registry) {
                   preset("debug", "two layers of width 64, for trying things out", valle::apply_debug)},
       .columns =
           [](const roles::ModelConfig& config) { return valle::columns_of(dynamic_cast<const Config&>(config)); },
-      .converters = {},
+      .converters = {valle::lifeiteng_converter(), valle::vallex_converter()},
       .parts = {{"ar", "what writes the first codebook", {"ar_*"}, {"train_stage_1"}},
                 {"nar", "what writes the others", {"nar_*"}, {"train_stage_2"}}},
   });
