@@ -8,6 +8,7 @@
 
 #include "base/strings.h"
 #include "exchange/lhotse_codes.h"
+#include "exchange/lhotse_manifest.h"
 #include "exchange/lines.h"
 
 namespace timbre::prepare {
@@ -88,7 +89,7 @@ struct TokenizedCuts::State {
     cut.recording_id = text_of(said, "recording_id");
     cut.text = text_of(said, "text");
     cut.speaker = text_of(said, "speaker");
-    cut.language = text_of(said, "language");
+    cut.language = exchange::lhotse::language_code(text_of(said, "language"));
     cut.tokens = tokens_of(said);
     const auto array = exchange::lhotse::stored_array(line, "codes");
     if (!array) throw DataError("no features: the cut was not tokenised");

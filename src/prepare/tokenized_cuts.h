@@ -15,7 +15,8 @@ namespace timbre::prepare {
 
 /// A cut that can be trained on: one supervision, tokens, stored codes.
 struct TokenizedCut {
-  std::string id, recording_id, text, speaker, language;
+  std::string id, recording_id, text, speaker;
+  std::string language;  ///< as a code: lhotse's recipes write "Chinese"; "" where there is none or it is unknown
   std::vector<std::string> tokens;
   double duration_s = 0;
   std::int64_t frames = 0;     ///< rows of the stored codes that are this cut's

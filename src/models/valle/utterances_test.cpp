@@ -10,6 +10,7 @@
 #include "corpus/clips.h"
 #include "corpus/columns.h"
 #include "corpus/corpus.h"
+#include "support/golden.h"
 #include "weights/hdf5.h"
 
 namespace timbre::valle {
@@ -98,6 +99,7 @@ TEST(Utterances, come_from_cuts_with_tokens_and_codes) {
   EXPECT_THAT(all.quarantined(), testing::IsEmpty());
   EXPECT_EQ(all.all()[0].id, "c0");
   EXPECT_EQ(all.all()[0].speaker, "s1");
+  EXPECT_EQ(all.all()[0].language, "en");
   EXPECT_THAT(all.all()[0].tokens, ElementsAre("h", "aɪ"));
   EXPECT_EQ(all.all()[2].frames, 225);
   const auto stored = codes(150, 3);
@@ -106,6 +108,20 @@ TEST(Utterances, come_from_cuts_with_tokens_and_codes) {
   const auto got = half.as<std::int64_t>();
   for (std::size_t f = 0; f < 75; ++f)
     for (std::size_t q = 0; q < 4; ++q) EXPECT_EQ(got[f * 4 + q], stored[(f + 75) * 8 + q]);
+}
+
+TEST(Utterances, come_from_what_lhotse_wrote) {
+  TIMBRE_GOLDEN_OR_SKIP(folder, "valle_data");
+  const Utterances all = Utterances::of_cuts(fs::path(folder) / "tokenized" / "cuts_train.jsonl.gz", {});
+  ASSERT_GT(all.size(), 4u);
+  EXPECT_THAT(all.quarantined(), testing::IsEmpty());
+  for (std::size_t i = 0; i < all.size(); ++i) {  // the set's codec is a formula
+    const weights::Tensor codes_FQ = all.codes_FQ(i);
+    const auto got = codes_FQ.as<std::int64_t>();
+    for (std::size_t f = 0; f < static_cast<std::size_t>(all.all()[i].frames); ++f)
+      for (std::size_t q = 0; q < 8; ++q)
+        ASSERT_EQ(got[f * 8 + q], static_cast<std::int64_t>((131 * q + 17 * f + 5) % 1024)) << all.all()[i].id;
+  }
 }
 
 TEST(Utterances, keep_the_bounds_of_the_duration_filter) {
