@@ -1,23 +1,20 @@
 #include "train/optim.h"
 
-#include <ATen/ops/_foreach_add.h>
 #include <ATen/ops/_foreach_mul.h>
 #include <ATen/ops/_foreach_norm.h>
-#include <ATen/ops/_fused_adam.h>
-#include <ATen/ops/_fused_adamw.h>
-#include <ATen/ops/full.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
-#include <ATen/ops/zeros_like.h>
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "train/adam.h"
+#include "train/scaled_adam.h"
 
 namespace timbre::train {
 
-std::vector<ParameterGroup> make_groups(const std::vector<Named>& parameters,
-                                        const std::vector<std::string>& group_lr) {
+std::vector<ParameterGroup> make_groups(const std::vector<Named>& parameters, const std::vector<std::string>& group_lr,
+                                        const std::set<std::string>& held) {
   std::vector<ParameterGroup> groups;
   for (const std::string& text : group_lr) {
     const std::size_t equals = text.rfind('=');
@@ -33,6 +30,7 @@ std::vector<ParameterGroup> make_groups(const std::vector<Named>& parameters,
     for (ParameterGroup& group : groups)
       if (nn::matches(group.pattern, parameter.name)) {
         group.parameters.push_back(parameter);
+        if (held.contains(parameter.name)) group.held.insert(parameter.name);
         break;
       }
   for (std::size_t i = 0; i + 1 < groups.size(); ++i)
@@ -64,43 +62,39 @@ void clip_gradients(const std::vector<Named>& parameters, double norm, double ma
   if (!gradients.empty()) at::_foreach_mul_(gradients, at::Scalar(static_cast<double>(coefficient)));
 }
 
-Optimiser::Optimiser(OptimOptions options, std::vector<ParameterGroup> groups)
-    : options_(std::move(options)), groups_(std::move(groups)) {
-  for (const ParameterGroup& group : groups_) {
-    State state;
-    for (const Named& named : group.parameters) {
-      state.m.push_back(at::zeros_like(named.tensor));
-      state.v.push_back(at::zeros_like(named.tensor));
-      state.step.push_back(at::zeros({}, named.tensor.options().dtype(at::kFloat)));
-    }
-    states_.push_back(std::move(state));
-  }
+void take_tensor(const weights::TensorMap& from, const std::string& name, const Tensor& to, const std::string& where) {
+  const at::NoGradGuard no_grad;
+  const weights::Tensor* found = from.find(name);
+  if (!found || at::IntArrayRef(found->shape) != to.sizes())
+    throw DataError(fmt::format("{}: '{}' is {}, expected {}", where, name,
+                                found ? weights::shape_text(found->shape) : "missing", nn::shape_text(to.sizes())));
+  to.copy_(nn::to_torch(*found));
 }
+
+void take_field(const weights::Value& state, std::string_view key, const Tensor& to, const std::string& where) {
+  const at::NoGradGuard no_grad;
+  const weights::Value* found = state.find(key);
+  if (!found || !found->is_tensor() || at::IntArrayRef(found->as_tensor().shape) != to.sizes())
+    throw DataError(fmt::format("{}: '{}' is {}, expected a tensor {}", where, key,
+                                !found               ? std::string("missing")
+                                : found->is_tensor() ? weights::shape_text(found->as_tensor().shape)
+                                                     : std::string(found->kind_name()),
+                                nn::shape_text(to.sizes())));
+  to.copy_(nn::to_torch(found->as_tensor()));
+}
+
+std::unique_ptr<UpdateRule> make_rule(const OptimOptions& options, const std::vector<ParameterGroup>& groups) {
+  if (options.kind == "scaled_adam") return std::make_unique<ScaledAdam>(options, groups);
+  return std::make_unique<Adam>(options, groups);
+}
+
+Optimiser::Optimiser(OptimOptions options, std::vector<ParameterGroup> groups)
+    : groups_(std::move(groups)), rule_(make_rule(options, groups_)) {}
 
 void Optimiser::step(double lr) {
   const at::NoGradGuard no_grad;
   ++steps_;
-  for (std::size_t g = 0; g < groups_.size(); ++g) {
-    std::vector<Tensor> weights, gradients, m, v, steps;
-    for (std::size_t i = 0; i < groups_[g].parameters.size(); ++i) {
-      const Tensor& weight = groups_[g].parameters[i].tensor;
-      if (!weight.grad().defined()) continue;
-      weights.push_back(weight);
-      gradients.push_back(weight.grad());
-      m.push_back(states_[g].m[i]);
-      v.push_back(states_[g].v[i]);
-      steps.push_back(states_[g].step[i]);
-    }
-    const double rate = lr * groups_[g].factor;
-    if (weights.empty()) continue;
-    at::_foreach_add_(steps, at::Scalar(1));
-    if (options_.kind == "adamw")
-      at::_fused_adamw_(weights, gradients, m, v, {}, steps, rate, options_.beta1, options_.beta2,
-                        options_.weight_decay, options_.eps, false, false);
-    else
-      at::_fused_adam_(weights, gradients, m, v, {}, steps, rate, options_.beta1, options_.beta2, options_.weight_decay,
-                       options_.eps, false, false);
-  }
+  rule_->step(groups_, lr);
 }
 
 void Optimiser::zero_gradients() {
@@ -108,52 +102,53 @@ void Optimiser::zero_gradients() {
     for (const Named& named : group.parameters) named.tensor.mutable_grad() = Tensor();
 }
 
-void Optimiser::save(weights::TensorMap& to) const {
-  for (std::size_t g = 0; g < groups_.size(); ++g)
-    for (std::size_t i = 0; i < groups_[g].parameters.size(); ++i) {
-      const std::string& name = groups_[g].parameters[i].name;
-      to.insert("m." + name, nn::from_torch(states_[g].m[i]));
-      to.insert("v." + name, nn::from_torch(states_[g].v[i]));
-      to.insert("step." + name, nn::from_torch(states_[g].step[i]));
-    }
-}
-
 void Optimiser::load(const weights::TensorMap& from, std::int64_t steps, const std::string& where) {
-  const at::NoGradGuard no_grad;
-  const auto take = [&](const std::string& name, const Tensor& to) {
-    const weights::Tensor* found = from.find(name);
-    if (!found || at::IntArrayRef(found->shape) != to.sizes())
-      throw DataError(fmt::format("{}: '{}' is {}, expected {}", where, name,
-                                  found ? weights::shape_text(found->shape) : "missing", nn::shape_text(to.sizes())));
-    to.copy_(nn::to_torch(*found));
-  };
-  for (std::size_t g = 0; g < groups_.size(); ++g)
-    for (std::size_t i = 0; i < groups_[g].parameters.size(); ++i) {
-      const std::string& name = groups_[g].parameters[i].name;
-      take("m." + name, states_[g].m[i]);
-      take("v." + name, states_[g].v[i]);
-      take("step." + name, states_[g].step[i]);
-    }
+  rule_->load(groups_, from, steps, where);
   steps_ = steps;
 }
 
-std::int64_t Optimiser::bytes() const {
-  std::int64_t sum = 0;
-  for (const State& state : states_)
-    for (std::size_t i = 0; i < state.m.size(); ++i)
-      sum += static_cast<std::int64_t>(state.m[i].nbytes() + state.v[i].nbytes());
-  return sum;
+weights::Value Optimiser::torch_state(const std::vector<std::string>& names, double lr,
+                                      std::optional<double> base_lr) const {
+  using weights::Value;
+  Value::Dict settings = rule_->torch_settings();
+  settings.insert(settings.begin(), {Value("lr"), Value(lr)});
+  if (base_lr) settings.emplace_back("base_lr", *base_lr);
+  Value::List indices;
+  for (std::size_t i = 0; i < names.size(); ++i) indices.emplace_back(static_cast<std::int64_t>(i));
+  settings.emplace_back("params", Value::list(std::move(indices)));
+  Value all = Value::dict();
+  all.put("state", rule_->torch_state(groups_, names));
+  all.put("param_groups", Value::list({Value::dict(std::move(settings))}));
+  return all;
 }
 
-Average::Average(nn::Module& model, double decay) : live_(model.named_state()), decay_(decay) {
-  for (const Named& named : live_) held_.push_back({named.name, named.tensor.detach().clone()});
+void Optimiser::load_torch(const weights::Value& state, const std::vector<std::string>& names,
+                           const std::string& where) {
+  const weights::Value* groups = state.find("param_groups");
+  if (!groups || !groups->is_sequence() || groups->as_list().size() != 1)
+    throw DataError(fmt::format("{}: the optimiser's state has {} parameter groups, expected 1", where,
+                                groups && groups->is_sequence() ? groups->as_list().size() : 0));
+  const std::size_t saved = groups->as_list().front().at("params").as_list().size();
+  if (saved != names.size())
+    throw DataError(
+        fmt::format("{}: the optimiser's state is of {} parameters, this run's has {}", where, saved, names.size()),
+        "choose the training stage and the freezing that the file was written with");
+  steps_ = rule_->load_torch(groups_, state.at("state"), names, where);
 }
 
-void Average::update() {
+Average::Average(nn::Module& model, double decay, std::optional<at::ScalarType> kind)
+    : live_(model.named_state()), decay_(decay) {
+  for (const Named& named : live_) {
+    const Tensor copy = named.tensor.detach().clone();
+    held_.push_back({named.name, kind && copy.is_floating_point() ? copy.to(*kind) : copy});
+  }
+}
+
+void Average::update(double share) {
   const at::NoGradGuard no_grad;
   for (std::size_t i = 0; i < live_.size(); ++i) {
     if (live_[i].tensor.is_floating_point())
-      held_[i].tensor.lerp_(live_[i].tensor, 1.0 - decay_);
+      held_[i].tensor.lerp_(live_[i].tensor.to(held_[i].tensor.scalar_type()), share);
     else
       held_[i].tensor.copy_(live_[i].tensor);
   }

@@ -1,24 +1,14 @@
 #pragma once
-#include "nn/module.h"
-#include "train/options.h"
+#include "train/update_rule.h"
 
-/// Adam and AdamW in one fused pass over all parameters (Kingma & Ba 2015; Loshchilov & Hutter 2019), as LibTorch's
-/// at::_fused_adam(w)_ computes them.
+/// What turns gradients into updates: groups of parameters and one of the update rules.
 namespace timbre::train {
-
-using nn::Named;
-using nn::Tensor;
-
-/// Parameters that learn at one rate.
-struct ParameterGroup {
-  std::string pattern;  ///< "*" for the rest
-  double factor = 1.0;  ///< times the schedule's rate
-  std::vector<Named> parameters;
-};
 
 /// Splits by optim.group_lr ("PATTERN=FACTOR", the first match counts); the rest is the last group "*". Groups without
 /// parameters are UsageErrors naming the pattern and the nearest parameter names.
-std::vector<ParameterGroup> make_groups(const std::vector<Named>& parameters, const std::vector<std::string>& group_lr);
+/// Names in `held` are marked as held in their group.
+std::vector<ParameterGroup> make_groups(const std::vector<Named>& parameters, const std::vector<std::string>& group_lr,
+                                        const std::set<std::string>& held = {});
 
 /// Norm of all gradients together, as torch.nn.utils.clip_grad_norm_ computes it: the norm of the norms.
 Tensor gradient_norm(const std::vector<Named>& parameters);
@@ -28,34 +18,40 @@ void clip_gradients(const std::vector<Named>& parameters, double norm, double ma
 class Optimiser {
  public:
   Optimiser(OptimOptions options, std::vector<ParameterGroup> groups);
-  /// One update at the rate `lr` (times each group's factor). Parameters without gradient are left alone.
+  /// One update at the rate `lr` (times each group's factor). What becomes of parameters without gradient is the
+  /// rule's: see UpdateRule::moves_without_gradient().
   void step(double lr);
   void zero_gradients();
   std::int64_t steps() const { return steps_; }
   const std::vector<ParameterGroup>& groups() const { return groups_; }
-  /// "m.<name>", "v.<name>".
-  void save(weights::TensorMap& to) const;
+  /// "m.<name>", "v.<name>" and the like: what the rule remembers.
+  void save(weights::TensorMap& to) const { rule_->save(groups_, to); }
   /// Throws DataError when a moment is missing or of another shape.
   void load(const weights::TensorMap& from, std::int64_t steps, const std::string& where);
+  /// The state_dict() of torch's optimiser of this kind over one group, whose parameters are `names` in that order;
+  /// `base_lr` is what icefall's schedules leave in it, when given. The other way round: load_torch().
+  weights::Value torch_state(const std::vector<std::string>& names, double lr, std::optional<double> base_lr) const;
+  /// Takes over such a state. Throws DataError naming `where` and what does not fit.
+  void load_torch(const weights::Value& state, const std::vector<std::string>& names, const std::string& where);
   /// Bytes of the moments.
-  std::int64_t bytes() const;
+  std::int64_t bytes() const { return rule_->bytes(); }
+  const UpdateRule& rule() const { return *rule_; }
+  std::vector<std::string> take_messages() { return rule_->take_messages(); }
 
  private:
-  struct State {
-    std::vector<Tensor> m, v;
-    std::vector<Tensor> step;  ///< how often each parameter was updated (as the fused operator wants it)
-  };
-  OptimOptions options_;
   std::vector<ParameterGroup> groups_;
-  std::vector<State> states_;
+  std::unique_ptr<UpdateRule> rule_;
   std::int64_t steps_ = 0;
 };
 
 /// Running average of weights: average += (1 - decay)·(weight - average); buffers are copied.
 class Average {
  public:
-  Average(nn::Module& model, double decay);
-  void update();
+  /// `kind` of the numbers it is kept in; the weights' own by default.
+  Average(nn::Module& model, double decay, std::optional<at::ScalarType> kind = {});
+  void update() { update(1.0 - decay_); }
+  /// average = share·weight + (1 - share)·average.
+  void update(double share);
   /// Swaps the model's weights with the averages; twice = as before.
   void swap();
   weights::TensorMap state() const;

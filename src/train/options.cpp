@@ -2,15 +2,34 @@
 
 namespace timbre::train {
 
+config::Fields fields(ScaledAdamOptions& o) {
+  config::Fields f;
+  f.add("clipping_scale", o.clipping_scale,
+        "times the median norm of the last period: gradients beyond are clipped; 0 = none")
+      .range(0, 1e9);
+  f.add("clipping_update_period", o.clipping_update_period, "steps over which that median is taken").range(1, 1 << 24);
+  f.add("scalar_lr_scale", o.scalar_lr_scale, "rate of tensors' sizes and of single numbers, over lr").range(0, 1e3);
+  f.add("param_min_rms", o.param_min_rms, "tensors are not shrunk below this RMS").range(0, 1e9);
+  f.add("param_max_rms", o.param_max_rms, "tensors above this RMS are shrunk").range(0, 1e9);
+  f.add("scalar_max", o.scalar_max, "largest absolute value of a single number").range(0, 1e9);
+  f.add("size_update_period", o.size_update_period, "steps from one change of the sizes to the next").range(1, 1 << 16);
+  return f;
+}
+
 config::Fields fields(OptimOptions& o) {
   config::Fields f;
-  f.add("kind", o.kind, "adamw (decoupled weight decay) or adam").choices({"adamw", "adam"});
+  f.add("kind", o.kind,
+        "adamw (decoupled weight decay), adam, or those of VALL-E's trainer: scaled_adam (steps in proportion to a "
+        "tensor's RMS) and eve")
+      .choices({"adamw", "adam", "scaled_adam", "eve"});
   f.add("lr", o.lr, "learning rate; what the schedule multiplies").range(0, 1e3);
   f.add("beta1", o.beta1, "decay of the first moment").range(0, 0.999999);
   f.add("beta2", o.beta2, "decay of the second moment").range(0, 0.9999999);
   f.add("eps", o.eps, "added to the root of the second moment").range(0, 1);
   f.add("weight_decay", o.weight_decay, "pull towards zero").range(0, 10);
-  f.add("clip_norm", o.clip_norm, "largest norm of all gradients together; 0 = not clipped").range(0, 1e9);
+  f.add("target_rms", o.target_rms, "eve: tensors are decayed while their RMS is above").range(0, 10);
+  f.group("scaled", fields(o.scaled), "ScaledAdam");
+  f.add("clip_norm", o.clip_norm, "adamw, adam: largest norm of all gradients together; 0 = not clipped").range(0, 1e9);
   f.add("group_lr", o.group_lr,
         "PATTERN=FACTOR: parameters whose name matches learn at FACTOR times the rate; the first match counts")
       .metavar("PATTERN=FACTOR");
@@ -18,14 +37,28 @@ config::Fields fields(OptimOptions& o) {
         "parts of the model or name patterns of parameters that stay as they are (encoder, '*.bias')")
       .alias("freeze")
       .metavar("PART|PATTERN");
+  f.add("unfreeze", o.unfreeze,
+        "only parameters that match one of these name patterns learn; all others stay as they are")
+      .alias("unfreeze")
+      .metavar("PATTERN");
+  f.add(
+      "frozen_shrink", o.frozen_shrink,
+      "scaled_adam: leave frozen tensors to the rule with a gradient of zero, as the reference does: it shrinks those "
+      "whose RMS is above param_max_rms");
   return f;
 }
 
 config::Fields fields(ScheduleOptions& o) {
   config::Fields f;
   f.add("kind", o.kind, "learning rate over steps")
-      .choices({"constant", "warmup_linear", "warmup_cosine", "exponential", "noam", "ming024"});
-  f.add("warmup_steps", o.warmup_steps, "steps over which the rate rises from 0").range(0, 1e9);
+      .choices({"constant", "warmup_linear", "warmup_cosine", "exponential", "noam", "ming024", "eden"});
+  f.add("counts", o.counts,
+        "eden and noam: what they count: optimiser steps, or batches (accumulate of them make a step), as VALL-E's "
+        "trainer does")
+      .choices({"steps", "batches"});
+  f.add("eden_batches", o.eden_batches, "eden: batches after which the rate begins to fall").range(1e-9, 1e12);
+  f.add("eden_epochs", o.eden_epochs, "eden: epochs after which the rate begins to fall").range(1e-9, 1e9);
+  f.add("warmup_steps", o.warmup_steps, "steps over which the rate rises from 0 (eden: from a half)").range(0, 1e9);
   f.add("final_ratio", o.final_ratio, "linear and cosine: rate at the last step over the highest").range(0, 1);
   f.add("decay", o.decay, "exponential: factor on the rate after each pass over the data").range(0, 1);
   f.add("width", o.width, "noam and ming024: model width H in H^-0.5 · min(s^-0.5, s·warmup^-1.5)").range(1, 1 << 20);
@@ -55,6 +88,10 @@ config::Fields fields(TrainOptions& o) {
            "first step of every new set-up; 0 = all")
       .range(0, 1e9);
   loop.add("valid_every_steps", o.valid_every_steps, "validate every so many steps; 0 = not by steps").range(0, 1e12);
+  loop.add(
+          "valid_every_batches", o.valid_every_batches,
+          "validate every so many batches (accumulate of them make a step), at the end of the step; 0 = not by batches")
+      .range(0, 1e12);
   loop.add("valid_at_epoch_end", o.valid_at_epoch_end, "validate after each pass over the data");
   loop.add("save_every_steps", o.save_every_steps, "checkpoint every so many steps; 0 = not by steps").range(0, 1e12);
   loop.add("save_every_minutes", o.save_every_minutes, "checkpoint when the last one is so old; 0 = not by time")
@@ -67,11 +104,17 @@ config::Fields fields(TrainOptions& o) {
   loop.add("patience", o.patience, "stop after so many validations without a better one; 0 = never").range(0, 1e9);
   loop.add("ema", o.ema, "decay of the running average of the weights that is validated and spoken with; 0 = none")
       .range(0, 0.9999999);
+  loop.add("average_every_batches", o.average_every_batches,
+           "keep the mean of the weights as they are every so many batches, as icefall's model_avg; it is saved, not "
+           "validated; 0 = none")
+      .range(0, 1e12);
+  loop.add("inf_check", o.inf_check,
+           "look at every gradient of every batch, and name the parameters where one is not finite");
   loop.add("precision", o.precision, "bf16 only where the hardware computes it").choices({"fp32", "bf16"});
   loop.add("normalise", o.normalise,
            "global: gradients are means over the units of all ranks; per_device: means of each rank's mean, as the "
-           "references do")
-      .choices({"global", "per_device"});
+           "references do; sum: not divided at all, the mean of the ranks' sums, as VALL-E's trainer does")
+      .choices({"global", "per_device", "sum"});
   loop.add("sync_batch_norm", o.sync_batch_norm, "batch statistics over all ranks");
   loop.add("probe", o.probe, "try the largest batch and measure before step 1");
   loop.add("seed", o.seed, "first values, data order, dropout");

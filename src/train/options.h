@@ -7,6 +7,17 @@
 /// Options of the loop. Models set other defaults when they register (Registry::add_recipe).
 namespace timbre::train {
 
+/// What ScaledAdam obeys beside lr, betas and eps; names and defaults are those of lifeiteng/vall-e's class.
+struct ScaledAdamOptions {
+  double clipping_scale = 2.0;
+  std::int64_t clipping_update_period = 100;
+  double scalar_lr_scale = 0.1;
+  double param_min_rms = 1e-5, param_max_rms = 3.0;
+  double scalar_max = 10.0;
+  std::int64_t size_update_period = 4;
+};
+config::Fields fields(ScaledAdamOptions& o);
+
 /// Update rule of every parameter group.
 struct OptimOptions {
   std::string kind = "adamw";
@@ -14,9 +25,13 @@ struct OptimOptions {
   double beta1 = 0.9, beta2 = 0.98;
   double eps = 1e-9;
   double weight_decay = 0.0;
+  double target_rms = 0.1;
+  ScaledAdamOptions scaled;
   double clip_norm = 1.0;
   std::vector<std::string> group_lr;
   std::vector<std::string> freeze;
+  std::vector<std::string> unfreeze;
+  bool frozen_shrink = false;
   std::map<std::string, double> part_lr;  ///< by the model's part; 0 = lr (parts.h)
 };
 config::Fields fields(OptimOptions& o);
@@ -25,6 +40,8 @@ config::Fields fields(OptimOptions& o);
 struct ScheduleOptions {
   std::string kind = "warmup_cosine";
   std::int64_t warmup_steps = 0;
+  std::string counts = "steps";
+  double eden_batches = 5000, eden_epochs = 4;
   double final_ratio = 0.05;
   double decay = 0.999;
   std::int64_t width = 256;
@@ -44,6 +61,7 @@ struct TrainOptions {
   double max_minutes = 0;
   std::int64_t overfit = 0;
   std::int64_t valid_every_steps = 0;
+  std::int64_t valid_every_batches = 0;
   bool valid_at_epoch_end = true;
   std::int64_t save_every_steps = 0;
   double save_every_minutes = 10;
@@ -52,6 +70,8 @@ struct TrainOptions {
   std::int64_t keep = 3;
   std::int64_t patience = 0;
   double ema = 0.0;
+  std::int64_t average_every_batches = 0;
+  bool inf_check = false;
   std::string precision = "fp32";
   std::string normalise = "global";
   bool sync_batch_norm = true;

@@ -9,8 +9,9 @@
 namespace timbre::train {
 
 double learning_rate(const ScheduleOptions& options, double lr, std::int64_t step, std::int64_t max_steps,
-                     std::int64_t epoch) {
-  const double s = static_cast<double>(std::max<std::int64_t>(step, 1)),
+                     std::int64_t epoch, std::int64_t batches) {
+  const bool by_batches = options.counts == "batches" && (options.kind == "eden" || options.kind == "noam");
+  const double s = static_cast<double>(std::max<std::int64_t>(by_batches ? batches + 1 : step, 1)),
                warmup = static_cast<double>(options.warmup_steps);
   if (options.kind == "noam" || options.kind == "ming024") {
     double scale = std::pow(s, -0.5);
@@ -20,6 +21,12 @@ double learning_rate(const ScheduleOptions& options, double lr, std::int64_t ste
     for (const std::int64_t passed : options.anneal_steps)
       if (step > passed) scale *= options.anneal_rate;
     return scale;
+  }
+  if (options.kind == "eden") {
+    const double b = s - 1, e = static_cast<double>(epoch), over_b = options.eden_batches * options.eden_batches,
+                 over_e = options.eden_epochs * options.eden_epochs;
+    const double warm = b >= warmup ? 1.0 : 0.5 + 0.5 * (b / warmup);
+    return lr * (std::pow((b * b + over_b) / over_b, -0.25) * std::pow((e * e + over_e) / over_e, -0.25)) * warm;
   }
   const double warm = options.warmup_steps > 0 ? std::min(1.0, s / warmup) : 1.0;
   if (options.kind == "exponential") return lr * warm * std::pow(options.decay, static_cast<double>(epoch));
