@@ -33,6 +33,7 @@ class Batch {
 struct Item {
   std::string id;
   std::int64_t units = 0;  ///< frames (or samples, tokens): what fills time and memory
+  double seconds = 0;      ///< of audio, for batches by seconds; 0 = not known
 };
 
 }  // namespace timbre::batch

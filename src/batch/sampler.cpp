@@ -27,14 +27,32 @@ config::Fields fields(SamplerOptions& o) {
       .range(0, 1);
   f.add("min_units", o.min_units, "shorter utterances are left out").range(0, 1e12);
   f.add("max_units", o.max_units, "longer utterances are left out; 0 = none").range(0, 1e12);
+  f.add("seconds", o.seconds,
+        "seconds of audio a batch at most, items times the longest, in dynamic buckets of like duration (lhotse's "
+        "sampler); 0 = batches by items or units")
+      .range(0, 1e9);
+  f.add("quadratic_seconds", o.quadratic_seconds, "with seconds: a clip of d seconds counts d + d²/this; 0 = d alone")
+      .range(0, 1e9);
+  f.add("buckets", o.buckets, "with seconds: buckets of about equal total duration").range(0, 1e6);
+  f.add("drop_last", o.drop_last, "with seconds: what fills no batch at the end of an epoch waits for the next");
+  f.add("buffer", o.buffer, "with seconds: clips held in the buckets at a time").range(1, 1e12);
+  f.add("shuffle_buffer", o.shuffle_buffer, "with seconds: clips that a shuffled order draws from").range(1, 1e12);
+  f.add("seed", o.seed, "with seconds: of the order, to which the epoch is added; -1 = the run's").range(-1, 1e15);
   return f;
 }
 
 BucketSampler::BucketSampler(std::vector<std::int64_t> units, SamplerOptions options, std::uint64_t seed, int rank,
-                             int world)
+                             int world, std::vector<double> seconds)
     : units_(std::move(units)), options_(std::move(options)), seed_(seed), rank_(rank), world_(world) {
-  if (options_.items == 0 && options_.units == 0)
+  if (options_.seconds > 0) {
+    if (seconds.size() != units_.size())
+      throw UsageError("batch.seconds: the durations of this model's items are not known",
+                       "bound batches by --batch.items or --batch.units");
+    options_.items = 0;
+    options_.units = 0;
+  } else if (options_.items == 0 && options_.units == 0) {
     throw UsageError("batch.items and batch.units are both 0", "give one of them, e.g. --batch.items 16");
+  }
   std::size_t over = 0;
   for (std::size_t i = 0; i < units_.size(); ++i) {
     const bool too_long = options_.max_units > 0 && units_[i] > options_.max_units;
@@ -50,6 +68,26 @@ BucketSampler::BucketSampler(std::vector<std::int64_t> units, SamplerOptions opt
         over ? "raise --batch.units" : "loosen --batch.min-units and --batch.max-units");
   if (kept_.size() < static_cast<std::size_t>(world_))
     throw UsageError(fmt::format("{} utterances cannot feed {} ranks", kept_.size(), world_), "start fewer ranks");
+  if (options_.seconds <= 0) return;
+  std::vector<double> kept_seconds;
+  for (const std::size_t item : kept_) kept_seconds.push_back(seconds[item]);
+  corpus::BucketOptions by;
+  by.max_duration_s = options_.seconds;
+  by.num_buckets = std::min<std::int64_t>(options_.buckets, static_cast<std::int64_t>(kept_.size()));
+  by.quadratic_s = options_.quadratic_seconds;
+  by.shuffle = options_.shuffle;
+  by.drop_last = options_.drop_last;
+  by.seed = options_.seed >= 0 ? static_cast<std::uint64_t>(options_.seed) : seed_;
+  by.buffer = options_.buffer;
+  by.shuffle_buffer = options_.shuffle_buffer;
+  by_seconds_ = std::make_shared<const corpus::DynamicBuckets>(kept_seconds, by, rank, world);
+  if (!by_seconds_->joined_epoch(0).empty()) return;
+  if (!by.drop_last)
+    throw UsageError(fmt::format("{} utterances make no batch for each of {} ranks", kept_.size(), world_),
+                     "start fewer ranks");
+  // A corpus smaller than its buckets' batches would never be trained on.
+  by.drop_last = false;
+  by_seconds_ = std::make_shared<const corpus::DynamicBuckets>(kept_seconds, by, rank, world);
 }
 
 std::vector<std::vector<std::size_t>> BucketSampler::cut(const std::vector<std::size_t>& order) const {
@@ -74,6 +112,12 @@ std::vector<std::vector<std::size_t>> BucketSampler::cut(const std::vector<std::
 }
 
 std::vector<std::vector<std::size_t>> BucketSampler::joined_epoch(std::int64_t epoch) const {
+  if (by_seconds_) {
+    auto batches = by_seconds_->joined_epoch(epoch);
+    for (std::vector<std::size_t>& batch : batches)
+      for (std::size_t& item : batch) item = kept_[item];
+    return batches;
+  }
   Philox random(seed_, kOrderStream + static_cast<std::uint64_t>(epoch));
   std::vector<std::size_t> order = kept_;
   if (options_.shuffle) random.shuffle(order);
@@ -135,6 +179,11 @@ double BucketSampler::padding_waste(std::int64_t epoch) const {
 std::vector<std::size_t> BucketSampler::largest() const {
   // The heaviest batch any epoch can hold: the longest items together, cut by the limits; a batch bounded by units
   // alone may weigh more with many short ones, never more than the limit.
+  if (by_seconds_) {
+    std::vector<std::size_t> batch = by_seconds_->largest();
+    for (std::size_t& item : batch) item = kept_[item];
+    return batch;
+  }
   std::vector<std::size_t> order = kept_;
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return units_[a] > units_[b]; });
   std::vector<std::size_t> best;

@@ -1,10 +1,12 @@
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "config/fields.h"
+#include "corpus/dynamic_buckets.h"
 
 /// Which items go into which batch: a function of (sizes, options, seed, epoch), so a run continues at any batch.
 namespace timbre::batch {
@@ -18,6 +20,12 @@ struct SamplerOptions {
       0.03;  ///< bucket: sizes are jittered by this share before sorting, so batches differ from epoch to epoch
   std::int64_t min_units = 1;  ///< shorter items are left out (and reported)
   std::int64_t max_units = 0;  ///< longer items are left out (and reported); 0 = none
+  double seconds = 0;          ///< > 0: batches by seconds in dynamic buckets, whatever items, units and order say
+  double quadratic_seconds = 0;
+  std::int64_t buckets = 10;
+  bool drop_last = true;
+  std::int64_t buffer = 40000, shuffle_buffer = 100000;
+  std::int64_t seed = -1;
 };
 config::Fields fields(SamplerOptions& o);
 
@@ -33,8 +41,9 @@ struct Position {
 class BucketSampler {
  public:
   /// Throws UsageError when nothing is left to train on, naming the option that left it out.
+  /// `seconds` of each item: for options.seconds, else empty.
   BucketSampler(std::vector<std::int64_t> units, SamplerOptions options, std::uint64_t seed, int rank = 0,
-                int world = 1);
+                int world = 1, std::vector<double> seconds = {});
 
   /// Batches of this rank in their order; indices into `units`.
   std::vector<std::vector<std::size_t>> epoch(std::int64_t epoch) const;
@@ -55,6 +64,7 @@ class BucketSampler {
   std::uint64_t seed_;
   int rank_, world_;
   std::vector<std::size_t> kept_, left_out_;
+  std::shared_ptr<const corpus::DynamicBuckets> by_seconds_;  ///< over kept_
 };
 
 }  // namespace timbre::batch

@@ -28,6 +28,16 @@ struct Flag {
   std::optional<std::string> value;  ///< after "="
 };
 
+/// The words that the references' option parsers take for true and false.
+std::optional<bool> truth_of(const std::string& word) {
+  const std::string lower = ascii_lower(word);
+  for (const char* yes : {"yes", "true", "t", "y", "1"})
+    if (lower == yes) return true;
+  for (const char* no : {"no", "false", "f", "n", "0"})
+    if (lower == no) return false;
+  return std::nullopt;
+}
+
 Flag take_apart(const std::string& word) {
   Flag flag;
   const std::size_t dashes = word.starts_with("--") ? 2 : 1;
@@ -92,15 +102,20 @@ class Reader {
     } else if (!field) {
       refuse_unknown(flag);
     } else if (field->is_bool()) {
-      read_bool(*field, flag, negated);
+      read_bool(*field, flag, negated, words, i);
     } else {
       give_(*field, flag.value ? *flag.value : next_word(words, i, flag, "a value"), flag.shown);
     }
   }
 
-  void read_bool(Field& field, const Flag& flag, bool negated) {
+  /// Options of components may also be written as the references write them: "--add-prenet false". Those of a verb
+  /// (without section) may not, since a text may follow: say --json yes.
+  void read_bool(Field& field, const Flag& flag, bool negated, const std::vector<std::string>& words, std::size_t& i) {
     if (negated && flag.value) throw UsageError(fmt::format("{} takes no value", flag.shown));
-    give_(field, negated ? "false" : flag.value.value_or("true"), flag.shown);
+    std::optional<bool> next;
+    if (!negated && !flag.value && !field.section().empty() && i + 1 < words.size()) next = truth_of(words[i + 1]);
+    if (next) ++i;
+    give_(field, negated || (next && !*next) ? "false" : flag.value.value_or("true"), flag.shown);
   }
 
   const std::string& next_word(const std::vector<std::string>& words, std::size_t& i, const Flag& flag,

@@ -189,9 +189,9 @@ void keep_freed_memory() {
 }
 
 void check_corpus(const RunOptions& o, const Registry& registry) {
-  const bool wanted = !const_cast<Registry&>(registry).roles().model(o.model).own_data;
+  const bool wanted = !const_cast<Registry&>(registry).roles().model(o.model).own_data && !o.own_data;
   if (wanted && o.corpus.empty()) throw UsageError("no corpus was given", "--corpus FOLDER");
-  if (!wanted && !o.corpus.empty())
+  if (!wanted && !o.own_data && !o.corpus.empty())
     throw UsageError(fmt::format("{} has data of its own and takes no corpus", o.model), "leave --corpus out");
 }
 
@@ -230,6 +230,13 @@ void start_from_base(const RunOptions& o, Recipe& recipe, bool first, const fs::
   const StartReport report = recipe.start_from(base);
   RunLog log(run, 0, screen);
   if (first) say_base(base, report, log);
+}
+
+/// The reference's own flags, in our words.
+void obey_trainer(RunOptions& o, bool continuing) {
+  if (!o.trainer) return;
+  o.trainer->apply(o);
+  if (!continuing) o.trainer->place(o);
 }
 
 int exit_code(const Outcome& outcome) {
@@ -284,6 +291,8 @@ void extend_fields(RunOptions& o, config::Fields& all, const std::vector<std::st
   const roles::ModelSpec& spec = const_cast<Registry&>(registry).roles().model(model);
   std::string preset = word("preset");
   if (preset.empty() && !text.empty()) preset = config::peek_yaml(text, "preset", file).value_or("");
+  o.trainer = entry.trainer ? entry.trainer() : nullptr;
+  if (preset.empty() && o.trainer) preset = o.trainer->preset(words);
   if (preset.empty() && !spec.presets.empty()) preset = spec.presets.front().name;
   o.config = spec.config_of(preset);
   if (entry.defaults) entry.defaults(o.loop, preset.substr(0, preset.find(',')));
@@ -294,6 +303,7 @@ void extend_fields(RunOptions& o, config::Fields& all, const std::vector<std::st
       list.group("lr", part_fields(o.loop.optim, spec.parts),
                  "Learning rate of a part; where two match, the first counts");
     list.group("", o.config->fields(), "Model");
+    if (o.trainer) list.group("", o.trainer->fields(), entry.trainer_title);
     return list;
   };
   config::Fields fresh = listed();
@@ -338,12 +348,17 @@ at::Device open_device(const std::string& name) {
   return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(local ? std::atoi(local) % count : 0));
 }
 
-void require_precision(const std::string& precision, const at::Device& device) {
-  if (precision == "fp32" || device.is_cuda()) return;
+bool computes_bf16() {
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512bf16")) return;
+  return __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
 #endif
+}
+
+void require_precision(const std::string& precision, const at::Device& device) {
+  if (precision == "fp32" || device.is_cuda() || computes_bf16()) return;
   throw SystemError(
       "--precision bf16: this CPU has neither AVX512-BF16 nor AMX; imitated, it is 1.5 to 2.6 times slower than fp32",
       "leave --precision at fp32");
@@ -371,6 +386,7 @@ int run_job(RunOptions& o, config::Fields& all_fields, const Registry& registry,
   // On the command line the run file stood where a model's name may stand; from here on only the name counts.
   if (is_run_file(o.model)) o.model = config::peek_yaml(read_file(o.model), "model", o.model).value_or("");
   if (continuing) check_continued(o, all_fields);
+  obey_trainer(o, continuing);
   if (!o.from.empty() && !continuing)
     throw UsageError("--from goes with --continue", "use --base to start a new run from a checkpoint");
   if (!continuing) check_corpus(o, registry);
@@ -379,7 +395,6 @@ int run_job(RunOptions& o, config::Fields& all_fields, const Registry& registry,
   const at::Device device = open_device(o.device);
   require_precision(o.loop.precision, device);
   if (o.ranks > 1 && !is_rank()) return launch_ranks(static_cast<int>(o.ranks), words);
-
   const Ranks ranks;
   if (continuing) o.out = o.continue_run;
   if (o.out.empty()) o.out = default_folder(o);
@@ -415,7 +430,9 @@ int run_job(RunOptions& o, config::Fields& all_fields, const Registry& registry,
                   .world = ranks.world(),
                   .overfit_items = o.loop.overfit,
                   .continued = resume ? resume->state.value("about", nlohmann::json()) : nlohmann::json(),
-                  .events = screen});
+                  .events = screen,
+                  .run = dry_run ? fs::path() : run,
+                  .trainer = o.trainer.get()});
   }
   if (!o.base.empty() && !resume)
     start_from_base(o, *recipe, ranks.first(), ranks.first() && !dry_run ? run : fs::path(), screen);

@@ -19,9 +19,11 @@ struct RunOptions {
   std::int64_t ranks = 1;
   TrainOptions loop;
   std::shared_ptr<roles::ModelConfig> config;
-  std::string continued_values;      ///< JSON of all options as the continued run has them
-  bool stop_when_memorised = false;  ///< --overfit without an end of its own
-  bool end_given = false;            ///< an end was typed: it counts, not the one the continued run was last given
+  std::shared_ptr<ForeignTrainer> trainer;  ///< of models that have one
+  bool own_data = false;                    ///< the trainer's flags name the data: no corpus
+  std::string continued_values;             ///< JSON of all options as the continued run has them
+  bool stop_when_memorised = false;         ///< --overfit without an end of its own
+  bool end_given = false;  ///< an end was typed: it counts, not the one the continued run was last given
 };
 config::Fields fields(RunOptions& o);
 
@@ -41,6 +43,8 @@ Base open_base(const std::filesystem::path& path);
 
 /// The device by name; SystemError where it is not there.
 at::Device open_device(const std::string& name);
+/// Whether this CPU multiplies bfloat16 numbers itself.
+bool computes_bf16();
 /// SystemError where the CPU would have to imitate bf16.
 void require_precision(const std::string& precision, const at::Device& device);
 

@@ -14,126 +14,33 @@
 #include "base/strings.h"
 #include "base/threads.h"
 #include "nn/sync.h"
-#include "train/loop_parts.h"
-#include "train/schedule.h"
+#include "train/loop_run.h"
+#include "train/stop_signal.h"
 
 namespace timbre::train {
-namespace {
-
-volatile std::sig_atomic_t stop_wanted = 0;
-void want_stop(int signal) { stop_wanted = signal; }
 
 double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-/// SIGTERM and SIGINT mean "checkpoint, then end" while it lives; a second SIGINT kills as usual.
-class SignalScope {
- public:
-  SignalScope() {
-    struct sigaction action {};
-    action.sa_handler = want_stop;
-    action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
-    ::sigaction(SIGTERM, &action, &old_term_);
-    ::sigaction(SIGINT, &action, &old_int_);
-  }
-  ~SignalScope() {
-    ::sigaction(SIGTERM, &old_term_, nullptr);
-    ::sigaction(SIGINT, &old_int_, nullptr);
-  }
-  SignalScope(const SignalScope&) = delete;
-  SignalScope& operator=(const SignalScope&) = delete;
-
- private:
-  struct sigaction old_term_ {
-  }, old_int_{};
-};
-
-batch::Position after(const batch::Loaded& loaded) {
-  return loaded.last_of_epoch ? batch::Position{loaded.position.epoch + 1, 0}
-                              : batch::Position{loaded.position.epoch, loaded.position.batch + 1};
-}
-
-/// Means of step metrics between two reports.
-class Averages {
- public:
-  void add(const std::map<std::string, double>& values) {
-    for (const auto& [name, value] : values) {
-      auto& [sum, count] = sums_[name];
-      sum += value;
-      count += 1;
-    }
-  }
-  std::map<std::string, double> take() {
-    std::map<std::string, double> means;
-    for (const auto& [name, sum] : sums_) means[name] = sum.first / sum.second;
-    sums_.clear();
-    return means;
-  }
-
- private:
-  std::map<std::string, std::pair<double, double>> sums_;
-};
-
-class Loop {
- public:
-  explicit Loop(Job& job);
-  Outcome run();
-
- private:
-  void restore();
-  std::vector<Stepper::Phase> phases_to_come() const;
-  void plan();
-  void set_max_steps(std::int64_t steps_per_epoch);
-  bool step(batch::Loader& loader);
-  void report(const StepOutcome& outcome, double seconds, double lr);
-  void validate_now(bool at_end);
-  void after_step(bool epoch_ended);
-  void save(const char* why);
-  void look_untrained();
-  OverfitVerdict verdict() const;
-  void advise_at_end();
-  void samples();
-  Checkpoint snapshot() const;
-  void finish();
-  void write_voice();
-  std::string data_hash() const;
-  std::vector<batch::Loaded> take(batch::Loader& loader);
-  double rate(std::int64_t epoch) const {
-    return learning_rate(o_.schedule, o_.optim.lr, progress_.step, progress_.max_steps, epoch);
-  }
-
-  Job& job_;
-  const TrainOptions& o_;
-  Side side_;
-  batch::BucketSampler sampler_;
-  Validator validator_;
-  Stepper stepper_;
-  std::optional<Average> average_;
-  RunLog log_;
-  Progress progress_;
-  Forecast forecast_;
-  Averages averages_;
-  double since_report_s_ = 0, waited_s_ = 0, train_s_ = 0, last_save_s_ = 0, units_since_report_ = 0, valid_s_ = 0;
-  int failed_saves_ = 0;
-  std::string ended_by_;
-  std::vector<CurvePoint> curve_;
-  std::optional<double> train_loss_;
-  double untrained_loss_ = 0;                 ///< with --overfit
-  std::map<std::string, double> best_means_;  ///< terms of the best validation of this process
-  std::optional<Advice> advice_;
-  std::optional<OverfitVerdict> overfit_;
-};
+namespace {
 
 std::uint64_t seed_of(const TrainOptions& options) { return static_cast<std::uint64_t>(options.seed); }
+
+}  // namespace
 
 Loop::Loop(Job& job)
     : job_(job),
       o_(job.options),
       side_(make_side(job.recipe, Split::train, job.options.overfit)),
-      sampler_(side_.units, job.options.batch, seed_of(job.options), job.ranks.rank(), job.ranks.world()),
+      sampler_(side_.units, job.options.batch, seed_of(job.options), job.ranks.rank(), job.ranks.world(),
+               side_.seconds),
       validator_(job),
       stepper_(job.recipe, job.options, job.ranks),
       log_(job.ranks.first() && !job.dry_run ? job.run : fs::path(), job.resume ? job.resume->step : 0, job.events) {
+  if (o_.ema > 0 && o_.average_every_batches > 0)
+    throw UsageError("ema and average_every_batches are two averages of the weights", "give one of them");
   if (o_.ema > 0) average_.emplace(job.recipe.model(), o_.ema);
+  if (o_.average_every_batches > 0) mean_.emplace(job.recipe.model(), 0.0, at::kDouble);
+  if (job.ranks.first() && !job.dry_run) companion_ = job.recipe.companion();
   progress_.best_loss = std::numeric_limits<double>::infinity();
 }
 
@@ -143,6 +50,13 @@ void Loop::restore() {
     std::vector<Tensor> all;
     for (const Named& named : job_.recipe.model().named_state()) all.push_back(named.tensor);
     job_.ranks.broadcast(all);
+    const Beginning begun = job_.recipe.begin(stepper_.optimisers());
+    progress_.step = begun.step;
+    progress_.batches = begun.batches;
+    progress_.epochs_ended = begun.epoch;
+    progress_.next = {begun.epoch, 0};
+    progress_.base_lr = begun.base_lr;
+    if (mean_ && begun.average) mean_->load(*begun.average, "the other trainer's average");
     return;
   }
   const Checkpoint& from = *job_.resume;
@@ -151,6 +65,7 @@ void Loop::restore() {
   progress_ = progress_from(from.state.at("progress"));
   progress_.step = from.step;
   if (from.step > 0) stepper_.load(from.optimizer, from.state.at("optimiser_steps"), where);
+  if (mean_ && !from.average.empty()) mean_->load(from.average, where);
   if (average_) average_->load(from.average.empty() ? from.model : from.average, where);
   job_.recipe.load_state(from.state.at("recipe_state"));
   if (from.state.value("data", data_hash()) != data_hash())
@@ -175,7 +90,9 @@ void Loop::set_max_steps(std::int64_t steps_per_epoch) {
   std::int64_t steps = o_.max_steps;
   if (o_.max_epochs > 0) {
     const auto by_epochs =
-        static_cast<std::int64_t>(std::llround(o_.max_epochs * static_cast<double>(steps_per_epoch)));
+        o_.batch.seconds > 0
+            ? exact_steps()
+            : static_cast<std::int64_t>(std::llround(o_.max_epochs * static_cast<double>(steps_per_epoch)));
     steps = steps > 0 ? std::min(steps, by_epochs) : by_epochs;
   }
   if (o_.max_minutes > 0 && was > 0) {
@@ -263,10 +180,15 @@ Checkpoint Loop::snapshot() const {
   checkpoint.model = job_.recipe.model().state_dict();
   if (progress_.step > 0) stepper_.save(checkpoint.optimizer);
   if (average_ && progress_.step > 0) checkpoint.average = average_->state();
-  checkpoint.state = {{"progress", to_json(progress_)},      {"optimiser_steps", stepper_.steps()},
-                      {"recipe_state", job_.recipe.state()}, {"about", job_.recipe.about()},
-                      {"world", job_.ranks.world()},         {"data", data_hash()},
-                      {"threads", thread_count()},           {"options", job_.resolved}};
+  if (mean_ && progress_.step > 0) checkpoint.average = mean_->state();
+  checkpoint.state = {{"progress", to_json(progress_)},
+                      {"optimiser_steps", stepper_.steps()},
+                      {"recipe_state", recipe_state_ ? *recipe_state_ : job_.recipe.state()},
+                      {"about", job_.recipe.about()},
+                      {"world", job_.ranks.world()},
+                      {"data", data_hash()},
+                      {"threads", thread_count()},
+                      {"options", job_.resolved}};
   if (job_.recipe.last_is_best()) checkpoint.state["last_is_best"] = true;
   return checkpoint;
 }
@@ -288,7 +210,8 @@ std::vector<batch::Loaded> Loop::take(batch::Loader& loader) {
   std::vector<batch::Loaded> micros;
   std::exception_ptr error;
   try {
-    for (std::int64_t i = 0; i < o_.accumulate; ++i) {
+    // Another trainer's file may have been written between two steps: the first one then has fewer batches.
+    for (std::int64_t i = progress_.batches % o_.accumulate; i < o_.accumulate; ++i) {
       micros.push_back(loader.next());
       micros.back().batch.to(job_.device);
     }
@@ -296,7 +219,7 @@ std::vector<batch::Loaded> Loop::take(batch::Loader& loader) {
     error = std::current_exception();
   }
   // All ranks learn of one that cannot go on, or was told to stop, before they wait for its gradients.
-  const double failed = job_.ranks.sum(error ? 1.0 : 0.0), stopping = job_.ranks.sum(stop_wanted != 0 ? 1.0 : 0.0);
+  const double failed = job_.ranks.sum(error ? 1.0 : 0.0), stopping = job_.ranks.sum(stop_signal() != 0 ? 1.0 : 0.0);
   if (failed > 0) {
     save("data error");
     job_.ranks.barrier();
@@ -315,26 +238,22 @@ bool Loop::step(batch::Loader& loader) {
   std::vector<batch::Loaded> micros = take(loader);
   if (micros.empty()) return false;
   ++progress_.step;
-  std::vector<const batch::Batch*> batches;
-  for (const batch::Loaded& loaded : micros) batches.push_back(&loaded.batch);
-  const StepInfo info{.step = progress_.step, .epoch = micros.front().position.epoch};
-  StepOutcome outcome;
-  try {
-    outcome = stepper_.run(info, batches, rate(info.epoch));
-  } catch (...) {
-    --progress_.step;
-    throw;
-  }
-  if (average_) average_->update();
-  progress_.next = after(micros.back());
+  const std::int64_t before = progress_.batches;
+  const StepInfo info{.step = progress_.step, .batch = before + 1, .epoch = micros.front().position.epoch};
+  // Eden knows the epoch of the batch that completes the step.
+  const double lr = rate_of(info.step, o_.schedule.kind == "eden" ? micros.back().position.epoch : info.epoch,
+                            before - before % o_.accumulate);
+  const StepOutcome outcome = run_step(info, micros, lr);
   const double seconds = now_s() - begin;
   waited_s_ += loader.waited_s() - waited_before;
   train_s_ += seconds;
   progress_.train_s += seconds;
-  report(outcome, seconds, rate(info.epoch));
+  report(outcome, seconds, lr);
   bool epoch_ended = false;
   for (const batch::Loaded& loaded : micros) epoch_ended |= loaded.last_of_epoch;
-  after_step(epoch_ended);
+  after_step(epoch_ended, before);
+  if (job_.recipe.companion() && micros.back().last_of_epoch)
+    end_epoch(micros.back().position.epoch, progress_.batches);
   return true;
 }
 
@@ -358,75 +277,6 @@ void Loop::report(const StepOutcome& outcome, double seconds, double lr) {
   log_.progress(static_cast<double>(progress_.step), static_cast<double>(progress_.max_steps),
                 fmt::format("loss {:.4f} · {:.0f} {}/s", values["loss"], values[job_.recipe.units() + "_per_s"],
                             job_.recipe.units()));
-}
-
-void Loop::validate_now(bool at_end) {
-  const double begin = now_s();
-  double total = 0;
-  if (average_) average_->swap();
-  std::map<std::string, double> values;
-  try {
-    values = validator_.run({.step = progress_.step, .epoch = progress_.next.epoch, .training = false}, &total);
-  } catch (...) {
-    // The weights are as the last step left them: worth keeping, whatever became of the validation data.
-    if (average_) average_->swap();
-    save("validation failed");
-    job_.ranks.barrier();
-    throw;
-  }
-  const bool better = total < progress_.best_loss;
-  progress_.worse_in_a_row = better ? 0 : progress_.worse_in_a_row + 1;
-  if (better) {
-    progress_.best_loss = total;
-    progress_.best = fmt::format("step_{:09}", progress_.step);
-    best_means_ = values;
-  }
-  curve_.push_back({progress_.step, total, train_loss_});
-  values["loss"] = total;
-  values["best_loss"] = progress_.best_loss;
-  log_.metrics("valid", progress_.step, values);
-  if ((better && o_.sample_every_steps == 0) || at_end) samples();
-  if (average_) average_->swap();
-  valid_s_ += now_s() - begin;
-  if (better) save("best so far");
-}
-
-void Loop::samples() {
-  if (log_.mute()) return;
-  const at::NoGradGuard no_grad;
-  const StateGuard guard(job_.recipe);
-  job_.recipe.model().eval();
-  try {
-    job_.recipe.samples(log_.samples(progress_.step),
-                        {.step = progress_.step, .epoch = progress_.next.epoch, .training = false});
-  } catch (const Error& e) {
-    log_.warn(progress_.step, fmt::format("no samples: {}", e.what()));
-  }
-  job_.recipe.model().train();
-}
-
-void Loop::after_step(bool epoch_ended) {
-  const bool last = progress_.step >= progress_.max_steps;
-  const bool by_step = o_.valid_every_steps > 0 && progress_.step % o_.valid_every_steps == 0;
-  const bool validates = !validator_.empty() && (by_step || (epoch_ended && o_.valid_at_epoch_end) || last);
-  if (validates) validate_now(last);
-  if (o_.sample_every_steps > 0 && progress_.step % o_.sample_every_steps == 0 && !(validates && last)) {
-    if (average_) average_->swap();
-    samples();
-    if (average_) average_->swap();
-  }
-  if (validates && job_.stop_when_memorised && verdict().pass()) ended_by_ = "memorised";
-  if (validates && o_.patience > 0 && progress_.worse_in_a_row >= o_.patience) ended_by_ = "patience";
-  const bool due = o_.save_every_steps > 0 && progress_.step % o_.save_every_steps == 0;
-  const bool old = o_.save_every_minutes > 0 && now_s() - last_save_s_ > 60 * o_.save_every_minutes;
-  if (!due && !old) return;
-  try {
-    save(due ? "every so many steps" : "every so many minutes");
-  } catch (const SystemError& e) {
-    // The checkpoints before are whole; the disk may have room again later. The last save must succeed.
-    if (++failed_saves_ >= 3) throw;
-    log_.warn(progress_.step, fmt::format("no checkpoint: {} ({} of 3 tries)", e.what(), failed_saves_));
-  }
 }
 
 /// What an untrained network loses on the utterances of --overfit: the measure where the recipe has none of its own.
@@ -526,12 +376,15 @@ Outcome Loop::run() {
       while (progress_.step < progress_.max_steps && ended_by_.empty() && step(loader)) {
       }
     }
+    if (ended_by_.empty() && job_.recipe.companion() && o_.max_epochs > 0 && o_.batch.seconds > 0)
+      for (std::int64_t epoch = progress_.epochs_ended; epoch < std::llround(o_.max_epochs); ++epoch)
+        end_epoch(epoch, progress_.batches);  // its last batches made no whole step
     if (ended_by_.empty()) ended_by_ = "steps";
     finish();
   }
   Outcome outcome{.step = progress_.step,
                   .ended_by = ended_by_,
-                  .signal = ended_by_ == "signal" ? (stop_wanted != 0 ? static_cast<int>(stop_wanted) : SIGTERM) : 0,
+                  .signal = ended_by_ == "signal" ? (stop_signal() != 0 ? stop_signal() : SIGTERM) : 0,
                   .best_loss = progress_.best_loss,
                   .best = progress_.best,
                   .forecast = forecast_,
@@ -546,12 +399,16 @@ Outcome Loop::run() {
   return outcome;
 }
 
-}  // namespace
-
 nlohmann::json to_json(const Progress& p) {
-  nlohmann::json json{
-      {"max_steps", p.max_steps},           {"epoch", p.next.epoch}, {"batch", p.next.batch}, {"best", p.best},
-      {"worse_in_a_row", p.worse_in_a_row}, {"train_s", p.train_s}};
+  nlohmann::json json{{"max_steps", p.max_steps},
+                      {"epoch", p.next.epoch},
+                      {"batch", p.next.batch},
+                      {"best", p.best},
+                      {"worse_in_a_row", p.worse_in_a_row},
+                      {"train_s", p.train_s},
+                      {"batches", p.batches},
+                      {"epochs_ended", p.epochs_ended}};
+  if (p.base_lr) json["base_lr"] = *p.base_lr;
   if (std::isfinite(p.best_loss)) json["best_loss"] = p.best_loss;
   return json;
 }
@@ -564,13 +421,14 @@ Progress progress_from(const nlohmann::json& state) {
   p.best_loss = state.value("best_loss", std::numeric_limits<double>::infinity());
   p.worse_in_a_row = state.at("worse_in_a_row").get<std::int64_t>();
   p.train_s = state.value("train_s", 0.0);
+  p.batches = state.value("batches", std::int64_t{0});
+  p.epochs_ended = state.value("epochs_ended", std::int64_t{0});
+  if (state.contains("base_lr")) p.base_lr = state.at("base_lr").get<double>();
   return p;
 }
 
-void request_stop() { stop_wanted = SIGTERM; }
-
 Outcome train(Job& job) {
-  stop_wanted = 0;
+  forget_stop();
   return Loop(job).run();
 }
 

@@ -13,15 +13,40 @@ struct Progress {
   double best_loss = 0;
   std::string best;  ///< checkpoint name; empty before the first validation
   std::int64_t worse_in_a_row = 0;
+  std::int64_t batches = 0;       ///< mini-batches done, over all epochs
+  std::int64_t epochs_ended = 0;  ///< as told to the recipe's companion
+  std::optional<double> base_lr;  ///< instead of optim.lr
   double train_s = 0;
 };
 nlohmann::json to_json(const Progress& progress);
 Progress progress_from(const nlohmann::json& state);
 
+/// Means of step metrics between two reports.
+class MetricMeans {
+ public:
+  void add(const std::map<std::string, double>& values) {
+    for (const auto& [name, value] : values) {
+      auto& [sum, count] = sums_[name];
+      sum += value;
+      count += 1;
+    }
+  }
+  std::map<std::string, double> take() {
+    std::map<std::string, double> means;
+    for (const auto& [name, sum] : sums_) means[name] = sum.first / sum.second;
+    sums_.clear();
+    return means;
+  }
+
+ private:
+  std::map<std::string, std::pair<double, double>> sums_;
+};
+
 /// Items of a split as the loop uses them: all, or the first few of training with --overfit.
 struct Side {
   Split split = Split::train;
   std::vector<std::int64_t> units;
+  std::vector<double> seconds;  ///< empty where the recipe does not know them
 };
 Side make_side(const Recipe& recipe, Split split, std::int64_t overfit);
 
@@ -30,7 +55,8 @@ class Validator {
  public:
   Validator(Job& job);
   bool empty() const { return units_ == 0; }  ///< there are no validation items, on any rank
-  std::map<std::string, double> run(const StepInfo& info, double* total);
+  std::map<std::string, double> run(const StepInfo& info, double* total,
+                                    std::map<std::string, double>* counts = nullptr);
   double units() const { return units_; }
 
  private:

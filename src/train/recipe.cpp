@@ -42,6 +42,13 @@ void Registry::add_recipe(const std::string& model, Maker make, Defaults default
     throw std::logic_error(fmt::format("recipe '{}' is registered twice", model));
 }
 
+void Registry::add_trainer(const std::string& model, std::string title, TrainerMaker make) {
+  const auto found = recipes_.find(model);
+  if (found == recipes_.end()) throw std::logic_error(fmt::format("no recipe '{}' for a trainer", model));
+  found->second.trainer_title = std::move(title);
+  found->second.trainer = std::move(make);
+}
+
 const Registry::Entry& Registry::recipe(const std::string& model) const {
   const auto found = recipes_.find(model);
   if (found != recipes_.end()) return found->second;

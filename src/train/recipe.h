@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <span>
 
 #include "base/event.h"
@@ -17,6 +18,10 @@ using nn::Tensor;
 
 enum class Split { train, valid };
 
+class Optimiser;
+class Average;
+class ForeignTrainer;
+
 /// Where a recipe finds its data and what it is made for.
 struct DataContext {
   std::filesystem::path corpus;
@@ -29,6 +34,8 @@ struct DataContext {
   /// about() of the run being continued, else null: a continued run keeps its symbols and speakers.
   nlohmann::json continued = nullptr;
   EventSink events = no_events();
+  std::filesystem::path run{};              ///< the run's folder; empty in a dry run
+  const ForeignTrainer* trainer = nullptr;  ///< the reference's own flags, see registry.h
 };
 
 /// One player's place in the optimisation: a generator, a discriminator, or the only one.
@@ -57,9 +64,49 @@ struct Term {
 /// Where training stands.
 struct StepInfo {
   std::int64_t step = 0;   ///< 1 = the first optimiser step
+  std::int64_t batch = 0;  ///< mini-batches of this run up to and with this one, over all epochs; 0 in validation
   std::int64_t epoch = 0;  ///< 0 = the first pass over the data
   std::size_t player = 0;  ///< index into players()
   bool training = true;
+};
+
+/// Where a run begins that goes on from another trainer's file.
+struct Beginning {
+  std::int64_t step = 0;                        ///< optimiser steps done
+  std::int64_t batches = 0;                     ///< mini-batches done
+  std::int64_t epoch = 0;                       ///< the next pass over the data; 0 = the first
+  std::optional<double> base_lr{};              ///< what the schedule multiplies from here on instead of optim.lr
+  std::optional<weights::TensorMap> average{};  ///< of the weights (average_every_batches)
+};
+
+/// Keeps books of its own beside the loop's: the files and the log of another trainer. Rank 0 alone calls it.
+class Companion {
+ public:
+  virtual ~Companion() = default;
+  /// Where the run stands, and what a checkpoint of another trainer holds.
+  struct State {
+    StepInfo info;  ///< info.batch: mini-batches done; info.epoch: the one being trained
+    double lr = 0;  ///< the rate that the next step would be made with
+    double base_lr = 0;
+    const Optimiser& optimiser;
+    const Average* average = nullptr;  ///< null without average_every_batches
+  };
+  /// One mini-batch has been through the network; that of the last one of a step is told after the step.
+  struct Report {
+    StepInfo info;
+    std::int64_t batch_of_epoch = 0;  ///< 1 = the first
+    double lr_before = 0, lr_after = 0;
+    std::int64_t items = 0;
+    const std::map<std::string, double>& counts;       ///< of Batch
+    std::vector<std::pair<std::string, double>> sums;  ///< of the terms, undivided
+    std::vector<std::string> messages;                 ///< of the update, if one was made
+  };
+  virtual void batch_done(const Report&) {}
+  virtual void stepped(const State&) {}
+  /// `means` by term over `counts` units of all ranks.
+  virtual void validated(const State&, const std::map<std::string, double>& /*means*/,
+                         const std::map<std::string, double>& /*counts*/) {}
+  virtual void epoch_ended(const State&) {}
 };
 
 /// Takes what a recipe wants heard and seen; stored in samples/ and shown by TensorBoard.
@@ -141,6 +188,12 @@ class Recipe {
   /// Everything but the weights that a reader needs: {"model": {"kind", "config"}, "symbols", "speakers", "mel", …};
   /// the body of voice.json. Stored in every checkpoint.
   virtual nlohmann::json about() const = 0;
+
+  /// Called once before the first step of a run that continues none of ours, with the optimisers of the players: a
+  /// recipe that goes on from another trainer's file takes their state from there.
+  virtual Beginning begin(std::span<Optimiser> /*optimisers*/) { return {}; }
+  /// Null = the loop's own books are enough. Lives as long as the recipe.
+  virtual Companion* companion() { return nullptr; }
 
   /// State besides weights that changes while training (a curriculum, running statistics). Saved, restored bit by bit.
   virtual nlohmann::json state() const { return nullptr; }

@@ -5,6 +5,23 @@
 
 namespace timbre::train {
 
+struct RunOptions;
+
+/// The flags of a reference's own trainer, and what they say of a run in our words. What was not given says nothing:
+/// its values are optional, so that a continued run reads the same.
+class ForeignTrainer {
+ public:
+  virtual ~ForeignTrainer() = default;
+  virtual config::Fields fields() = 0;
+  /// Turns what was given into the options of the loop and the model. Called when all are read, before anything is
+  /// opened; again, with the same result, when a run is continued. Throws UsageError for contradictions.
+  virtual void apply(RunOptions& run) = 0;
+  /// Where the run has its folder and takes its data from, for a new run. Called after apply().
+  virtual void place(RunOptions& run) = 0;
+  /// The preset that these words ask for when none is named; "" = the model's first.
+  virtual std::string preset(const std::vector<std::string>& words) const = 0;
+};
+
 /// What `timbre train` can train, by model name; the torch half of each model adds itself.
 class Registry {
  public:
@@ -17,10 +34,15 @@ class Registry {
 
   /// `model` must be a ModelSpec of roles(). Throws std::logic_error for a name that is taken.
   void add_recipe(const std::string& model, Maker make, Defaults defaults = {});
+  using TrainerMaker = std::function<std::shared_ptr<ForeignTrainer>()>;
+  /// Throws std::logic_error for a model without recipe.
+  void add_trainer(const std::string& model, std::string title, TrainerMaker make);
 
   struct Entry {
     Maker make;
     Defaults defaults;
+    std::string trainer_title{};
+    TrainerMaker trainer{};
   };
   /// Throws UsageError with "did you mean" and the list.
   const Entry& recipe(const std::string& model) const;

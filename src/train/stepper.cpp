@@ -1,7 +1,9 @@
 #include "train/stepper.h"
 
 #include <ATen/autocast_mode.h>
+#include <ATen/ops/isfinite.h>
 #include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
 #include <cmath>
@@ -50,6 +52,11 @@ std::string names_of(const std::vector<const batch::Batch*>& micros) {
   return text;
 }
 
+bool matches_any(const std::vector<std::string>& patterns, const std::string& name) {
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [&](const std::string& pattern) { return nn::matches(pattern, name); });
+}
+
 double count_of(const std::map<std::string, double>& counts, const std::string& unit) {
   const auto found = counts.find(unit);
   if (found == counts.end())
@@ -91,6 +98,12 @@ std::map<std::string, double> TermSums::means() const {
   return means;
 }
 
+std::map<std::string, double> TermSums::counts() const {
+  std::map<std::string, double> counts;
+  for (const auto& [name, sum] : sums_) counts[name] = sum.count;
+  return counts;
+}
+
 double TermSums::total() const {
   double total = 0;
   for (const auto& [name, sum] : sums_)
@@ -101,31 +114,29 @@ double TermSums::total() const {
 Stepper::Stepper(Recipe& recipe, const TrainOptions& options, const Ranks& ranks)
     : recipe_(recipe), options_(options), ranks_(ranks), players_(recipe.players()) {
   nn::Module& model = recipe.model();
-  frozen_ = model.freeze(options.optim.freeze);
   const std::vector<Named> all = model.named_parameters();
-  for (const std::string& pattern : options.optim.freeze) {
-    if (std::any_of(all.begin(), all.end(), [&](const Named& named) { return nn::matches(pattern, named.name); }))
-      continue;
-    std::string some;
-    for (std::size_t i = 0; i < all.size() && i < 4; ++i) some += (i ? ", " : "") + all[i].name;
-    throw UsageError(fmt::format("optim.freeze: no parameter matches '{}'", pattern),
-                     fmt::format("names look like {}", some));
-  }
+  std::set<std::string> learnable;  // what the network itself keeps fixed is nobody's to move
+  for (const Named& named : all)
+    if (named.tensor.requires_grad()) learnable.insert(named.name);
+  freeze_by_pattern(all);
   for (const Player& player : players_) {
-    std::vector<Named> mine;
+    std::vector<Named> mine, moved;
+    std::set<std::string> held;
     for (const Named& named : all) {
-      if (!named.tensor.requires_grad()) continue;
-      for (const std::string& pattern : player.parameters)
-        if (nn::matches(pattern, named.name)) {
-          mine.push_back(named);
-          break;
-        }
+      if (!matches_any(player.parameters, named.name)) continue;
+      const bool trained = named.tensor.requires_grad();
+      if (trained) mine.push_back(named);
+      // ScaledAdam's state has a place for what stays as it is, as the reference's files do.
+      if (!trained && options.optim.kind != "scaled_adam") continue;
+      moved.push_back(named);
+      if (!trained && !(options.optim.frozen_shrink && learnable.contains(named.name))) held.insert(named.name);
     }
     if (mine.empty())
       throw UsageError(fmt::format("nothing is left to train: every parameter of '{}' is frozen", player.name),
                        "freeze fewer with --optim.freeze");
     optimisers_.emplace_back(
-        options.optim, make_groups(mine, players_.size() == 1 ? options.optim.group_lr : std::vector<std::string>{}));
+        options.optim,
+        make_groups(moved, players_.size() == 1 ? options.optim.group_lr : std::vector<std::string>{}, held));
     owned_.push_back(std::move(mine));
     std::vector<Named> recorded;
     for (const Named& named : all)
@@ -134,6 +145,28 @@ Stepper::Stepper(Recipe& recipe, const TrainOptions& options, const Ranks& ranks
                       [&](const std::string& pattern) { return nn::matches(pattern, named.name); }))
         recorded.push_back(named);
     recorded_.push_back(std::move(recorded));
+  }
+}
+
+void Stepper::freeze_by_pattern(const std::vector<Named>& all) {
+  frozen_ = recipe_.model().freeze(options_.optim.freeze);
+  const auto require = [&](const char* option, const std::vector<std::string>& patterns) {
+    for (const std::string& pattern : patterns) {
+      if (std::any_of(all.begin(), all.end(), [&](const Named& named) { return nn::matches(pattern, named.name); }))
+        continue;
+      std::string some;
+      for (std::size_t i = 0; i < all.size() && i < 4; ++i) some += (i ? ", " : "") + all[i].name;
+      throw UsageError(fmt::format("optim.{}: no parameter matches '{}'", option, pattern),
+                       fmt::format("names look like {}", some));
+    }
+  };
+  require("freeze", options_.optim.freeze);
+  require("unfreeze", options_.optim.unfreeze);
+  if (options_.optim.unfreeze.empty()) return;
+  for (const Named& named : all) {
+    if (!named.tensor.requires_grad() || matches_any(options_.optim.unfreeze, named.name)) continue;
+    named.tensor.set_requires_grad(false);
+    frozen_.push_back(named.name);
   }
 }
 
@@ -149,6 +182,11 @@ void Stepper::take_turn(std::size_t player) {
 
 std::map<std::string, double> Stepper::denominators(const std::vector<const batch::Batch*>& micros,
                                                     const batch::Batch& micro) const {
+  if (options_.normalise == "sum") {
+    std::map<std::string, double> counts = micro.counts;
+    for (auto& [unit, count] : counts) count = ranks_.world();
+    return counts;
+  }
   if (options_.normalise == "per_device") {  // the mean of each micro-batch's own mean
     std::map<std::string, double> counts = micro.counts;
     for (auto& [unit, count] : counts) count *= static_cast<double>(micros.size()) * ranks_.world();
@@ -179,7 +217,15 @@ Tensor Stepper::backward(const std::vector<Term>& terms, const std::map<std::str
   return total.detach();
 }
 
-StepOutcome Stepper::run(const StepInfo& given, const std::vector<const batch::Batch*>& micros, double base_rate) {
+void Stepper::name_what_is_not_finite(std::size_t player, const batch::Batch& batch, StepOutcome& outcome) const {
+  for (const Named& named : owned_[player])
+    if (const Tensor& g = named.tensor.grad(); g.defined() && !g.isfinite().all().item<bool>())
+      outcome.messages.push_back(fmt::format("the gradient of {} {} is not finite ({})", named.name,
+                                             nn::shape_text(named.tensor.sizes()), names_of({&batch})));
+}
+
+StepOutcome Stepper::run(const StepInfo& given, const std::vector<const batch::Batch*>& micros, double base_rate,
+                         const Between& between) {
   StepOutcome outcome;
   for (const batch::Batch* micro : micros) {
     outcome.real_units += micro->real_units;
@@ -198,6 +244,7 @@ StepOutcome Stepper::run(const StepInfo& given, const std::vector<const batch::B
       const nn::NoiseScope noise(static_cast<std::uint64_t>(options_.seed), static_cast<std::uint64_t>(info.step),
                                  static_cast<std::uint32_t>(m + p * 4096), static_cast<std::uint32_t>(ranks_.rank()));
       std::vector<Term> terms;
+      info.batch = given.batch + static_cast<std::int64_t>(m);
       {
         const Autocast autocast(options_.precision, recipe_.model().device().type());
         terms = recipe_.losses(*micros[m], info);
@@ -206,6 +253,8 @@ StepOutcome Stepper::run(const StepInfo& given, const std::vector<const batch::B
           backward(terms, options_.normalise == "per_device" ? denominators(micros, *micros[m]) : shared);
       finite = finite && std::isfinite(total.item<double>());
       sums.add(terms, micros[m]->counts);
+      if (options_.inf_check) name_what_is_not_finite(p, *micros[m], outcome);
+      if (between && p + 1 == players_.size()) between(m, terms);
     }
     std::vector<Tensor> gradients;
     for (const Named& named : owned_[p]) {
@@ -220,6 +269,7 @@ StepOutcome Stepper::run(const StepInfo& given, const std::vector<const batch::B
       std::string what;
       for (const auto& [name, value] : sums.means())
         if (!std::isfinite(value)) what += (what.empty() ? "" : ", ") + fmt::format("loss '{}' is {}", name, value);
+      for (const std::string& message : outcome.messages) what += (what.empty() ? "" : "; ") + message;
       if (what.empty()) what = finite ? fmt::format("the norm of the gradients is {}", norm) : "the loss is not finite";
       throw DataError(
           fmt::format("step {}: {}; {}. Utterances of this step{}: {}", info.step, what,
@@ -228,8 +278,10 @@ StepOutcome Stepper::run(const StepInfo& given, const std::vector<const batch::B
                       ranks_.world() > 1 ? fmt::format(" on rank {}", ranks_.rank()) : "", names_of(micros)),
           "look at these utterances (timbre check), or lower --optim.lr; then --continue");
     }
-    if (options_.optim.clip_norm > 0) clip_gradients(owned_[p], norm, options_.optim.clip_norm);
+    if (options_.optim.clip_norm > 0 && !optimisers_[p].rule().clips_itself())
+      clip_gradients(owned_[p], norm, options_.optim.clip_norm);
     optimisers_[p].step(base_rate);
+    for (std::string& message : optimisers_[p].take_messages()) outcome.messages.push_back(std::move(message));
     const std::string prefix = players_.size() > 1 ? players_[p].name + "." : "";
     for (const auto& [name, value] : sums.means()) outcome.metrics[prefix + name] = value;
     outcome.metrics[prefix + "loss"] = outcome.loss = sums.total();

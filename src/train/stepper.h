@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <map>
 
 #include "batch/loader.h"
@@ -13,6 +14,7 @@ struct StepOutcome {
   double loss = 0;                        ///< weighted total of the last player that played
   std::map<std::string, double> metrics;  ///< each term as a mean over its unit; "grad_norm" (before clipping)
   double real_units = 0, padded_units = 0;
+  std::vector<std::string> messages;  ///< of the update rules
 };
 
 /// Sums of terms over batches, for means over units.
@@ -24,6 +26,8 @@ class TermSums {
   std::map<std::string, double> means() const;
   double total() const;
   bool empty() const { return sums_.empty(); }
+  /// Units by term name.
+  std::map<std::string, double> counts() const;
 
  private:
   struct Sum {
@@ -39,7 +43,10 @@ class Stepper {
 
   /// `micros` are this rank's batches of the step (on the device). Throws DataError naming the utterances when a loss
   /// or gradient is not finite, before any weight of that player has moved.
-  StepOutcome run(const StepInfo& info, const std::vector<const batch::Batch*>& micros, double base_rate);
+  /// `between` is told of each mini-batch after its backward pass, before the update.
+  using Between = std::function<void(std::size_t micro, const std::vector<Term>& terms)>;
+  StepOutcome run(const StepInfo& info, const std::vector<const batch::Batch*>& micros, double base_rate,
+                  const Between& between = {});
   /// Steps that cost alike: a phase begins where another player joins in. `share` is of the steps from..to; shares add
   /// up to 1.
   struct Phase {
@@ -60,6 +67,8 @@ class Stepper {
   nlohmann::json steps() const;
 
  private:
+  void freeze_by_pattern(const std::vector<Named>& all);
+  void name_what_is_not_finite(std::size_t player, const batch::Batch& batch, StepOutcome& outcome) const;
   void take_turn(std::size_t player);
   Tensor backward(const std::vector<Term>& terms, const std::map<std::string, double>& denominators);
   std::map<std::string, double> denominators(const std::vector<const batch::Batch*>& micros,

@@ -12,9 +12,17 @@ namespace timbre::train {
 Side make_side(const Recipe& recipe, Split split, std::int64_t overfit) {
   Side side;
   side.split = overfit > 0 ? Split::train : split;
-  for (const batch::Item& item : recipe.items(side.split)) side.units.push_back(item.units);
-  if (overfit > 0 && side.units.size() > static_cast<std::size_t>(overfit))
+  bool known = true;
+  for (const batch::Item& item : recipe.items(side.split)) {
+    side.units.push_back(item.units);
+    side.seconds.push_back(item.seconds);
+    known = known && item.seconds > 0;
+  }
+  if (overfit > 0 && side.units.size() > static_cast<std::size_t>(overfit)) {
     side.units.resize(static_cast<std::size_t>(overfit));
+    side.seconds.resize(static_cast<std::size_t>(overfit));
+  }
+  if (!known) side.seconds.clear();
   return side;
 }
 
@@ -29,7 +37,9 @@ Validator::Validator(Job& job) : job_(job), side_(make_side(job.recipe, Split::v
   options.units =
       options.units > 0 ? std::max(options.units, *std::max_element(side_.units.begin(), side_.units.end())) : 0;
   // Every item counts once, whatever the number of ranks: cut for one, then dealt out.
-  const batch::BucketSampler sampler(side_.units, options, 0);
+  options.drop_last = false;  // every utterance is heard
+  options.quadratic_seconds = 0;
+  const batch::BucketSampler sampler(side_.units, options, 0, 0, 1, side_.seconds);
   const auto all = sampler.epoch(0);
   for (std::size_t i = 0; i < all.size(); ++i) {
     std::int64_t longest = 0;
@@ -43,7 +53,8 @@ Validator::Validator(Job& job) : job_(job), side_(make_side(job.recipe, Split::v
   }
 }
 
-std::map<std::string, double> Validator::run(const StepInfo& given, double* total) {
+std::map<std::string, double> Validator::run(const StepInfo& given, double* total,
+                                             std::map<std::string, double>* counts) {
   const at::NoGradGuard no_grad;
   StepInfo info = given;
   info.training = false;
@@ -73,9 +84,11 @@ std::map<std::string, double> Validator::run(const StepInfo& given, double* tota
     std::vector<Tensor> value{at::scalar_tensor(sums.empty() ? 0.0 : sums.total(), at::TensorOptions(at::kDouble))};
     job_.ranks.broadcast(value);
     *total = value[0].item<double>();
+    if (counts) *counts = sums.counts();
     return sums.means();
   }
   *total = sums.total();
+  if (counts) *counts = sums.counts();
   return sums.means();
 }
 

@@ -94,8 +94,8 @@ std::vector<roles::ColumnNeed> columns_of(const Config& config) {
   if (config.network() == Network::transformer) {
     needs.push_back({"mel", nlohmann::json::object()});
   } else if (std::filesystem::is_directory(config.codec)) {
-    needs.push_back(
-        {prepare::codes_column(config.codec), {{"codec", config.codec}, {"codebooks", config.num_quantizers}}});
+    // All codebooks are stored, whatever the network reads of them: another number of quantisers needs no new codes.
+    needs.push_back({prepare::codes_column(config.codec), {{"codec", config.codec}}});
   } else {
     needs.push_back({"codes." + config.codec, nlohmann::json::object()});
   }

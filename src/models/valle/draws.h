@@ -17,6 +17,7 @@ class StepDraws {
   /// prefix_mode 2: where the piece of `prefix` frames begins in an utterance of `frames`.
   std::int64_t start(std::int64_t frames, std::int64_t prefix);
   PythonRandom& random() { return random_; }
+  const PythonRandom& random() const { return random_; }
 
  private:
   PythonRandom random_;

@@ -1,10 +1,24 @@
 #include "models/valle/parity.h"
+#include "models/valle/parity_runs.h"
+#include "models/valle/parity_scaled_adam.h"
+#include "models/valle/recipe.h"
 #include "train/registry.h"
 
 namespace timbre::models {
 
 void register_valle_torch(train::Registry& registry) {
+  registry.add_recipe(
+      "valle",
+      [](const roles::ModelConfig& config) -> std::unique_ptr<train::Recipe> {
+        return std::make_unique<valle::Recipe>(dynamic_cast<const valle::Config&>(config));
+      },
+      valle::trainer_defaults);
+  registry.add_trainer("valle", "Flags of lifeiteng/vall-e's trainer",
+                       [] { return std::make_shared<valle::Trainer>(); });
   registry.roles().add_parity_part("valle_lifeiteng", valle::run_lifeiteng_parity);
+  registry.roles().add_parity_part("valle_lifeiteng", valle::run_resumed_parity);
+  registry.roles().add_parity_part("valle_x", valle::run_finetune_parity);
+  registry.roles().add_parity("scaled_adam_eden", valle::run_scaled_adam_parity);
 }
 
 }  // namespace timbre::models

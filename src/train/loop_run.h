@@ -1,0 +1,73 @@
+#pragma once
+#include "train/loop_parts.h"
+#include "train/schedule.h"
+
+/// The loop itself, for loop*.cpp alone.
+namespace timbre::train {
+
+double now_s();
+
+/// One run from its start or its last checkpoint to its end.
+class Loop {
+ public:
+  explicit Loop(Job& job);
+  Outcome run();
+
+ private:
+  void restore();
+  std::vector<Stepper::Phase> phases_to_come() const;
+  void plan();
+  void set_max_steps(std::int64_t steps_per_epoch);
+  bool step(batch::Loader& loader);
+  void report(const StepOutcome& outcome, double seconds, double lr);
+  void validate_now(bool at_end, std::int64_t epoch, std::int64_t batches);
+  void after_step(bool epoch_ended, std::int64_t batches_before);
+  void save(const char* why);
+  void look_untrained();
+  OverfitVerdict verdict() const;
+  void advise_at_end();
+  void samples();
+  Checkpoint snapshot() const;
+  void finish();
+  void write_voice();
+  std::string data_hash() const;
+  std::vector<batch::Loaded> take(batch::Loader& loader);
+  std::int64_t exact_steps() const;
+  void end_epoch(std::int64_t epoch, std::int64_t batches);
+  void tell_of_batch(const std::vector<batch::Loaded>& micros, std::size_t m, const std::vector<Term>& terms,
+                     std::vector<std::string> messages);
+  Companion::State standing(std::int64_t epoch, std::int64_t batches);
+  void update_average(std::int64_t before);
+  StepOutcome run_step(const StepInfo& info, const std::vector<batch::Loaded>& micros, double lr);
+  /// The rate of step `step`, with `batches` mini-batches done before it.
+  double rate_of(std::int64_t step, std::int64_t epoch, std::int64_t batches) const {
+    return learning_rate(o_.schedule, base_lr(), step, progress_.max_steps, epoch, batches);
+  }
+  double base_lr() const { return progress_.base_lr.value_or(o_.optim.lr); }
+
+  Job& job_;
+  const TrainOptions& o_;
+  Side side_;
+  batch::BucketSampler sampler_;
+  Validator validator_;
+  Stepper stepper_;
+  std::optional<Average> average_;
+  std::optional<Average> mean_;                 ///< average_every_batches
+  Companion* companion_ = nullptr;              ///< of the first rank alone
+  std::optional<nlohmann::json> recipe_state_;  ///< as the step began, while one is under way
+  RunLog log_;
+  Progress progress_;
+  Forecast forecast_;
+  MetricMeans averages_;
+  double since_report_s_ = 0, waited_s_ = 0, train_s_ = 0, last_save_s_ = 0, units_since_report_ = 0, valid_s_ = 0;
+  int failed_saves_ = 0;
+  std::string ended_by_;
+  std::vector<CurvePoint> curve_;
+  std::optional<double> train_loss_;
+  double untrained_loss_ = 0;                 ///< with --overfit
+  std::map<std::string, double> best_means_;  ///< terms of the best validation of this process
+  std::optional<Advice> advice_;
+  std::optional<OverfitVerdict> overfit_;
+};
+
+}  // namespace timbre::train
