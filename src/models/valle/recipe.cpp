@@ -136,6 +136,7 @@ json Recipe::about() const {
       {"front_end", config_.front_end},
       {"text", config::to_json(text::fields(copy.text))},
       {"language", data_->first_language()},
+      {"codec", data_->codec()},
       {"symbols", data_->rows().symbols()},
       {"token_policy", {{"pad", policy.pad}, {"bos", policy.bos}, {"eos", policy.eos}, {"unknown", policy.unknown}}},
       {"train_stage", trainer_->options().train_stage},
