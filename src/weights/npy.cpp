@@ -1,6 +1,7 @@
 #include "weights/npy.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/files.h"
 #include "base/strings.h"
@@ -142,7 +143,7 @@ std::string array_name(const std::string& entry) {
   return entry.ends_with(".npy") ? entry.substr(0, entry.size() - 4) : entry;
 }
 
-std::string npy_head(const Tensor& tensor) {
+std::string npy_head(const Tensor& tensor, bool fortran = false) {
   const auto spelled = numpy_spelling(tensor.dtype);
   if (!spelled) {
     throw UsageError(fmt::format("NumPy has no {} numbers", weights::name_of(tensor.dtype)),
@@ -150,7 +151,8 @@ std::string npy_head(const Tensor& tensor) {
   }
   std::string shape = fmt::format("{}", fmt::join(tensor.shape, ", "));
   if (tensor.shape.size() == 1) shape += ',';
-  std::string text = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", *spelled, shape);
+  std::string text = fmt::format("{{'descr': '{}', 'fortran_order': {}, 'shape': ({}), }}", *spelled,
+                                 fortran ? "True" : "False", shape);
   constexpr std::size_t kFixed = 10, kAlignment = 64;
   text.append(kAlignment - (kFixed + text.size() + 1) % kAlignment, ' ');
   text += '\n';
@@ -160,6 +162,24 @@ std::string npy_head(const Tensor& tensor) {
   out += static_cast<char>(text.size() & 0xff);
   out += static_cast<char>(text.size() >> 8);
   return out + text;
+}
+
+/// The elements with the first dimension running fastest.
+std::string column_major(const Tensor& tensor) {
+  const std::size_t size = size_of(tensor.dtype);
+  const Bytes from = tensor.raw();
+  std::string out(from.size(), '\0');
+  std::vector<std::size_t> step(tensor.shape.size());  // in out, of each dimension
+  std::size_t count = 1;
+  for (std::size_t d = 0; d < step.size(); count *= static_cast<std::size_t>(tensor.shape[d]), ++d) step[d] = count;
+  std::vector<std::int64_t> at(step.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    std::size_t to = 0;
+    for (std::size_t d = 0; d < step.size(); ++d) to += static_cast<std::size_t>(at[d]) * step[d];
+    std::memcpy(out.data() + to * size, from.data() + i * size, size);
+    for (std::size_t d = step.size(); d-- > 0 && ++at[d] == tensor.shape[d];) at[d] = 0;
+  }
+  return out;
 }
 
 }  // namespace
@@ -236,10 +256,15 @@ TensorMap read_npz(const fs::path& path) {
   return out;
 }
 
-void write_npz(const fs::path& path, const TensorMap& tensors) {
+void write_npz(const fs::path& path, const TensorMap& tensors, const std::set<std::string>& fortran) {
   for (const auto& [name, tensor] : tensors) npy_head(tensor);  // refuse before anything is written
   ZipWriter zip(path);
   for (const auto& [name, tensor] : tensors) {
+    if (fortran.contains(name)) {
+      const std::string bytes = column_major(tensor);
+      zip.add(name + ".npy", std::array{bytes_of(npy_head(tensor, true)), bytes_of(bytes)});
+      continue;
+    }
     const std::string head = npy_head(tensor);
     zip.add(name + ".npy", std::array{bytes_of(head), Bytes(tensor.raw())});
   }

@@ -1,6 +1,7 @@
 #pragma once
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 
@@ -30,7 +31,7 @@ TensorMap read_npz(const std::filesystem::path& path);
 Value read_npz_value(const std::filesystem::path& path);
 Value parse_npz(std::span<const std::byte> bytes, std::shared_ptr<const void> owner, const std::string& name);
 
-/// Stored (not compressed), 64-byte aligned. Atomic.
-void write_npz(const std::filesystem::path& path, const TensorMap& tensors);
+/// Stored (not compressed), 64-byte aligned. Atomic. Arrays named in `fortran` are written column-major.
+void write_npz(const std::filesystem::path& path, const TensorMap& tensors, const std::set<std::string>& fortran = {});
 
 }  // namespace timbre::weights
