@@ -21,13 +21,13 @@ void check_prompt(const CodeSynthesizer& synthesizer, const CodeRequest& r) {
   if (r.prompt_frames < 0 || static_cast<std::int64_t>(r.prompt_FQ.size()) != r.prompt_frames * books)
     throw DataError(fmt::format("the prompt holds {} codes; {} frames of {} codebooks are {}", r.prompt_FQ.size(),
                                 r.prompt_frames, books, r.prompt_frames * books),
-                    "make the prompt with the voice's own codec: timbre prompt make");
+                    "make the prompt with the voice's own codec: timbre prompt CLIP --voice VOICE");
   for (std::size_t i = 0; i < r.prompt_FQ.size(); ++i)
     if (r.prompt_FQ[i] < 0 || r.prompt_FQ[i] >= size)
       throw DataError(fmt::format("the prompt's frame {}, codebook {} is the code {}; {} knows 0 … {}",
                                   static_cast<std::int64_t>(i) / books, static_cast<std::int64_t>(i) % books,
                                   r.prompt_FQ[i], synthesizer.name(), size - 1),
-                      "make the prompt with the voice's own codec: timbre prompt make");
+                      "make the prompt with the voice's own codec: timbre prompt CLIP --voice VOICE");
 }
 
 }  // namespace

@@ -117,6 +117,8 @@ roles::Ending EngineAr::generate(const roles::CodeRequest& request, roles::CodeS
   times.prefill_s = prefilled_s - begin_s;
   times.decode_s = now_s() - prefilled_s;
   times.prefill_rows = text + rows;
+  times.step_bytes = decoder_.step_bytes(text + rows + static_cast<std::int64_t>(sampler.said().size()) / 2) +
+                     4.0 * static_cast<double>(head_.packed.panels() * 32 * width_);
   times.steps = static_cast<std::int64_t>(sampler.said().size());
   return ending;
 }

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
+#include "models/valle/checkpoint.h"
 #include "models/valle/engine_synthesizer.h"
 
 #include "support/golden.h"
@@ -12,29 +13,6 @@
 /// CMake runs this at every CPU level.
 namespace timbre::valle {
 namespace {
-
-Config config_of(const weights::Value& root, const weights::TensorMap& tensors, bool vallex) {
-  Config config;
-  const auto number = [&](const char* key, std::int64_t& to) {
-    if (const auto* value = root.find(key)) to = value->as_int();
-  };
-  const auto flag = [&](const char* key, bool& to) {
-    if (const auto* value = root.find(key)) to = value->as_bool();
-  };
-  config.model_name = root.find("model_name")->as_text();
-  number("decoder_dim", config.decoder_dim);
-  number("nhead", config.nhead);
-  number("num_decoder_layers", config.num_decoder_layers);
-  number("num_quantizers", config.num_quantizers);
-  if (const auto* value = root.find("scale_factor")) config.scale_factor = value->as_real();
-  flag("norm_first", config.norm_first);
-  flag("add_prenet", config.add_prenet);
-  flag("share_embedding", config.share_embedding);
-  flag("prepend_bos", config.prepend_bos);
-  config.text_rows = tensors.at("ar_text_embedding.word_embeddings.weight").shape[0];
-  if (vallex) config.languages = {"en", "zh", "ja"};
-  return config;
-}
 
 roles::CodeRequest request_of(const weights::TensorMap& tensors, const std::string& name, std::int64_t books) {
   roles::CodeRequest request;
@@ -62,24 +40,11 @@ void expect_logits(const std::vector<float>& made, const weights::Tensor& expect
   EXPECT_LE(worst, 3e-5 + 2e-6 * most);
 }
 
-/// A checkpoint opened once for all cases on it.
-struct Opened {
-  weights::Loaded file;
-  weights::TensorMap tensors;
-  Config config;
-};
-Opened open_checkpoint(const std::filesystem::path& path, bool vallex) {
-  Opened opened{weights::load(path), {}, {}};
-  opened.tensors = weights::flatten_tensors(*opened.file.root.find("model"));
-  opened.config = config_of(opened.file.root, opened.tensors, vallex);
-  return opened;
-}
-
 TEST(ValleEngine, GreedyCodesOfLifeitengsModels) {
   TIMBRE_GOLDEN_OR_SKIP(folder, "valle_lifeiteng");
   const auto cases = read_json(folder / "cases.json");
   const auto tensors = weights::load_tensors(folder / "cases.safetensors");
-  std::map<std::string, Opened> files;
+  std::map<std::string, Checkpoint> files;
   int tried = 0;
   for (const auto& [name, about] : cases.at("cases").items()) {
     const std::string model = name.substr(0, name.find('.')), kind = about.value("kind", "");
@@ -89,10 +54,10 @@ TEST(ValleEngine, GreedyCodesOfLifeitengsModels) {
     const std::string file = cases.at("models").contains(model) ? cases["models"][model].at("file").get<std::string>()
                                                                 : "nar_stage/epoch-1.pt";
     if (!std::filesystem::exists(folder / file) || !tensors.contains(name + ".codes")) continue;
-    if (!files.contains(file)) files.emplace(file, open_checkpoint(folder / file, false));
+    if (!files.contains(file)) files.emplace(file, read_checkpoint(folder / file));
     Config config = files.at(file).config;
     config.prefix_mode = about.at("prefix_mode");
-    Engine engine(config, files.at(file).tensors, file);
+    Engine engine(config, files.at(file).model, file);
     ++tried;
     if (kind == "continual") {
       roles::CodeRequest request;
@@ -118,8 +83,8 @@ TEST(ValleEngine, GreedyCodesOfVallEX) {
   TIMBRE_GOLDEN_OR_SKIP(folder, "valle_x");
   const auto cases = read_json(folder / "inference.json").at("cases");
   const auto tensors = weights::load_tensors(folder / "cases.safetensors");
-  const Opened file = open_checkpoint(folder / "vallex-checkpoint.pt", true);
-  EngineSynthesizer voice(file.config, file.tensors, "vallex-checkpoint.pt");
+  const Checkpoint file = read_checkpoint(folder / "vallex-checkpoint.pt");
+  EngineSynthesizer voice(file.config, file.model, "vallex-checkpoint.pt");
   const std::vector<std::string> rows = voice.languages();
   const auto row = [&](const std::string& language) {
     return std::find(rows.begin(), rows.end(), language) - rows.begin();

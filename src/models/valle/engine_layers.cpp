@@ -224,6 +224,12 @@ EngineDecoder::EngineDecoder(weights::ShapedReader& reader, const std::string& n
   if (shape.norm_first) final_norm_.emplace(reader, name + ".norm", shape.width, shape.stages_SD);
 }
 
+double EngineDecoder::step_bytes(std::int64_t positions) const {
+  const auto width = static_cast<double>(shape_.width), layers = static_cast<double>(shape_.layers);
+  const double matrices = shape_.hears_text ? 14 : 12;  // of width × width: 4 of attention, 2 more of the text's, 8
+  return 4 * layers * (matrices * width * width + 2 * static_cast<double>(positions) * width);
+}
+
 void EngineDecoder::run(float* x_TD, std::int64_t rows, const Sight& sight, std::int64_t stage, const float* memory_SD,
                         std::int64_t memory_rows, DecoderCaches* caches, Scratch& scratch) const {
   if (caches && caches->own.size() != layers_.size()) {

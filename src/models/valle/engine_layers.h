@@ -107,7 +107,8 @@ class EngineLayer {
 class EngineDecoder {
  public:
   EngineDecoder(weights::ShapedReader& reader, const std::string& name, const DecoderShape& shape);
-  std::int64_t width() const { return shape_.width; }
+  /// Bytes that one step reads with so many positions behind it: weights, keys and values.
+  double step_bytes(std::int64_t positions) const;
   /// x in place; `caches`, where given, are filled anew. memory_SD as in EngineLayer::Rows.
   void run(float* x_TD, std::int64_t rows, const Sight& sight, std::int64_t stage, const float* memory_SD,
            std::int64_t memory_rows, DecoderCaches* caches, Scratch& scratch) const;

@@ -1,0 +1,161 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "base/cpu_levels.h"
+#include "base/rng.h"
+#include "base/threads.h"
+#include "cli/verb.h"
+#include "kernels/vectors-inl.h"
+#include "models/valle/engine_synthesizer.h"
+#include "models/valle/layout.h"
+
+namespace timbre::cli {
+namespace {
+
+struct BenchValle {
+  std::string model = "valle";
+  std::int64_t dim = 1024, heads = 16, layers = 12, tokens = 375, prompt = 225, text = 120, times = 2;
+  bool nar = true;
+};
+
+config::Fields fields(BenchValle& o) {
+  config::Fields f;
+  f.add("model", o.model, "valle or vallf").choices({"valle", "vallf"});
+  f.add("dim", o.dim, "width of the decoders").range(32, 8192);
+  f.add("heads", o.heads, "attention heads").range(1, 128);
+  f.add("layers", o.layers, "layers of each decoder").range(1, 96);
+  f.add("tokens", o.tokens, "frames to make").range(1, 100000);
+  f.add("prompt", o.prompt, "frames of the prompt").range(1, 100000);
+  f.add("text", o.text, "tokens of the text").range(1, 100000);
+  f.add("times", o.times, "passes; the fastest counts").range(1, 100);
+  f.add("nar", o.nar, "also fill in the other seven codebooks");
+  return f;
+}
+
+double cpu_s() {
+  timespec t{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+double wall_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+/// Σ of n numbers, n a multiple of 64: reading is all it costs.
+TIMBRE_INLINE float sum_of_body(const float* x, std::int64_t n) {
+  using kernels::inl::V16;
+  V16 sums[4] = {};
+  for (std::int64_t i = 0; i < n; i += 64)
+    for (int k = 0; k < 4; ++k) sums[k] += kernels::inl::load<V16>(x + i + 16 * k);
+  const V16 all = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  float sum = 0;
+  for (int k = 0; k < 16; ++k) sum += all[k];
+  return sum;
+}
+TIMBRE_FOR_EACH_CPU(float, sum_of, (const float* x, std::int64_t n), (x, n))
+
+/// GB/s that all threads read together: buffers of `bytes` each, the best of many passes of every thread.
+double read_bandwidth(int threads, std::int64_t bytes, double seconds) {
+  const std::int64_t n = bytes / 4;
+  std::vector<Aligned<float>> buffers(static_cast<std::size_t>(threads));
+  std::vector<double> best(buffers.size(), 1e9);
+  std::vector<float> sums(buffers.size());
+  std::vector<std::thread> team;
+  for (std::size_t i = 0; i < buffers.size(); ++i) buffers[i].assign(static_cast<std::size_t>(n), 1.0f);
+  for (std::size_t i = 0; i < buffers.size(); ++i)
+    team.emplace_back([&, i] {
+      for (const double end = wall_s() + seconds; wall_s() < end;) {
+        const double before = wall_s();
+        sums[i] += sum_of(buffers[i].data(), n);
+        best[i] = std::min(best[i], wall_s() - before);
+      }
+    });
+  for (auto& thread : team) thread.join();
+  double all = 0;
+  for (const double s : best) all += static_cast<double>(bytes) / s;
+  return sums[0] < 0 ? 0 : all / 1e9;
+}
+
+/// Random weights that keep activations near 1, in the layout of a checkpoint.
+weights::TensorMap random_weights(const valle::Config& config) {
+  weights::TensorMap tensors;
+  Philox random(7);
+  for (const valle::Slot& slot : valle::layout(config)) {
+    if (!slot.tied_to.empty() || slot.integer) continue;
+    std::int64_t count = 1;
+    for (const std::int64_t size : slot.shape) count *= size;
+    const double scale = slot.shape.size() > 1 ? 0.05 : 0.02;
+    const double shift = slot.name.ends_with("weight") && slot.shape.size() == 1 ? 1 : 0;
+    std::vector<float> values(static_cast<std::size_t>(count));
+    for (float& value : values) value = static_cast<float>(shift + scale * (2 * random.uniform() - 1));
+    tensors.insert(slot.name, weights::Tensor::of(slot.shape, std::move(values)));
+  }
+  return tensors;
+}
+
+int run(const BenchValle& o, Context& context) {
+  valle::Config config;
+  config.model_name = o.model;
+  config.decoder_dim = o.dim;
+  config.nhead = o.heads;
+  config.num_decoder_layers = o.layers;
+  config.prepend_bos = true;
+  config.num_quantizers = o.nar ? 8 : 1;
+  valle::EngineSynthesizer voice(config, random_weights(config), "random weights");
+  roles::CodeRequest request;
+  Philox random(1);
+  for (std::int64_t s = 0; s < o.text; ++s)
+    request.tokens_S.push_back(1 + static_cast<std::int64_t>(random.below(500)));
+  request.prompt_tokens = o.text / 2;
+  request.prompt_frames = o.prompt;
+  for (std::int64_t i = 0; i < o.prompt * voice.codebooks(); ++i)
+    request.prompt_FQ.push_back(static_cast<std::int32_t>(random.below(1024)));
+  request.sampling.frames = request.sampling.least_frames = o.tokens;
+  valle::EngineTimes best;
+  double best_cpu_s = 1e9;
+  best.prefill_s = best.decode_s = best.nar_s = 1e9;
+  for (std::int64_t i = 0; i < o.times; ++i) {
+    const double before = cpu_s();
+    voice.engine().generate(request);
+    best_cpu_s = std::min(best_cpu_s, cpu_s() - before);
+    const valle::EngineTimes& now = voice.engine().times();
+    best = {.prefill_s = std::min(best.prefill_s, now.prefill_s),
+            .decode_s = std::min(best.decode_s, now.decode_s),
+            .nar_s = std::min(best.nar_s, now.nar_s),
+            .prefill_rows = now.prefill_rows,
+            .steps = now.steps,
+            .step_bytes = now.step_bytes};
+  }
+  const double rate = static_cast<double>(best.steps) / best.decode_s, reads = best.step_bytes * rate / 1e9;
+  const double limit = read_bandwidth(thread_count(), 64 << 20, 1.0);
+  const nlohmann::ordered_json result = {
+      {"frames_per_s", rate},    {"prefill_s", best.prefill_s}, {"nar_s", best.nar_s},      {"cpu_s", best_cpu_s},
+      {"reads_gb_per_s", reads}, {"memory_gb_per_s", limit},    {"threads", thread_count()}};
+  if (context.json) {
+    fmt::print(context.out, "{}\n", result.dump());
+    return 0;
+  }
+  fmt::print(
+      context.out,
+      "{:.1f} frames/s ({:.1f} GB/s read, {:.0f} % of the {:.1f} GB/s that {} thread{} can read), {} rows before "
+      "the first in {:.2f} s, NAR {:.2f} s\n",
+      rate, reads, 100 * reads / limit, limit, thread_count(), thread_count() == 1 ? "" : "s", best.prefill_rows,
+      best.prefill_s, best.nar_s);
+  return 0;
+}
+
+}  // namespace
+
+void register_bench_valle(Verbs& verbs) {
+  add_verb<BenchValle>(verbs,
+                       {.name = "bench-valle",
+                        .summary = "Tools: how fast: frames that VALL-E makes a second, beside what memory allows",
+                        .usage = "bench-valle [--dim 1024] [--tokens 375]",
+                        .examples = {"timbre bench-valle --threads 1", "timbre bench-valle --dim 256 --layers 4"}},
+                       fields, run);
+}
+
+}  // namespace timbre::cli
