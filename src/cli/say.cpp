@@ -10,7 +10,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/strings.h"
-#include "cli/speaking.h"
+#include "cli/code_speaking.h"
 #include "cli/verb.h"
 #include "prepare/speaker_vectors.h"
 #include "voice/speech.h"
@@ -26,6 +26,8 @@ struct SayVerb {
   std::vector<std::string> speaker_wav;
   std::string speaker_vec;
   voice::SayOptions say;
+  CodeVoiceOptions code_voice;
+  voice::CodeSayOptions codes;
 };
 
 config::Fields fields(SayVerb& o) {
@@ -42,12 +44,16 @@ config::Fields fields(SayVerb& o) {
       .metavar("FILE");
   f.add("timestamps", o.timestamps, "also write when each word was said: .json, .srt or .TextGrid").metavar("FILE");
   f.group("", voice::fields(o.say));
-  f.add("vocoder", o.vocoder, "folder of another vocoder than the voice's own").metavar("FOLDER");
+  f.add("vocoder", o.vocoder, "folder of another vocoder than the voice's own, of its mels or of its codes")
+      .metavar("FOLDER");
   add_engine_field(f, o.engine);
   f.add("speaker_wav", o.speaker_wav, "sound like this recording, or several of one person (voices with vectors)")
       .metavar("CLIP");
   f.add("speaker_vec", o.speaker_vec, "the same by a vector that timbre speaker wrote; of several rows their mean")
       .metavar("FILE.npy");
+  config::Fields codes = fields(o.code_voice);
+  codes.group("", voice::fields(o.codes));
+  f.group("", std::move(codes), "voices that speak in codes (VALL-E)");
   return f;
 }
 
@@ -74,7 +80,7 @@ void warn_once(const std::vector<std::string>& warnings, std::vector<std::string
 
 /// Says one text into one writer: into a pipe as soon as there are samples, else piece by piece. Returns the pieces
 /// without their samples.
-std::vector<voice::SpokenPiece> say_into(voice::Speaker& speaker, const std::string& text, const SayVerb& o,
+std::vector<voice::SpokenPiece> say_into(voice::AnySpeaker& speaker, const std::string& text, const SayVerb& o,
                                          audio::AudioWriter& writer, bool at_once) {
   std::vector<voice::SpokenPiece> pieces;
   std::vector<std::string> seen;
@@ -99,12 +105,14 @@ std::vector<voice::SpokenPiece> say_into(voice::Speaker& speaker, const std::str
 }
 
 void report(const SayVerb& o, const std::string& out, double seconds, const std::vector<voice::SpokenPiece>& pieces,
-            const std::string& guesser, Context& context) {
+            voice::AnySpeaker& speaker, Context& context) {
+  const std::string guesser = speaker.front_end().guesser();
   std::set<std::string> unknown;
   for (const auto& piece : pieces) unknown.insert(piece.guessed.begin(), piece.guessed.end());
   if (context.json) {
     nlohmann::json json{{"out", out}, {"seconds", seconds}, {"timestamps", o.timestamps}};
     if (!unknown.empty()) json["unknown_words"] = {{"words", unknown}, {"read_by", guesser}};
+    if (const nlohmann::json told = speaker.told(); told.is_object()) json.update(told);
     const std::string text = json.dump() + "\n";
     std::fwrite(text.data(), 1, text.size(), context.out);
     return;
@@ -115,7 +123,13 @@ void report(const SayVerb& o, const std::string& out, double seconds, const std:
                           guesser));
 }
 
-int say_lines(voice::Speaker& speaker, const SayVerb& o, Context& context) {
+/// How sentences ended, where some did not end well.
+void warn_of_endings(const voice::AnySpeaker& speaker) {
+  const auto* codes = dynamic_cast<const voice::CodeSpeaker*>(&speaker);
+  if (codes && !codes->counts().clean()) log::warn(codes->counts().text());
+}
+
+int say_lines(voice::AnySpeaker& speaker, const SayVerb& o, Context& context) {
   const fs::path folder = o.out;
   make_folders(folder);
   const auto lines = split(read_file(o.lines), '\n');
@@ -137,9 +151,12 @@ int say_lines(voice::Speaker& speaker, const SayVerb& o, Context& context) {
     ++said;
   }
   if (said == 0) throw UsageError(fmt::format("{} has no line to say", o.lines));
-  if (context.json)
-    fmt::print(context.out, "{}\n", nlohmann::json{{"out", o.out}, {"files", said}}.dump());
-  else
+  warn_of_endings(speaker);
+  if (context.json) {
+    nlohmann::json json{{"out", o.out}, {"files", said}};
+    if (const nlohmann::json told = speaker.told(); told.is_object()) json.update(told);
+    fmt::print(context.out, "{}\n", json.dump());
+  } else
     log::note(fmt::format("{} files in {}", said, o.out));
   return 0;
 }
@@ -172,23 +189,40 @@ std::vector<float> speaker_vector(const SayVerb& o, const voice::Voice& voice, c
   return encoder->mean(vectors);
 }
 
+/// Of either kind, ready to speak.
+std::unique_ptr<voice::AnySpeaker> open_speaker(SayVerb& o, voice::Voice& voice, roles::Registry& registry,
+                                                const Speaking& speaking) {
+  if (speaks_in_codes(registry, voice)) {
+    if (!o.speaker_wav.empty() || !o.speaker_vec.empty())
+      throw UsageError(fmt::format("{} takes a prompt, not speaker vectors", o.voice),
+                       "--prompt RECORDING --prompt-text \"what is said in it\"");
+    o.code_voice.vocoder = o.vocoder;
+    return open_code_speaker(registry, speaking, voice, o.code_voice, o.codes, o.say.accept_text_changes);
+  }
+  if (!o.code_voice.prompt.empty() || !o.code_voice.prompt_text.empty() || !o.code_voice.codec.empty())
+    throw UsageError(fmt::format("{} speaks in mels: --prompt and --codec are for voices that speak in codes", o.voice),
+                     "timbre info VOICE");
+  voice.use_vocoder(o.vocoder);
+  speaking.expect(voice);
+  o.say.speaker_vector = speaker_vector(o, voice, speaking);
+  return std::make_unique<voice::Speaker>(voice, registry, o.say.accept_text_changes);
+}
+
 int run(const SayVerb& given, Context& context) {
   SayVerb o = given;
   if (!o.timestamps.empty()) voice::timestamp_format(o.timestamps);  // a bad ending is said before minutes of work
   voice::speed_factor(o.say.speed);
   if (!o.lines.empty() && !o.timestamps.empty()) throw UsageError("--timestamps goes with one text, not with --lines");
   auto voice = voice::Voice::open(o.voice);
-  voice.use_vocoder(o.vocoder);
   roles::Registry registry;
   const Speaking speaking(registry, o.engine);
-  speaking.expect(voice);
-  o.say.speaker_vector = speaker_vector(o, voice, speaking);
   const std::string text = o.lines.empty() ? text_of(o) : std::string();
   if (o.lines.empty() && trim(text).empty()) {
     throw UsageError("there is nothing to say: the text is empty",
                      "timbre say \"Hello there.\" --voice VOICE -o hello.wav");
   }
-  voice::Speaker speaker(voice, registry, o.say.accept_text_changes);
+  const auto opened = open_speaker(o, voice, registry, speaking);
+  voice::AnySpeaker& speaker = *opened;
   if (!o.lines.empty()) return say_lines(speaker, o, context);
 
   const bool to_pipe = o.out == "-";
@@ -198,8 +232,9 @@ int run(const SayVerb& given, Context& context) {
   auto writer = to_pipe ? audio::AudioWriter::open(stdout, speaker.rate_hz(), o.format.empty() ? "wav" : o.format)
                         : audio::AudioWriter::open(fs::path(o.out), speaker.rate_hz(), o.format);
   const auto pieces = say_into(speaker, text, o, *writer, to_pipe);
-  report(o, o.out, static_cast<double>(writer->samples()) / static_cast<double>(speaker.rate_hz()), pieces,
-         speaker.front_end().guesser(), context);
+  warn_of_endings(speaker);
+  report(o, o.out, static_cast<double>(writer->samples()) / static_cast<double>(speaker.rate_hz()), pieces, speaker,
+         context);
   return 0;
 }
 
@@ -215,6 +250,8 @@ void register_say(Verbs& verbs) {
            {"timbre say \"Hello there.\" --voice runs/first/voice -o hello.wav",
             "timbre say \"Slowly, [pause:1s] please.\" --voice V --speed slow -o slow.mp3 --timestamps slow.srt",
             "timbre say \"I say [tomato](/təˈmɑːtoʊ/).\" --voice V -o tomato.wav",
+            "timbre say \"In that voice.\" --voice V --prompt clip.wav --prompt-text \"What the clip says.\" -o "
+            "that.wav",
             "timbre say --file book.txt --voice V -o - --format raw | aplay -r 16000 -f S16_LE"}},
       fields, run);
 }

@@ -24,18 +24,29 @@ Speaking::Speaking(roles::Registry& registry, const std::string& engine)
   registry.prefer(backend_);
 }
 
-void Speaking::expect(const voice::Voice& voice) const {
+void Speaking::expect_parts(const std::string& name, const std::vector<std::string>& lacking) const {
   if (backend_ == roles::Backend::torch) {
     if (!has_torch_) throw NeedsTorch{};
-    return log::detail(fmt::format("{}: computed by LibTorch", voice.name()));
+    return log::detail(fmt::format("{}: computed by LibTorch", name));
   }
-  const auto lacking = registry_.parts_without_engine(voice.files());
-  if (lacking.empty()) return log::detail(fmt::format("{}: computed by this program's engines", voice.name()));
+  if (lacking.empty()) return log::detail(fmt::format("{}: computed by this program's engines", name));
   if (backend_ == roles::Backend::engine)
-    throw UsageError(fmt::format("'{}' cannot be spoken without LibTorch: {}", voice.name(), join(lacking, "; ")),
+    throw UsageError(fmt::format("'{}' cannot be spoken without LibTorch: {}", name, join(lacking, "; ")),
                      "leave --engine native out");
-  log::detail(fmt::format("{}: LibTorch is needed: {}", voice.name(), join(lacking, "; ")));
+  log::detail(fmt::format("{}: LibTorch is needed: {}", name, join(lacking, "; ")));
   if (!has_torch_) throw NeedsTorch{};
+}
+
+void Speaking::expect(const voice::Voice& voice) const {
+  expect_parts(voice.name(), registry_.parts_without_engine(voice.files()));
+}
+
+void Speaking::expect_codes(const std::string& name, const roles::VoiceFiles* voice,
+                            const roles::VoiceFiles& codec) const {
+  const roles::VoiceFiles none;
+  auto lacking = registry_.parts_without_engine(voice ? *voice : none, codec);
+  if (!voice) std::erase_if(lacking, [](const std::string& part) { return part.starts_with("model "); });
+  expect_parts(name, lacking);
 }
 
 void Speaking::expect_vocoder(const std::filesystem::path& folder) const {

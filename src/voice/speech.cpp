@@ -61,24 +61,27 @@ double speed_factor(const std::string& speed) {
   return *number;
 }
 
+void expect_same_reading(const Voice& voice, text::FrontEnd& front_end) {
+  if (!voice.same_guesser(front_end))
+    throw DataError(fmt::format("'{}' is not read as in training{}", voice.name(), voice.changed_versions(front_end)),
+                    "put the g2p folder the voice was trained with back, or accept it: --accept-text-changes");
+  const auto changed = voice.changed_sentences(front_end);
+  if (!changed.empty()) {
+    throw DataError(
+        fmt::format(
+            "{} of the probe sentences are read otherwise here than when '{}' was trained{}, for example: \"{}\"",
+            changed.size(), voice.name(), voice.changed_versions(front_end), changed.front()),
+        "install the library version the voice was trained with, or accept it: --accept-text-changes");
+  }
+}
+
 Speaker::Speaker(const Voice& voice, const roles::Registry& registry, bool accept_text_changes)
     : voice_(voice),
       front_end_(voice.make_front_end()),
       synthesizer_(registry.make_synthesizer(voice.files())),
       vocoder_(registry.make_vocoder(voice.files())),
       bridge_(synthesizer_->mel(), vocoder_->mel(), "the vocoder " + vocoder_->name()) {
-  if (accept_text_changes) return;
-  if (!voice.same_guesser(*front_end_))
-    throw DataError(fmt::format("'{}' is not read as in training{}", voice.name(), voice.changed_versions(*front_end_)),
-                    "put the g2p folder the voice was trained with back, or accept it: --accept-text-changes");
-  const auto changed = voice.changed_sentences(*front_end_);
-  if (!changed.empty()) {
-    throw DataError(
-        fmt::format(
-            "{} of the probe sentences are read otherwise here than when '{}' was trained{}, for example: \"{}\"",
-            changed.size(), voice.name(), voice.changed_versions(*front_end_), changed.front()),
-        "install the library version the voice was trained with, or accept it: --accept-text-changes");
-  }
+  if (!accept_text_changes) expect_same_reading(voice, *front_end_);
 }
 
 text::FrontEnd& Speaker::reader(const SayOptions& options) {
@@ -180,16 +183,25 @@ void Speaker::run(const std::string& text, const SayOptions& options, const Hear
                                  .seed = static_cast<std::uint64_t>(options.seed),
                                  .speaker = options.speaker,
                                  .speaker_vector = options.speaker_vector};
-  const double rate = static_cast<double>(rate_hz());
   text::FrontEnd& front_end = reader(options);
-  const auto plan = text::plan_speech(
-      text, {.language = front_end_->readers().size() == 1 ? voice_.language() : front_end.language()});
+  say_pieces(
+      text, front_end_->readers().size() == 1 ? voice_.language() : front_end.language(), options, rate_hz(),
+      [&](const text::SpeechPiece& part, SpokenPiece& piece) { return speak(part, front_end, controls, piece, hear); },
+      hear, each);
+}
+
+void say_pieces(const std::string& text, const std::string& language, const SayOptions& options, std::int64_t rate_hz,
+                const std::function<bool(const text::SpeechPiece&, SpokenPiece&)>& speak,
+                const std::function<void(std::span<const float>)>& hear,
+                const std::function<void(SpokenPiece&&)>& each) {
+  const double rate = static_cast<double>(rate_hz);
+  const auto plan = text::plan_speech(text, {.language = language});
   double now_s = 0;
   bool spoke = false;
   for (std::size_t i = 0; i < plan.size(); ++i) {
     const auto& part = plan[i];
     SpokenPiece piece{.text = part.text, .start_s = now_s, .end_s = now_s};
-    spoke |= speak(part, front_end, controls, piece, hear);
+    spoke |= speak(part, piece);
     const bool last = i + 1 == plan.size();
     double pause_s = part.pause_after_s;
     if (!last && spoke && pause_s == 0 && part.ends_sentence)

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include "audio/mel_bridge.h"
 #include "config/fields.h"
 #include "roles/synthesizer.h"
@@ -51,27 +53,54 @@ struct SpokenPiece {
   std::vector<std::string> guessed;  ///< words in no lexicon, pronounced by the front end's guesser()
 };
 
-/// A voice ready to speak. Not thread-safe: one object a thread.
-class Speaker {
+/// What speaks: a voice of mels (Speaker) or one of codes (CodeSpeaker). Not thread-safe: one object a thread.
+class AnySpeaker {
+ public:
+  virtual ~AnySpeaker() = default;
+  /// Calls `each` for every piece in order. Throws UsageError when there is nothing to say, for unknown speakers and
+  /// languages and for a script the voice cannot read.
+  virtual void say(const std::string& text, const SayOptions& options,
+                   const std::function<void(SpokenPiece&&)>& each) = 0;
+  /// The same samples as soon as they exist: `hear` gets them, stretch by stretch, before the piece they belong to is
+  /// whole; the pieces come without wave_N.
+  virtual void stream(const std::string& text, const SayOptions& options,
+                      const std::function<void(std::span<const float>)>& hear,
+                      const std::function<void(SpokenPiece&&)>& each) = 0;
+  virtual std::int64_t rate_hz() const = 0;
+  virtual text::FrontEnd& front_end() = 0;
+  /// What happened while it spoke, beyond the pieces; null when there is nothing to tell.
+  virtual nlohmann::json told() const { return nullptr; }
+};
+
+/// Throws DataError (naming sentences) when this machine reads texts otherwise than the one the voice was trained on.
+void expect_same_reading(const Voice& voice, text::FrontEnd& front_end);
+
+/// Says a text piece by piece: `speak` fills one (its samples into wave_N, or into `hear` where that is given) and
+/// returns false when there was nothing to say in it; pauses between and after pieces are made here. Throws UsageError
+/// when nothing was said at all.
+void say_pieces(const std::string& text, const std::string& language, const SayOptions& options, std::int64_t rate_hz,
+                const std::function<bool(const text::SpeechPiece&, SpokenPiece&)>& speak,
+                const std::function<void(std::span<const float>)>& hear,
+                const std::function<void(SpokenPiece&&)>& each);
+
+/// A voice of mels ready to speak.
+class Speaker final : public AnySpeaker {
  public:
   /// Opens network and vocoder. Throws DataError when the vocoder does not take this voice's mels (naming the field),
   /// or when the text path has changed since training (naming sentences), unless `accept_text_changes`.
   Speaker(const Voice& voice, const roles::Registry& registry, bool accept_text_changes = false);
 
-  /// Calls `each` for every piece in order. Throws UsageError when there is nothing to say, for unknown speakers and
-  /// languages and for a script the voice cannot read.
-  void say(const std::string& text, const SayOptions& options, const std::function<void(SpokenPiece&&)>& each);
-  /// The same samples as soon as they exist: `hear` gets them, stretch by stretch, before the piece they belong to is
-  /// whole; the pieces come without wave_N.
+  void say(const std::string& text, const SayOptions& options, const std::function<void(SpokenPiece&&)>& each) override;
   void stream(const std::string& text, const SayOptions& options,
-              const std::function<void(std::span<const float>)>& hear, const std::function<void(SpokenPiece&&)>& each);
+              const std::function<void(std::span<const float>)>& hear,
+              const std::function<void(SpokenPiece&&)>& each) override;
 
-  std::int64_t rate_hz() const { return synthesizer_->mel().rate_hz; }
+  std::int64_t rate_hz() const override { return synthesizer_->mel().rate_hz; }
   roles::Synthesizer& synthesizer() { return *synthesizer_; }
   roles::Vocoder& vocoder() { return *vocoder_; }
   /// A mel of this voice's settings through its vocoder.
   std::vector<float> vocode(std::span<const float> mel_FM, std::int64_t frames);
-  text::FrontEnd& front_end() { return *front_end_; }
+  text::FrontEnd& front_end() override { return *front_end_; }
   /// The part of the front end that reads what is said with these options. Throws UsageError for a language the voice
   /// does not read.
   text::FrontEnd& reader(const SayOptions& options);

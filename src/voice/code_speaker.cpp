@@ -1,0 +1,278 @@
+#include "voice/code_speaker.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/strings.h"
+
+namespace timbre::voice {
+namespace {
+
+constexpr const char* kGivePrompt = "--prompt RECORDING --prompt-text \"what is said in it\"";
+
+/// The first `books` codebooks of each frame.
+std::vector<std::int32_t> first_codebooks(const std::vector<std::int32_t>& codes_FQ, std::int64_t from,
+                                          std::int64_t books) {
+  if (from == books) return codes_FQ;
+  std::vector<std::int32_t> out;
+  for (std::size_t i = 0; i < codes_FQ.size(); ++i)
+    if (static_cast<std::int64_t>(i) % from < books) out.push_back(codes_FQ[i]);
+  return out;
+}
+
+void expect_codec(const roles::CodeSynthesizer& synthesizer, const roles::Codec& codec) {
+  if (codec.codebook_size() == synthesizer.codebook_size() && codec.codebooks() >= synthesizer.codebooks()) return;
+  throw UsageError(
+      fmt::format("the codec {} has {} codebooks of {} codes; {} speaks in {} of {}", codec.name(), codec.codebooks(),
+                  codec.codebook_size(), synthesizer.name(), synthesizer.codebooks(), synthesizer.codebook_size()),
+      "--codec FOLDER: the codec that the voice was trained on");
+}
+
+}  // namespace
+
+config::Fields fields(CodeSayOptions& o) {
+  config::Fields f;
+  f.add("top_k", o.top_k, "draw among the so many likeliest codes; 0 or less = all, 1 = always the likeliest")
+      .range(-1e6, 1e6);
+  f.add("top_p", o.top_p, "draw among the likeliest codes that have this probability together").range(1e-6, 1);
+  f.add("temperature", o.temperature, "below 1 plainer speech, above 1 livelier").range(0.01, 100);
+  f.add("repetition_window", o.repetition_window,
+        "draw a code anew, from all, when it fills much of the last so many; 0 = off, 10 is usual")
+      .range(0, 10000);
+  f.add("repetition_share", o.repetition_share, "how much of that window is too much").range(0.001, 1);
+  f.add("long", o.long_text, "prompt of the second sentence and on: fixed, the same; sliding, the sentence before")
+      .choices({"fixed", "sliding"});
+  f.add("retries", o.retries, "further tries for a sentence that ended at once, ran on or got into a loop")
+      .range(0, 1000);
+  f.add("loop_s", o.loop_s, "so many seconds of repeating codes are a loop; 0 = never").range(0, 60);
+  f.add("longest_s", o.longest_s, "no sentence is longer, in seconds; 0 = 16 frames a token").range(0, 600);
+  return f;
+}
+
+CodeSpeaker::CodeSpeaker(Parts parts, CodeTexts texts, const CodeSayOptions& options)
+    : parts_(std::move(parts)), texts_(std::move(texts)), options_(options) {
+  expect_codec(*parts_.synthesizer, *parts_.codec);
+  if (parts_.codec->channels() != 1)
+    throw UsageError(fmt::format("the codec {} has {} channels; voices speak in one", parts_.codec->name(),
+                                 parts_.codec->channels()));
+  if (parts_.vocoder) parts_.vocoder->expect(*parts_.codec);
+}
+
+CodeText CodeSpeaker::tokens_of_prompt(const CodePrompt& prompt) {
+  if (!prompt.text.empty())
+    return texts_.read(prompt.text, {}, prompt.languages.empty() ? "" : prompt.languages.front()).tokens;
+  CodeText tokens{prompt.tokens_S, {}};
+  if (!texts_.languages().empty() && !prompt.tokens_S.empty()) {
+    if (prompt.languages.size() != 1 && prompt.languages.size() != prompt.tokens_S.size())
+      throw DataError("the prompt does not say its language, and the voice speaks several", "--prompt-language en");
+    for (std::size_t s = 0; s < prompt.tokens_S.size(); ++s)
+      tokens.languages_S.push_back(texts_.language_row(prompt.languages[prompt.languages.size() == 1 ? 0 : s]));
+  }
+  return tokens;
+}
+
+void CodeSpeaker::set_prompt(CodePrompt prompt) {
+  const roles::CodeSynthesizer& synthesizer = *parts_.synthesizer;
+  if (!prompt.codec.empty() && prompt.codec != parts_.codec->name())
+    throw UsageError(fmt::format("the prompt's codes are {}'s; '{}' speaks in {}'s", prompt.codec, parts_.name,
+                                 parts_.codec->name()),
+                     kGivePrompt);
+  if (prompt.codebooks < synthesizer.codebooks())
+    throw UsageError(fmt::format("the prompt has {} codebooks; '{}' needs {}", prompt.codebooks, parts_.name,
+                                 synthesizer.codebooks()),
+                     kGivePrompt);
+  prompt.codes_FQ = first_codebooks(prompt.codes_FQ, prompt.codebooks, synthesizer.codebooks());
+  prompt.codebooks = synthesizer.codebooks();
+  if (prompt.frames == 0) throw DataError("the prompt is empty: it has no frame", kGivePrompt);
+  const std::int64_t most = synthesizer.most_prompt_frames();
+  if (prompt.frames > most)
+    throw UsageError(
+        fmt::format("the prompt is {:.1f} s long; '{}' takes {:.1f} s at most",
+                    static_cast<double>(prompt.frames) * frame_s(), parts_.name, static_cast<double>(most) * frame_s()),
+        "cut it: a few seconds of clear speech are best");
+  if (trim(prompt.text).empty() && (texts_.reads_together() || prompt.tokens_S.empty()))
+    throw UsageError(fmt::format("'{}' needs to know what is said in the prompt", parts_.name), kGivePrompt);
+  prompt_ = std::move(prompt);
+  tokens_of_prompt(prompt_);  // a text it cannot read is said before anything is made
+}
+
+CodePrompt CodeSpeaker::make_prompt(std::span<const float> wave_CN, const std::string& text,
+                                    const std::string& language) {
+  const std::int64_t books = parts_.synthesizer->codebooks();
+  CodePrompt prompt;
+  prompt.text = trim(text);
+  prompt.codec = parts_.codec->name();
+  prompt.codebooks = books;
+  const roles::Codes codes = parts_.codec->encode(wave_CN, books);
+  for (const auto& segment : codes.segments) {
+    prompt.codes_FQ.insert(prompt.codes_FQ.end(), segment.codes_FQ.begin(), segment.codes_FQ.end());
+    prompt.frames += segment.frames;
+  }
+  if (!language.empty()) prompt.languages = {language};
+  if (prompt.text.empty()) return prompt;
+  const CodeTexts::Read read = texts_.read(prompt.text, {}, language);
+  if (!read.speaks) throw UsageError("the prompt's text has nothing in it that can be said", kGivePrompt);
+  prompt.tokens_S = read.tokens.tokens_S;
+  if (!texts_.languages().empty() && language.empty()) {
+    prompt.languages.clear();
+    for (const std::int64_t row : read.tokens.languages_S)
+      prompt.languages.push_back(texts_.languages()[static_cast<std::size_t>(row)]);
+    if (std::adjacent_find(prompt.languages.begin(), prompt.languages.end(), std::not_equal_to<>()) ==
+        prompt.languages.end())
+      prompt.languages.resize(1);
+  }
+  return prompt;
+}
+
+roles::CodeSampling CodeSpeaker::sampling_of(const SayOptions& options) const {
+  const auto frames = [this](double seconds) { return static_cast<std::int64_t>(seconds / frame_s() + 0.5); };
+  return {.top_k = std::max<std::int64_t>(0, options_.top_k),
+          .top_p = options_.top_p,
+          .temperature = options_.temperature,
+          .seed = static_cast<std::uint64_t>(options.seed),
+          .frames = frames(options_.longest_s),
+          .least_frames = 0,
+          .repetition_window = options_.repetition_window,
+          .repetition_share = options_.repetition_share,
+          .loop_frames = frames(options_.loop_s)};
+}
+
+std::vector<float> CodeSpeaker::sound(const roles::CodeUtterance& made, const Hear& hear) {
+  const std::int64_t books = parts_.synthesizer->codebooks(), hop = parts_.codec->hop_samples();
+  const auto stream = hear && !parts_.vocoder ? parts_.codec->decode_stream(books) : nullptr;
+  if (stream) {
+    // The first stretch soon, the next ones longer.
+    std::size_t at = 0, samples = 0;
+    const auto most = static_cast<std::size_t>(made.frames * hop);
+    const auto give = [&](std::vector<float> wave_N) {
+      wave_N.resize(std::min(wave_N.size(), most - samples));
+      samples += wave_N.size();
+      if (!wave_N.empty()) hear(wave_N);
+    };
+    for (std::size_t piece = 16; at < static_cast<std::size_t>(made.frames);
+         piece = std::min<std::size_t>(2 * piece, 512)) {
+      const std::size_t frames = std::min(piece, static_cast<std::size_t>(made.frames) - at);
+      give(stream->push(std::span(made.codes_FQ)
+                            .subspan(at * static_cast<std::size_t>(books), frames * static_cast<std::size_t>(books))));
+      at += frames;
+    }
+    give(stream->finish());
+    return {};
+  }
+  const roles::Codes codes{.codebooks = books,
+                           .samples = made.frames * hop,
+                           .segments = {{.codes_FQ = made.codes_FQ, .frames = made.frames, .scale = 1}}};
+  std::vector<float> wave_N =
+      parts_.vocoder ? parts_.vocoder->decode(codes, *parts_.codec) : parts_.codec->decode(codes);
+  if (!hear) return wave_N;
+  hear(wave_N);
+  return {};
+}
+
+bool CodeSpeaker::speak(const text::SpeechPiece& part, const std::string& language, roles::CodeSampling& sampling,
+                        CodeSentences& sentences, SpokenPiece& piece, const Hear& hear) {
+  if (part.text.empty()) return false;
+  const CodeTexts::Read read = texts_.read(part.text, part.spoken, language);
+  piece.warnings = read.warnings;
+  piece.guessed = read.guessed;
+  if (!read.speaks) return false;
+  roles::CodeUtterance made;
+  if (texts_.reads_together() && sentences.prompt().frames > 0) {
+    std::vector<text::Spoken> spoken = part.spoken;
+    for (auto& one : spoken) {
+      one.begin += text_before_.size() + 1;
+      one.end += text_before_.size() + 1;
+    }
+    const auto before = static_cast<std::int64_t>(texts_.read(text_before_, {}, language).tokens.tokens_S.size());
+    const CodeText whole = texts_.read(text_before_ + " " + part.text, spoken, language).tokens;
+    made = sentences.say_read_together(whole, before, sampling);
+  } else {
+    made = sentences.say(read.tokens, sampling);
+  }
+  if (sentences.took_last()) text_before_ = part.text;
+  ++sampling.seed;  // no two sentences are drawn alike
+  piece.frames = made.frames;
+  piece.end_s = piece.start_s + static_cast<double>(made.frames) * frame_s();
+  if (made.ending != roles::Ending::end_token)
+    piece.warnings.push_back(fmt::format("\"{}\" {}", part.text.substr(0, 60),
+                                         made.ending == roles::Ending::loop
+                                             ? "got into a loop in every try: it is cut where that began"
+                                             : "did not end in any try: it is cut off"));
+  piece.wave_N = sound(made, hear);
+  return true;
+}
+
+/// From the prompt on.
+CodeSentences CodeSpeaker::begin() {
+  const bool prompted = prompt_.frames > 0;
+  if (!prompted && !parts_.synthesizer->speaks_without_prompt())
+    throw UsageError(fmt::format("'{}' speaks only on from a recording", parts_.name), kGivePrompt);
+  CodeContext first;
+  if (prompted) first = {tokens_of_prompt(prompt_), prompt_.codes_FQ, prompt_.frames};
+  text_before_ = prompt_.text;
+  return {*parts_.synthesizer,
+          std::move(first),
+          {.sliding = options_.long_text == "sliding" || !prompted, .tries = options_.retries + 1}};
+}
+
+void CodeSpeaker::utter(const std::string& text, const SayOptions& options, SpokenPiece& piece) {
+  CodeSentences sentences = begin();
+  roles::CodeSampling sampling = sampling_of(options);
+  piece.text = text;
+  const bool spoke = speak({.text = text}, options.language, sampling, sentences, piece, {});
+  counts_ += sentences.counts();
+  if (!spoke) throw UsageError("there is nothing to say: no letter or digit that can be spoken");
+}
+
+void CodeSpeaker::run(const std::string& text, const SayOptions& options, const Hear& hear,
+                      const std::function<void(SpokenPiece&&)>& each) {
+  if (options.speed != "medium" || options.pitch != 1 || options.energy != 1 || !options.speaker.empty() ||
+      !options.speaker_vector.empty())
+    throw UsageError(fmt::format("'{}' speaks as its prompt does: --speed, --pitch, --energy, --speaker are not for it",
+                                 parts_.name),
+                     kGivePrompt);
+  CodeSentences sentences = begin();
+  roles::CodeSampling sampling = sampling_of(options);
+  const std::string language = options.language;
+  say_pieces(
+      text, language.empty() ? texts_.front_end().language() : language, options, rate_hz(),
+      [&](const text::SpeechPiece& part, SpokenPiece& piece) {
+        return speak(part, language, sampling, sentences, piece, hear);
+      },
+      hear, each);
+  counts_ += sentences.counts();
+}
+
+void CodeSpeaker::say(const std::string& text, const SayOptions& options,
+                      const std::function<void(SpokenPiece&&)>& each) {
+  run(text, options, {}, each);
+}
+
+void CodeSpeaker::stream(const std::string& text, const SayOptions& options, const Hear& hear,
+                         const std::function<void(SpokenPiece&&)>& each) {
+  run(text, options, hear, each);
+}
+
+std::vector<float> CodeSpeaker::revoice() {
+  if (prompt_.frames == 0) throw UsageError("--continual says a recording again: there is none", kGivePrompt);
+  const CodeText tokens = tokens_of_prompt(prompt_);
+  return sound(parts_.synthesizer->revoice({.tokens_S = tokens.tokens_S,
+                                            .prompt_tokens = 0,
+                                            .languages_S = tokens.languages_S,
+                                            .prompt_FQ = prompt_.codes_FQ,
+                                            .prompt_frames = prompt_.frames,
+                                            .sampling = {}}),
+               {});
+}
+
+nlohmann::json CodeSpeaker::told() const {
+  return {{"endings",
+           {{"sentences", counts_.utterances},
+            {"retried", counts_.retried},
+            {"immediate", counts_.immediate},
+            {"loop", counts_.loop},
+            {"limit", counts_.limit},
+            {"given_up", counts_.given_up}}}};
+}
+
+}  // namespace timbre::voice

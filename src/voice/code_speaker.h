@@ -1,0 +1,85 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "config/fields.h"
+#include "roles/code_synthesizer.h"
+#include "roles/code_vocoder.h"
+#include "roles/codec.h"
+#include "voice/code_prompt.h"
+#include "voice/code_texts.h"
+#include "voice/speech.h"
+
+/// Text to waveform with a voice of codes: sentences → tokens → codes → samples, each sentence going on from a prompt.
+namespace timbre::voice {
+
+/// How codes are drawn, and what is done when that goes wrong.
+struct CodeSayOptions {
+  std::int64_t top_k = -100;
+  double top_p = 1, temperature = 1;
+  std::int64_t repetition_window = 0;
+  double repetition_share = 0.1;
+  std::string long_text = "fixed";  ///< fixed or sliding
+  std::int64_t retries = 3;         ///< further tries, each with another seed
+  double loop_s = 2;                ///< so long a repetition is a loop; 0 = never
+  double longest_s = 0;             ///< of one sentence; 0 = what the network was made for
+};
+config::Fields fields(CodeSayOptions& options);
+
+class CodeSpeaker final : public AnySpeaker {
+ public:
+  struct Parts {
+    std::string name;  ///< of the voice, for messages
+    std::unique_ptr<roles::CodeSynthesizer> synthesizer;
+    std::shared_ptr<roles::Codec> codec;
+    std::unique_ptr<roles::CodeVocoder> vocoder;  ///< null: the codec decodes
+  };
+  /// Throws UsageError when the codec is not the one whose codes the voice speaks, by what differs.
+  CodeSpeaker(Parts parts, CodeTexts texts, const CodeSayOptions& options);
+
+  /// Whom to sound like from now on. A prompt of text alone gets its tokens here. Throws UsageError, DataError for one
+  /// that this voice cannot go on from: another codec's, too long, without its text.
+  void set_prompt(CodePrompt prompt);
+  /// Codes of a recording at the codec's rate, cut to the codebooks the voice has, as a prompt; its tokens are made.
+  CodePrompt make_prompt(std::span<const float> wave_CN, const std::string& text, const std::string& language);
+
+  void say(const std::string& text, const SayOptions& options, const std::function<void(SpokenPiece&&)>& each) override;
+  void stream(const std::string& text, const SayOptions& options,
+              const std::function<void(std::span<const float>)>& hear,
+              const std::function<void(SpokenPiece&&)>& each) override;
+  /// The whole text in one go, without sentences and pauses, as the references' inference commands speak. Throws as
+  /// say(); `piece` gets samples and warnings.
+  void utter(const std::string& text, const SayOptions& options, SpokenPiece& piece);
+  /// The reference's "continual": the prompt's recording anew after its first half (3 s at most), its own text.
+  std::vector<float> revoice();
+  std::int64_t rate_hz() const override { return parts_.codec->rate_hz(); }
+  text::FrontEnd& front_end() override { return texts_.front_end(); }
+  /// {"endings": {"sentences", "retried", "immediate", "loop", "limit", "given_up"}}, of everything said so far.
+  nlohmann::json told() const override;
+  const EndingCounts& counts() const { return counts_; }
+  const roles::Codec& codec() const { return *parts_.codec; }
+  double longest_prompt_s() const { return static_cast<double>(parts_.synthesizer->most_prompt_frames()) * frame_s(); }
+  double frame_s() const { return static_cast<double>(parts_.codec->hop_samples()) / static_cast<double>(rate_hz()); }
+
+ private:
+  using Hear = std::function<void(std::span<const float>)>;
+  void run(const std::string& text, const SayOptions& options, const Hear& hear,
+           const std::function<void(SpokenPiece&&)>& each);
+  bool speak(const text::SpeechPiece& part, const std::string& language, roles::CodeSampling& sampling,
+             CodeSentences& sentences, SpokenPiece& piece, const Hear& hear);
+  CodeSentences begin();
+  CodeText tokens_of_prompt(const CodePrompt& prompt);
+  roles::CodeSampling sampling_of(const SayOptions& options) const;
+  /// Samples of the frames, all at once or to `hear` as soon as they are final.
+  std::vector<float> sound(const roles::CodeUtterance& made, const Hear& hear);
+
+  Parts parts_;
+  CodeTexts texts_;
+  CodeSayOptions options_;
+  CodePrompt prompt_;
+  std::string text_before_;  ///< what the present prompt says, for voices that read it together with what follows
+  EndingCounts counts_;
+};
+
+}  // namespace timbre::voice

@@ -1,0 +1,50 @@
+#pragma once
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "text/phonemes.h"
+#include "text/token_rows.h"
+#include "voice/code_sentences.h"
+
+namespace timbre::voice {
+
+/// Texts as the tokens of a voice of codes: its front end, its rows, its languages.
+class CodeTexts {
+ public:
+  /// `symbols`: the voice's, index = row; `languages`: rows of its language table, may be none; `where` names the
+  /// voice. Which marks stand around a text the front end says; where it says nothing, <bos> and <eos> do if there are
+  /// such rows. Throws as text::TokenRows.
+  CodeTexts(std::unique_ptr<text::FrontEnd> front_end, std::vector<std::string> symbols,
+            std::vector<std::string> languages, const std::string& where);
+
+  struct Read {
+    CodeText tokens;
+    std::vector<std::string> warnings, guessed;
+    bool speaks = false;  ///< something in it can be said
+  };
+  /// `language`: of the text, "" = the front end's. Throws UsageError for a language that the voice does not read,
+  /// DataError for tokens without a row.
+  Read read(std::string_view text, std::span<const text::Spoken> spoken, const std::string& language);
+
+  /// Whether a prompt's text and the one after it are read as one text, as lifeiteng's line does; VALL-E X joins their
+  /// tokens.
+  bool reads_together() const { return !rows_.policy().bos.empty() && languages_.empty(); }
+  /// The row of a language. Throws UsageError naming those that there are.
+  std::int64_t language_row(const std::string& language) const;
+  const std::vector<std::string>& languages() const { return languages_; }
+  text::FrontEnd& front_end() { return *front_end_; }
+
+ private:
+  text::FrontEnd& reader(const std::string& language);
+  void fit(text::FrontEnd& reader, text::Phonemized& phonemized) const;
+
+  std::unique_ptr<text::FrontEnd> front_end_;
+  std::unique_ptr<text::FrontEnd> other_;  ///< of one language, beside a front end that wants them marked in the text
+  text::TokenRows rows_;
+  std::vector<std::string> languages_;
+};
+
+}  // namespace timbre::voice
