@@ -11,7 +11,8 @@
 extern "C" {
 extern const unsigned char timbre_text_decompose[], timbre_text_compose[], timbre_text_combining[], timbre_text_lower[],
     timbre_text_cmudict[], timbre_text_cmudict_others[], timbre_text_pinyin_characters[], timbre_text_pinyin_phrases[],
-    timbre_text_homographs[], timbre_text_g2p_network[];
+    timbre_text_homographs[], timbre_text_g2p_network[], timbre_text_unicode_classes[],
+    timbre_text_pinyin_048_characters[], timbre_text_pinyin_048_phrases[], timbre_text_cmudict_eng_to_ipa[];
 extern const char timbre_text_share[];  // the build's own share folder
 }
 
@@ -88,6 +89,10 @@ TIMBRE_TEXT_TABLE(cmudict_table, timbre_text_cmudict)
 TIMBRE_TEXT_TABLE(cmudict_others_table, timbre_text_cmudict_others)
 TIMBRE_TEXT_TABLE(pinyin_character_table, timbre_text_pinyin_characters)
 TIMBRE_TEXT_TABLE(pinyin_phrase_table, timbre_text_pinyin_phrases)
+TIMBRE_TEXT_TABLE(unicode_class_table, timbre_text_unicode_classes)
+TIMBRE_TEXT_TABLE(pinyin_048_character_table, timbre_text_pinyin_048_characters)
+TIMBRE_TEXT_TABLE(pinyin_048_phrase_table, timbre_text_pinyin_048_phrases)
+TIMBRE_TEXT_TABLE(cmudict_eng_to_ipa_table, timbre_text_cmudict_eng_to_ipa)
 TIMBRE_TEXT_TABLE(homograph_table, timbre_text_homographs)
 TIMBRE_TEXT_TABLE(g2p_network_table, timbre_text_g2p_network)
 #undef TIMBRE_TEXT_TABLE

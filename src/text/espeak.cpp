@@ -64,7 +64,7 @@ class Library {
     return all;
   }
 
-  std::string phonemes(const std::string& identifier, const std::string& clause) {
+  std::string phonemes(const std::string& identifier, const std::string& clause, char border) {
     if (identifier != current_) {
       if (set_voice_(identifier.c_str()) != 0)
         throw SystemError(fmt::format("espeak-ng could not load its voice '{}'", identifier),
@@ -74,8 +74,8 @@ class Library {
     std::string out;
     const void* at = clause.c_str();
     while (at) {
-      const char* piece = to_phonemes_(&at, kUtf8, kIpa | (kBorder << 8));
-      if (piece) {
+      const char* piece = to_phonemes_(&at, kUtf8, kIpa | (border << 8));
+      if (piece && *piece) {
         if (!out.empty()) out += ' ';
         out += piece;
       }
@@ -161,12 +161,18 @@ EspeakVoice find_espeak_voice(std::string_view name) {
                    "voices: " + join(codes, " "));
 }
 
+std::string espeak_ipa(const std::string& identifier, std::string_view text) {
+  Library& library = Library::get();
+  std::lock_guard hold(library.lock());
+  return library.phonemes(identifier, std::string(text), '_');
+}
+
 std::vector<std::vector<std::string>> espeak_phonemes(const std::string& identifier, std::string_view clause) {
   std::string raw;
   {
     Library& library = Library::get();
     std::lock_guard hold(library.lock());
-    raw = library.phonemes(identifier, std::string(clause));
+    raw = library.phonemes(identifier, std::string(clause), kBorder);
   }
   std::vector<std::vector<std::string>> words;
   for (const std::string& group : split_whitespace(raw)) {

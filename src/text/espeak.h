@@ -28,6 +28,10 @@ EspeakVoice find_espeak_voice(std::string_view name);
 /// another language's rules ("(en)") and pauses are left out. `identifier` as in EspeakVoice.
 std::vector<std::vector<std::string>> espeak_phonemes(const std::string& identifier, std::string_view clause);
 
+/// What espeak-ng says of a text of any number of clauses, in IPA with `_` between phonemes, blanks between words and
+/// between clauses: the call of the Python package phonemizer. Marks of another language's rules ("(en)") are kept.
+std::string espeak_ipa(const std::string& identifier, std::string_view text);
+
 /// The library, its data, the C library and the locale, as stamps: see FrontEnd::sources(). "" when any of the files
 /// may have changed after it was loaded here.
 std::string espeak_sources();

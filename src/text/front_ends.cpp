@@ -5,6 +5,7 @@
 #include "text/ming024_front_end.h"
 #include "text/multilingual_front_end.h"
 #include "text/phonemes.h"
+#include "text/phonemizer_front_end.h"
 #include "text/pinyin_front_end.h"
 
 namespace timbre::text {
@@ -33,13 +34,28 @@ std::unique_ptr<FrontEnd> make_front_end(const std::string& name, FrontEndOption
   if (name == "pinyin:zh" || name == "pinyin:zh-strict")
     return std::make_unique<PinyinFrontEnd>(name == "pinyin:zh-strict", std::move(options));
   if (name == "arpabet:en") return std::make_unique<ArpabetFrontEnd>(std::move(options));
-  const std::vector<std::string> known = {"espeak:en-us",     "arpabet:en",      "pinyin:zh",
-                                          "pinyin:zh-strict", "ming024:english", "ming024:mandarin"};
+  if (name.starts_with("phonemizer:")) return std::make_unique<PhonemizerFrontEnd>(name.substr(11), options);
+  for (const PinyinTokens how : {PinyinTokens::syllables, PinyinTokens::initials_finals})
+    for (const PinyinSource source : {PinyinSource::text, PinyinSource::labelled})
+      if (name == pypinyin_name(how, source)) return std::make_unique<PypinyinFrontEnd>(how, source, options);
+  const std::vector<std::string> known = {"espeak:en-us",
+                                          "arpabet:en",
+                                          "pinyin:zh",
+                                          "pinyin:zh-strict",
+                                          "ming024:english",
+                                          "ming024:mandarin",
+                                          "phonemizer:en-us",
+                                          "pypinyin:syllables",
+                                          "pypinyin:initials_finals",
+                                          "pypinyin:labelled_syllables",
+                                          "pypinyin:labelled_initials_finals"};
   std::string near = did_you_mean(name, known);
   throw UsageError(
       fmt::format("there is no text front end '{}'{}", name, near.empty() ? "" : "; " + near),
       "one of: espeak:VOICE (for example espeak:en-us), espeak:VOICE,VOICE… for several languages, arpabet:en, "
-      "pinyin:zh, pinyin:zh-strict, ming024:english, ming024:mandarin");
+      "pinyin:zh, pinyin:zh-strict, ming024:english, ming024:mandarin; of VALL-E: phonemizer:VOICE, "
+      "pypinyin:syllables, "
+      "pypinyin:initials_finals, pypinyin:labelled_syllables, pypinyin:labelled_initials_finals");
 }
 
 }  // namespace timbre::text

@@ -101,7 +101,9 @@ std::vector<std::string> languages_of_name(std::string_view front_end) {
     return voices;
   }
   if (kind == "arpabet") return {"en"};
-  if (kind == "pinyin") return {"zh"};
+  if (kind == "pinyin" || kind == "pypinyin") return {"zh"};
+  if (kind == "phonemizer") return {std::string(rest)};
+  if (kind == "vallex") return {rest == "mix" ? "en" : std::string(rest)};
   if (kind == "ming024") return {rest == "mandarin" ? "zh" : "en"};
   return {};
 }

@@ -70,7 +70,8 @@ class FrontEnd {
 
 /// How text becomes phones beside the front end's name: `text.*` of a model, kept in its voice (text/text_options.h).
 struct TextOptions {
-  std::string normalize = "words";  ///< what becomes of figures and signs (text/normalize.h); not ming024:*
+  std::string normalize = "words";  ///< what becomes of figures and signs (text/normalize.h); see
+                                    ///< reads_figures_itself() for who takes no notice
   std::string g2p;  ///< folder of a trained g2p voice or its run, for words in no lexicon; arpabet:* alone
 };
 
@@ -82,7 +83,9 @@ struct FrontEndOptions {
 };
 
 /// "espeak:VOICE" (any voice of espeak-ng: en-us, es, fr-fr, it, ru, de …), "espeak:VOICE,VOICE…" for several
-/// languages, "arpabet:en", "pinyin:zh", "pinyin:zh-strict", "ming024:english", "ming024:mandarin". Throws UsageError
+/// languages, "arpabet:en", "pinyin:zh", "pinyin:zh-strict", "ming024:english", "ming024:mandarin",
+/// "phonemizer:VOICE", "pypinyin:syllables" and the like (text/phonemizer_front_end.h), "vallex:en" and the like
+/// (text/vallex_front_end.h). Throws UsageError
 /// for an unknown name or voice (listing what there is) and for "espeak:auto", which a corpus has to settle first
 /// (prepare/corpus_languages.h); SystemError when libespeak-ng is missing (saying what to install).
 std::unique_ptr<FrontEnd> make_front_end(const std::string& name, FrontEndOptions options = {});

@@ -1,5 +1,8 @@
 #include "text/text_options.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/strings.h"
 #include "text/language_tag.h"
 #include "text/multilingual_front_end.h"
@@ -19,8 +22,13 @@ config::Fields fields(TextOptions& o) {
   return f;
 }
 
+bool reads_figures_itself(std::string_view front_end) {
+  constexpr std::string_view kKinds[] = {"ming024:", "phonemizer:", "pypinyin:", "vallex:"};
+  return std::any_of(std::begin(kKinds), std::end(kKinds), [&](auto kind) { return front_end.starts_with(kind); });
+}
+
 std::string rules_of(const std::string& front_end, const TextOptions& options) {
-  if (options.normalize != kWords || front_end.starts_with("ming024:")) return "";
+  if (options.normalize != kWords || reads_figures_itself(front_end)) return "";
   std::vector<std::string> versions;
   for (const std::string& language : languages_of_name(front_end))
     if (std::string version = rules_version(language_of_tag(language)); !version.empty())

