@@ -360,6 +360,8 @@ void Valle::check_batch(const Inputs& in, Stage stage, const NarDraws& draws) co
                     "leave out such short ones (--filter-min-duration)");
   if (config_.prefix_mode == 4 && !in.prompts_BYQ.defined())
     throw std::logic_error("valle: prefix_mode 4 needs prompts");
+  if (config_.prefix_mode == 2 && draws.starts_B.size() != in.code_lens_B.size())
+    throw std::logic_error("valle: prefix_mode 2 needs a start for every utterance");
 }
 
 }  // namespace timbre::valle

@@ -19,6 +19,7 @@ void register_valle_torch(train::Registry& registry) {
   registry.roles().add_parity_part("valle_lifeiteng", valle::run_resumed_parity);
   registry.roles().add_parity_part("valle_x", valle::run_finetune_parity);
   registry.roles().add_parity("scaled_adam_eden", valle::run_scaled_adam_parity);
+  registry.roles().add_parity_part("valle_x", valle::run_vallex_parity);
 }
 
 }  // namespace timbre::models

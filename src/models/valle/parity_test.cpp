@@ -1,0 +1,24 @@
+#include "models/valle/parity.h"
+
+#include <gtest/gtest.h>
+
+namespace timbre::valle {
+namespace {
+
+/// Every entry of a cut-down set, more than `entries` of them, within its bound.
+void expect_all(const char* folder, void (*run_parity)(roles::ParityRun&), std::size_t entries) {
+  roles::ParityRun run(folder);
+  run_parity(run);
+  const auto rows = run.judge();
+  EXPECT_GT(rows.size(), entries);
+  for (const auto& row : rows) EXPECT_EQ(row.status, "ok") << row.entry << ": " << row.text;
+}
+
+TEST(ValleParity, ComputesWhatLifeitengComputes) {
+  expect_all("tests/golden/valle_lifeiteng", run_lifeiteng_parity, 300);
+}
+
+TEST(ValleParity, ComputesWhatVallEXComputes) { expect_all("tests/golden/valle_x", run_vallex_parity, 100); }
+
+}  // namespace
+}  // namespace timbre::valle
