@@ -97,7 +97,7 @@ void Loop::tell_of_batch(const std::vector<batch::Loaded>& micros, std::size_t m
 
 /// What another trainer does when a pass over the data is over; in the middle of a step where its batches are of two.
 void Loop::end_epoch(std::int64_t epoch, std::int64_t batches) {
-  if (o_.valid_at_epoch_end && !validator_.empty())
+  if (o_.valid_at_epoch_end && !validator_.empty() && validated_step_ != progress_.step)
     validate_now(progress_.step >= progress_.max_steps && batches == progress_.batches, epoch, batches);
   progress_.epochs_ended = epoch + 1;
   if (companion_) companion_->epoch_ended(standing(epoch, batches));
@@ -116,6 +116,7 @@ void Loop::validate_now(bool at_end, std::int64_t epoch, std::int64_t batches) {
   std::map<std::string, double> counts;
   if (average_) average_->swap();
   std::map<std::string, double> values;
+  validated_step_ = progress_.step;
   try {
     values =
         validator_.run({.step = progress_.step, .epoch = progress_.next.epoch, .training = false}, &total, &counts);

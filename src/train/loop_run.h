@@ -54,6 +54,7 @@ class Loop {
   std::optional<Average> average_;
   std::optional<Average> mean_;                 ///< average_every_batches
   Companion* companion_ = nullptr;              ///< of the first rank alone
+  std::int64_t validated_step_ = -1;            ///< the step whose weights were validated last
   std::optional<nlohmann::json> recipe_state_;  ///< as the step began, while one is under way
   RunLog log_;
   Progress progress_;

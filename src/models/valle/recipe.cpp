@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/log.h"
 #include "models/valle/checkpoint.h"
 #include "nn/dropout.h"
 #include "nn/init.h"
@@ -54,6 +55,8 @@ void Recipe::open(const train::DataContext& context) {
     throw UsageError("--train-stage 2 trains the NAR part, which one codebook does without (num_quantizers=1)",
                      "train with --train-stage 1");
   data_ = std::make_unique<Data>(context, config_, *trainer_);
+  if (!data_->corpus() && (config_.front_end == "phonemizer:en-us" || config_.front_end == Config().front_end))
+    config_.front_end = data_->guessed_front_end();
   if (context.continued.is_object()) {
     bigram_top10_ = context.continued.value("bigram_top10", 0.0);
   } else {
@@ -167,7 +170,12 @@ void Recipe::write_voice(const std::filesystem::path& folder, const weights::Ten
   weights::write_safetensors(folder / "model.safetensors", weights, {{"format", "pt"}});
   text::FrontEndOptions options;
   options.text = config_.text;
-  const auto front_end = text::make_front_end(config_.front_end, std::move(options));
+  std::unique_ptr<text::FrontEnd> front_end;
+  try {
+    front_end = text::make_front_end(config_.front_end, std::move(options));
+  } catch (const Error& e) {  // the tokens came ready-made: training needed none, speaking will
+    log::note(fmt::format("the voice has no fingerprint of its texts: {}", e.what()));
+  }
   voice::write_voice(folder, std::move(about), front_end.get());
 }
 

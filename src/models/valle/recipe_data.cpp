@@ -170,6 +170,18 @@ void Data::choose_rows(const train::DataContext& context) {
   check_rows("the data");
 }
 
+std::string Data::guessed_front_end() const {
+  // Pinyin: syllables or finals end in their tone; initials of their own mean that syllables were divided.
+  std::size_t tones = 0, initials = 0;
+  for (const std::string& symbol : rows_->symbols()) {
+    const bool letters = !symbol.empty() && symbol[0] >= 'a' && symbol[0] <= 'z';
+    tones += letters && symbol.size() > 1 && symbol.back() >= '1' && symbol.back() <= '5';
+    initials += symbol == "zh" || symbol == "b" || symbol == "d";
+  }
+  if (tones * 4 < rows_->symbols().size()) return "phonemizer:en-us";
+  return initials > 0 ? "pypinyin:initials_finals" : "pypinyin";
+}
+
 void Data::use_symbols(std::vector<std::string> symbols, const text::TokenPolicy& policy, const std::string& where) {
   rows_.emplace(std::move(symbols), policy, where);
   check_rows(where);

@@ -31,6 +31,9 @@ class Data {
   /// Share of the validation side's first codes that a bigram of the training side's guesses among its first ten.
   double bigram_top10() const;
 
+  /// Which front end makes tokens like those of the cuts, whose files do not say it.
+  std::string guessed_front_end() const;
+
   const corpus::Corpus* corpus() const { return corpus_ ? &*corpus_ : nullptr; }
   const std::vector<std::string>& test_ids() const { return test_ids_; }
   const std::string& first_language() const { return language_; }
