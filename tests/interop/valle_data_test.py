@@ -128,6 +128,11 @@ class Recipes(unittest.TestCase):
         used = {token for cut in everything for token in cut.supervisions[0].custom["tokens"]["text"]}
         self.assertEqual(symbols, {"<eps>": "0", **{token: str(i + 1) for i, token in enumerate(sorted(used))}})
 
+    def test_labelled_pinyin_is_read_as_it_stands(self):
+        self.prepare(BAKER, "baker", "--stop-stage", 2, "--text-extractor", "labeled_pinyin")
+        tokens = lines(self.dir / "data" / "tokenized" / "baker_zh_cuts_all.jsonl.gz")[0]["supervisions"][0]["custom"]["tokens"]["text"]
+        self.assertEqual(tokens[:7], ["k", "a2", "-", "er2", "-", "p", "u3"])  # ka2 er2 pu3, where pypinyin says ka3 er3
+
     @staticmethod
     def plain(cut):
         for name in ("storage_path", "num_frames", "num_features", "frame_shift"):
