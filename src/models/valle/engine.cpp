@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 
 #include "base/error.h"
 #include "base/threads.h"
@@ -12,6 +13,12 @@ namespace {
 std::size_t numbers(std::int64_t rows, std::int64_t channels) { return static_cast<std::size_t>(rows * channels); }
 
 double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+double cpu_s() {
+  timespec t{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
 
 DecoderShape ar_shape(const Config& config) {
   return {.width = config.decoder_dim,
@@ -92,9 +99,9 @@ roles::Ending EngineAr::generate(const roles::CodeRequest& request, roles::CodeS
   const std::int64_t most = request.sampling.frames > 0 ? request.sampling.frames : 16 * text + (bos_ ? 0 : 1);
   float* logits = scratch_.take(static_cast<std::size_t>(head_.packed.panels() * 32));
   const std::span<float> said(logits, static_cast<std::size_t>(end_ + 1));
-  const double begin_s = now_s();
+  const double begin_s = now_s(), begin_cpu_s = cpu_s();
   const std::int64_t rows = prefill(request, logits);
-  const double prefilled_s = now_s();
+  const double prefilled_s = now_s(), prefilled_cpu_s = cpu_s();
   if (first_logits) first_logits->assign(said.begin(), said.end());
   roles::Ending ending = roles::Ending::limit;
   for (std::int64_t made = 0;; ++made) {
@@ -112,10 +119,14 @@ roles::Ending EngineAr::generate(const roles::CodeRequest& request, roles::CodeS
       ending = roles::Ending::loop;
       break;
     }
+    const double before_s = now_s();
     step(code, rows + made, logits);
+    times.step_s.push_back(now_s() - before_s);
   }
   times.prefill_s = prefilled_s - begin_s;
+  times.prefill_cpu_s = prefilled_cpu_s - begin_cpu_s;
   times.decode_s = now_s() - prefilled_s;
+  times.decode_cpu_s = cpu_s() - prefilled_cpu_s;
   times.prefill_rows = text + rows;
   times.step_bytes = decoder_.step_bytes(text + rows + static_cast<std::int64_t>(sampler.said().size()) / 2) +
                      4.0 * static_cast<double>(head_.packed.panels() * 32 * width_);
@@ -220,9 +231,10 @@ roles::CodeUtterance Engine::generate(const roles::CodeRequest& request, std::ve
   std::vector<std::int32_t> codes_FQ = request.prompt_FQ;
   codes_FQ.resize(codes_FQ.size() + kept * books, 0);
   for (std::size_t f = 0; f < kept; ++f) codes_FQ[request.prompt_FQ.size() + f * books] = sampler.said()[f];
-  const double begin_s = now_s();
+  const double begin_s = now_s(), begin_cpu_s = cpu_s();
   if (nar_) nar_->fill(request, codes_FQ);
   times_.nar_s = now_s() - begin_s;
+  times_.nar_cpu_s = cpu_s() - begin_cpu_s;
   made.codes_FQ.assign(codes_FQ.begin() + static_cast<std::ptrdiff_t>(request.prompt_FQ.size()), codes_FQ.end());
   return made;
 }

@@ -21,6 +21,8 @@ std::string engine_lacks(const Config& config);
 /// Seconds of the last generate(), and what it did.
 struct EngineTimes {
   double prefill_s = 0, decode_s = 0, nar_s = 0;
+  double prefill_cpu_s = 0, decode_cpu_s = 0, nar_cpu_s = 0;  ///< of all threads
+  std::vector<double> step_s;                                 ///< of each step
   std::int64_t prefill_rows = 0, steps = 0;
   double step_bytes = 0;  ///< weights and cache that one step in the middle reads
 };
