@@ -42,6 +42,24 @@ void expect_named_codec(const voice::Voice& voice, const roles::Codec& codec) {
   differs("codebook_size", codec.codebook_size());
 }
 
+/// voice.json's token_policy; empty where it says none.
+text::TokenPolicy policy_of(const voice::Voice& voice) {
+  const auto said = voice.about().find("token_policy");
+  if (said == voice.about().end() || !said->is_object()) return {};
+  const auto mark = [&](const char* key) {
+    return said->contains(key) && (*said)[key].is_string() ? (*said)[key].get<std::string>() : std::string();
+  };
+  return {mark("pad"), mark("bos"), mark("eos"), mark("unknown")};
+}
+
+/// As VALL-E X finds prompts by name: the path itself, presets/NAME.npz, customs/NAME.npz.
+std::string found_prompt(const std::string& given) {
+  for (const fs::path& place :
+       {fs::path(given), fs::path("presets") / (given + ".npz"), fs::path("customs") / (given + ".npz")})
+    if (fs::exists(place)) return place.string();
+  return given;
+}
+
 voice::CodePrompt prompt_of_file(const std::string& path, const CodeVoiceOptions& options) {
   voice::CodePrompt prompt = voice::read_prompt(path);
   if (!options.prompt_text.empty()) prompt.text = options.prompt_text;
@@ -62,8 +80,9 @@ void give_prompt(voice::CodeSpeaker& speaker, const voice::Voice& voice, const C
           fmt::format("{}: prompt.file '{}' must be inside the voice's folder", voice.dir().string(), file));
     return speaker.set_prompt(voice::read_prompt(voice.dir() / file));
   }
-  if (voice::is_prompt_file(options.prompt)) return speaker.set_prompt(prompt_of_file(options.prompt, options));
-  speaker.set_prompt(prompt_of_recording(speaker, options.prompt, options.prompt_text, options.prompt_language));
+  const std::string prompt = found_prompt(options.prompt);
+  if (voice::is_prompt_file(prompt)) return speaker.set_prompt(prompt_of_file(prompt, options));
+  speaker.set_prompt(prompt_of_recording(speaker, prompt, options.prompt_text, options.prompt_language));
 }
 
 }  // namespace
@@ -113,7 +132,7 @@ std::unique_ptr<voice::CodeSpeaker> open_code_speaker(const roles::Registry& reg
   if (!accept_text_changes) voice::expect_same_reading(voice, *front_end);
   const auto languages = parts.synthesizer->languages();
   voice::CodeTexts texts(std::move(front_end), voice.about()["symbols"].get<std::vector<std::string>>(), languages,
-                         (voice.dir() / "voice.json").string());
+                         (voice.dir() / "voice.json").string(), policy_of(voice));
   auto speaker = std::make_unique<voice::CodeSpeaker>(std::move(parts), std::move(texts), drawing);
   give_prompt(*speaker, voice, options);
   return speaker;

@@ -82,7 +82,7 @@ fs::path symbols_file(const InferVerb& o, const valle::Checkpoint& checkpoint) {
 std::unique_ptr<voice::CodeSpeaker> open_checkpoint(const InferVerb& o, const roles::Registry& registry,
                                                     const Speaking& speaking) {
   valle::Checkpoint checkpoint = valle::read_checkpoint(o.checkpoint);
-  for (const std::string& note : checkpoint.notes) log::note(note);
+  for (const std::string& note : checkpoint.notes) log::detail(note);
   if (checkpoint.line() == valle::Line::vallex)
     throw UsageError(fmt::format("{} is VALL-E X's, whose tokenizer it does not carry", o.checkpoint),
                      "make a voice of it: timbre convert CHECKPOINT VOICE, then --checkpoint VOICE");

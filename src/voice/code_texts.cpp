@@ -12,8 +12,9 @@ namespace {
 
 constexpr std::string_view kMixed = "vallex:";  // its texts say their languages themselves: [EN]…[EN]
 
-text::TokenPolicy policy_of(const text::FrontEnd& front_end, const std::vector<std::string>& symbols) {
-  text::TokenPolicy policy = front_end.policy();
+text::TokenPolicy policy_of(text::TokenPolicy policy, const text::FrontEnd& front_end,
+                            const std::vector<std::string>& symbols) {
+  if (policy == text::TokenPolicy{}) policy = front_end.policy();
   if (!(policy == text::TokenPolicy{})) return policy;
   const text::TokenPolicy marked = text::collater_policy();
   return std::find(symbols.begin(), symbols.end(), marked.bos) != symbols.end() ? marked : policy;
@@ -22,9 +23,9 @@ text::TokenPolicy policy_of(const text::FrontEnd& front_end, const std::vector<s
 }  // namespace
 
 CodeTexts::CodeTexts(std::unique_ptr<text::FrontEnd> front_end, std::vector<std::string> symbols,
-                     std::vector<std::string> languages, const std::string& where)
+                     std::vector<std::string> languages, const std::string& where, const text::TokenPolicy& policy)
     : front_end_(std::move(front_end)),
-      rows_(symbols, policy_of(*front_end_, symbols), where),
+      rows_(symbols, policy_of(policy, *front_end_, symbols), where),
       languages_(std::move(languages)) {}
 
 std::int64_t CodeTexts::language_row(const std::string& language) const {

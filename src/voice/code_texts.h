@@ -15,10 +15,10 @@ namespace timbre::voice {
 class CodeTexts {
  public:
   /// `symbols`: the voice's, index = row; `languages`: rows of its language table, may be none; `where` names the
-  /// voice. Which marks stand around a text the front end says; where it says nothing, <bos> and <eos> do if there are
+  /// voice. Which marks stand around a text `policy` says, else the front end; else <bos> and <eos> do if there are
   /// such rows. Throws as text::TokenRows.
   CodeTexts(std::unique_ptr<text::FrontEnd> front_end, std::vector<std::string> symbols,
-            std::vector<std::string> languages, const std::string& where);
+            std::vector<std::string> languages, const std::string& where, const text::TokenPolicy& policy = {});
 
   struct Read {
     CodeText tokens;

@@ -10,6 +10,11 @@ namespace timbre::voice {
 /// is the caller's question. Throws UsageError for a folder that is no vocoder, SystemError when it cannot be written.
 void equip(const Voice& voice, const fs::path& vocoder);
 
+/// The same of a voice that speaks in codes: a copy of the codec in VOICE/codec, and of a vocoder of codes in
+/// VOICE/code_vocoder.
+void equip_codec(const Voice& voice, const fs::path& codec);
+void equip_code_vocoder(const Voice& voice, const fs::path& vocoder);
+
 /// Takes it away again: the voice speaks through Griffin-Lim.
 void unequip(const Voice& voice);
 
