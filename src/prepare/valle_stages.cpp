@@ -44,7 +44,8 @@ config::Fields fields(ValleOptions& o) {
   f.add("stop_stage", o.stop_stage, "last stage").range(-1, 3).metavar("M");
   f.add("nj", o.nj, "threads that read and encode; 0 = as --threads says").range(0, 1024).metavar("N");
   f.add("text_extractor", o.text_extractor,
-        "espeak, pypinyin, pypinyin_initials_finals, or a front end's name with a colon (phonemizer:es); default: the "
+        "espeak, pypinyin, pypinyin_initials_finals, labeled_pinyin (of Baker's labels), or a front end's name with a "
+        "colon (phonemizer:es); default: the "
         "recipe's own")
       .metavar("NAME");
   f.add("audio_extractor", o.audio_extractor, "what makes the codes; another codec is named by its folder, --codec")
@@ -77,11 +78,14 @@ std::string front_end_of(const std::string& text_extractor) {
   if (text_extractor == "espeak") return "phonemizer:en-us";
   if (text_extractor == "pypinyin") return "pypinyin:syllables";
   if (text_extractor == "pypinyin_initials_finals") return "pypinyin:initials_finals";
+  if (text_extractor == "labeled_pinyin") return "pypinyin:labelled_initials_finals";
   if (text_extractor.find(':') != std::string::npos) return text_extractor;
-  throw UsageError(fmt::format("--text-extractor {}: expected espeak, pypinyin, pypinyin_initials_finals, or a front "
-                               "end's name with a colon",
-                               text_extractor),
-                   "for example --text-extractor phonemizer:fr-fr");
+  throw UsageError(
+      fmt::format(
+          "--text-extractor {}: expected espeak, pypinyin, pypinyin_initials_finals, labeled_pinyin, or a front "
+          "end's name with a colon",
+          text_extractor),
+      "for example --text-extractor phonemizer:fr-fr");
 }
 
 std::vector<std::string> present_parts(const ValleJob& job) {

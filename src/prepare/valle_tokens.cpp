@@ -110,8 +110,9 @@ void resample(json& recording, std::int64_t to_hz) {
 }
 
 /// The text that the recipe's tokenizer reads.
-std::string text_of(const std::string& recipe, const json& supervision) {
+std::string text_of(const std::string& recipe, const json& supervision, bool labels) {
   std::string text = text_or(supervision, "text", "");
+  if (labels) return supervision.contains("custom") ? text_or(supervision["custom"], "pinyin", "") : "";
   if (recipe != "baker" && recipe != "ljspeech") return text;
   if (const auto custom = supervision.find("custom"); custom != supervision.end() && custom->is_object())
     text = text_or(*custom, "normalized_text", text);
@@ -163,7 +164,10 @@ json cut_of(const ValleJob& job, const ValleCoder& coder, const ValleClip& clip,
 class Tokenizer {
  public:
   Tokenizer(const ValleJob& job, const ValleCoder& coder, const std::string& front_end)
-      : job_(job), coder_(coder), front_end_(text::make_front_end(front_end)) {}
+      : job_(job),
+        coder_(coder),
+        labels_(front_end.starts_with("pypinyin:labelled")),
+        front_end_(text::make_front_end(front_end)) {}
 
   /// Returns how many cuts were written.
   std::int64_t write(const std::string& part, std::vector<ValleClip>& clips, const ValleEncoder& encoder,
@@ -193,7 +197,7 @@ class Tokenizer {
 
  private:
   std::vector<std::string> tokens_of(ValleClip& clip) {
-    const std::string text = text_of(job_.recipe.name, clip.supervision);
+    const std::string text = text_of(job_.recipe.name, clip.supervision, labels_);
     try {
       auto tokens = front_end_->phonemize(text).phones;
       if (tokens.empty()) clip.fault = fmt::format("text without tokens: \"{}\"", text);
@@ -208,6 +212,7 @@ class Tokenizer {
 
   const ValleJob& job_;
   const ValleCoder& coder_;
+  bool labels_;  ///< reads the labelled pinyin, not the text
   std::unique_ptr<text::FrontEnd> front_end_;
 };
 nlohmann::json part_inputs(const ValleJob& job, const std::string& part) {

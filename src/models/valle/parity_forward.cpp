@@ -19,7 +19,7 @@ GivenBatch read_batch(const ParityRun& run, const std::string& file, const std::
   return out;
 }
 
-NarDraws read_draws(const json& draws, Stage stage, std::int64_t prefix_mode, std::size_t utterances) {
+NarDraws read_draws(const json& draws) {
   NarDraws out;
   for (const json& draw : draws) {
     const auto name = draw.at(0).get<std::string>();
@@ -33,10 +33,13 @@ NarDraws read_draws(const json& draws, Stage stage, std::int64_t prefix_mode, st
     else
       throw DataError(fmt::format("draws: \"{}\" is none of nar_stage, mode1_prefix, mode2_start", name));
   }
-  if (stage != Stage::ar && prefix_mode == 2 && out.starts_B.size() != utterances)
-    throw DataError(fmt::format("draws: {} mode2_start for {} utterances: where the other pieces began is not given",
-                                out.starts_B.size(), utterances));
   return out;
+}
+
+void expect_starts(const NarDraws& draws, Stage stage, std::int64_t prefix_mode, std::size_t utterances) {
+  if (stage != Stage::ar && prefix_mode == 2 && draws.starts_B.size() != utterances)
+    throw DataError(fmt::format("draws: {} mode2_start for {} utterances: where the other pieces began is not given",
+                                draws.starts_B.size(), utterances));
 }
 
 PassReport::PassReport(ParityRun& run, std::string file, std::string name)

@@ -13,9 +13,10 @@ struct GivenBatch {
 };
 GivenBatch read_batch(const roles::ParityRun& run, const std::string& file, const std::string& prefix);
 
-/// The random choices of a case: [["nar_stage", 3], ["mode1_prefix", 2, 4, 3], ["mode2_start", 0, 11, 2] …]. Throws
-/// DataError when a pass of `stage` in `prefix_mode` over `utterances` needs others.
-NarDraws read_draws(const nlohmann::json& draws, Stage stage, std::int64_t prefix_mode, std::size_t utterances);
+/// The random choices of a case: [["nar_stage", 3], ["mode1_prefix", 2, 4, 3], ["mode2_start", 0, 11, 2] …].
+NarDraws read_draws(const nlohmann::json& draws);
+/// Throws DataError when a pass of `stage` in `prefix_mode` over `utterances` needs starts that are not there.
+void expect_starts(const NarDraws& draws, Stage stage, std::int64_t prefix_mode, std::size_t utterances);
 
 /// Collects what a set asks for of one pass, by the names "<case>.logits.<module>", ".inter.<module>",
 /// ".grad.<parameter>",

@@ -79,7 +79,8 @@ void run_forward(ParityRun& run, const std::string& name) {
   inputs.prompts_BYQ = prompts_of(run, name);
   PassReport report(run, kTensors, name);
   const auto stage = static_cast<Stage>(given("train_stage").get<int>());
-  const NarDraws draws = read_draws(given("draws"), stage, model.config().prefix_mode, tensors.audio_lens.size());
+  const NarDraws draws = read_draws(given("draws"));
+  expect_starts(draws, stage, model.config().prefix_mode, tensors.audio_lens.size());
   const Outputs out = model.forward(inputs, stage, draws, report.probe());
   report.put_totals(totals_of(out, tensors.audio_lens), kCases, at);
   report.finish(model, out.loss, kCases, at + "/grad_l2_and_sum", PassReport::Norms::l2_and_sum);

@@ -97,8 +97,8 @@ void run_finetune_forward(ParityRun& run, const std::string& name) {
                       .code_lens_B = given.audio_lens,
                       .prompts_BYQ = {},
                       .language_BX = at::full({1, 1}, english, at::kLong)};
-  const NarDraws draws =
-      read_draws(run.input_json(kFinetune, at + "/draws"), stage, model.config().prefix_mode, given.audio_lens.size());
+  const NarDraws draws = read_draws(run.input_json(kFinetune, at + "/draws"));
+  expect_starts(draws, stage, model.config().prefix_mode, given.audio_lens.size());
   PassReport report(run, kVallexTensors, "finetune." + name);
   const Outputs out = model.forward(inputs, stage, draws, report.probe());
   report.put_totals(totals_of(out, given.audio_lens), kFinetune, at);
