@@ -10,6 +10,8 @@
 #include "models/valle/parity_forward.h"
 #include "models/valle/parity_lifeiteng.h"
 #include "roles/parity_part.h"
+#include "text/k2_symbols.h"
+#include "text/phonemes.h"
 
 namespace timbre::valle {
 namespace {
@@ -124,6 +126,21 @@ void run_python_random(ParityRun& run) {
   run.put_json(kCases, at + "/randint_0_to_n_after_seed0", starts);
 }
 
+/// phonemes of the texts, and the rows that the collater gives the symbols.
+void run_text(ParityRun& run) {
+  const auto front_end = text::make_front_end("phonemizer:en-us");
+  json phonemes = json::array();
+  for (const json& sentence : run.input_json(kCases, "/texts"))
+    phonemes.push_back(front_end->phonemize(sentence.get<std::string>()).phones);
+  run.put_json(kCases, "/phonemes", phonemes);
+  json rows = json::object();
+  std::int64_t row = 0;
+  for (const std::string& symbol :
+       text::collater_rows(text::read_k2_symbols(run.input_path("unique_text_tokens.k2symbols"))))
+    rows[symbol] = row++;
+  run.put_json(kCases, "/token2idx", rows);
+}
+
 }  // namespace
 
 void run_lifeiteng_parity(ParityRun& run) {
@@ -133,6 +150,7 @@ void run_lifeiteng_parity(ParityRun& run) {
     if (kind == "resume") continue;  // the trainer's part
     roles::attempt(run, "cases.*:*" + name + "[./]*", [&] { run_case(run, name, kind); });
   }
+  if (run.has_json(kCases, "/texts")) roles::attempt(run, "cases.json:/[pt]*", [&] { run_text(run); });
   roles::attempt(run, "cases.*:*filter*", [&] { run_lifeiteng_sampling(run); });
   roles::attempt(run, "cases.*:*python_random*", [&] { run_python_random(run); });
 }

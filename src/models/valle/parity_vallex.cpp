@@ -142,6 +142,8 @@ void run_vallex_parity(ParityRun& run) {
     for (const std::string& name : run.keys(kFinetune, "/cases"))
       roles::attempt(run, "*:*" + name + "[./]*", [&] { run_finetune_forward(run, name); });
   }
+  if (run.has_json(kVallexInference, "/generate_audio"))
+    roles::attempt(run, "inference.json:/generate*", [&] { run_vallex_speaking(run); });
   roles::attempt(run, "cases.safetensors:infer.topk_sampling*", [&] { run_sampling(run); });
 }
 

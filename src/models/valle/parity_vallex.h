@@ -18,4 +18,7 @@ std::unique_ptr<Valle> open_vallex(const roles::ParityRun& run);
 Tensor language_rows(const Config& config, std::int64_t tokens, std::int64_t enrolled,
                      const nlohmann::json& prompt_language, const nlohmann::json& text_language);
 
+/// generate_audio and generate_audio_from_long_text: texts to codes, by the engine.
+void run_vallex_speaking(roles::ParityRun& run);
+
 }  // namespace timbre::valle

@@ -54,7 +54,8 @@ std::vector<std::string> read_tokenizer(const std::filesystem::path& file) {
 
 std::string front_end_of(const std::vector<std::string>& symbols) {
   if (std::none_of(symbols.begin(), symbols.end(), is_pinyin)) return "phonemizer:en-us";
-  return holds(symbols, "zh") || holds(symbols, "sh") || holds(symbols, "b") ? "pypinyin:initials_finals" : "pypinyin:";
+  return holds(symbols, "zh") || holds(symbols, "sh") || holds(symbols, "b") ? "pypinyin:initials_finals"
+                                                                             : "pypinyin:syllables";
 }
 
 void check_symbols(const Config& config, const std::string& front_end, const std::vector<std::string>& symbols,
