@@ -57,7 +57,9 @@ TEST(CodePrompt, NpzIsColumnMajorAsNumpyWritesIt) {
 
 TEST(CodePrompt, ReadsTheReferencesPrompts) {
   TIMBRE_GOLDEN_OR_SKIP(folder, "valle_x");
-  const auto about = read_json(folder / "inference.json").at("prompts");
+  const auto inference = read_json(folder / "inference.json");
+  if (!inference.contains("prompts")) GTEST_SKIP() << "the small copy of valle_x holds no prompts";
+  const auto& about = inference["prompts"];
   const auto tensors = weights::read_safetensors(folder / "cases.safetensors");
   const std::vector<std::string> languages = {"zh", "ja", "en"};
   int read_ones = 0;
