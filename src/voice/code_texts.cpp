@@ -20,6 +20,21 @@ text::TokenPolicy policy_of(text::TokenPolicy policy, const text::FrontEnd& fron
   return std::find(symbols.begin(), symbols.end(), marked.bos) != symbols.end() ? marked : policy;
 }
 
+/// Of a text that does not mark its languages: kana is Japanese, Chinese characters without any are Chinese.
+std::string language_by_script(std::string_view text) {
+  bool chinese = false;
+  for (std::size_t i = 0; i + 1 < text.size(); ++i) {
+    const auto lead = static_cast<unsigned char>(text[i]), next = static_cast<unsigned char>(text[i + 1]);
+    if (lead == 0xe3 && next >= 0x81 && next <= 0x83) return "ja";  // U+3040 … U+30FF
+    chinese = chinese || (lead >= 0xe4 && lead <= 0xe9);            // U+4000 … U+9FFF
+  }
+  return chinese ? "zh" : "en";
+}
+
+bool marks_languages(std::string_view text) {
+  return text.find("[EN]") != text.npos || text.find("[ZH]") != text.npos || text.find("[JA]") != text.npos;
+}
+
 }  // namespace
 
 CodeTexts::CodeTexts(std::unique_ptr<text::FrontEnd> front_end, std::vector<std::string> symbols,
@@ -70,8 +85,9 @@ void CodeTexts::fit(text::FrontEnd& reader, text::Phonemized& phonemized) const 
                                   join({dropped.begin(), dropped.end()}, " "));
 }
 
-CodeTexts::Read CodeTexts::read(std::string_view text, std::span<const text::Spoken> spoken,
-                                const std::string& language) {
+CodeTexts::Read CodeTexts::read(std::string_view text, std::span<const text::Spoken> spoken, const std::string& given) {
+  const bool untold = given.empty() && front_end_->name() == std::string(kMixed) + "mix" && !marks_languages(text);
+  const std::string language = untold ? language_by_script(text) : given;
   text::FrontEnd& front_end = reader(language);
   text::Phonemized phonemized = front_end.phonemize(text, spoken);
   Read out;

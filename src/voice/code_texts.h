@@ -25,7 +25,8 @@ class CodeTexts {
     std::vector<std::string> warnings, guessed;
     bool speaks = false;  ///< something in it can be said
   };
-  /// `language`: of the text, "" = the front end's. Throws UsageError for a language that the voice does not read,
+  /// `language`: of the text, "" = the front end's; VALL-E X's, which wants languages marked in the text, then goes by
+  /// the script of a text without marks. Throws UsageError for a language that the voice does not read,
   /// DataError for tokens without a row.
   Read read(std::string_view text, std::span<const text::Spoken> spoken, const std::string& language);
 
