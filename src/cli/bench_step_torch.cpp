@@ -11,6 +11,7 @@
 #include "base/threads.h"
 #include "cli/verb.h"
 #include "nn/init.h"
+#include "train/job.h"
 #include "train/registry.h"
 #include "train/stepper.h"
 
@@ -27,10 +28,10 @@ config::Fields fields(BenchStepVerb& o) {
   config::Fields f;
   f.add("model", o.model, "what is trained").positional().required().metavar("MODEL");
   f.add("preset", o.preset, "its sizes; empty = the default");
-  f.add("corpus", o.corpus, "a prepared corpus").required().metavar("FOLDER");
+  f.add("corpus", o.corpus, "a prepared corpus; a model's own trainer may name its data instead").metavar("FOLDER");
   f.add("items", o.items, "items of the batch").range(1, 4096);
   f.add("steps", o.steps, "steps that are counted, after one to warm up").range(1, 1e6);
-  f.add("with", o.settings, "options of the model").metavar("KEY=VALUE");
+  f.add("with", o.settings, "options of the model, or of the trainer whose flags it knows").metavar("KEY=VALUE");
   return f;
 }
 
@@ -47,16 +48,24 @@ int run(const BenchStepVerb& o, Context& context) {
   models::register_all(roles);
   models::register_all_torch(recipes);
   const train::Registry::Entry& entry = recipes.recipe(o.model);
-  const auto config = roles.model(o.model).config_of(o.preset);
-  auto options = config->fields();
+  const std::shared_ptr<roles::ModelConfig> config = roles.model(o.model).config_of(o.preset);
+  const std::shared_ptr<train::ForeignTrainer> trainer = entry.trainer ? entry.trainer() : nullptr;
+  config::Fields options;
+  options.group("", config->fields());
+  if (trainer) options.group("", trainer->fields());
   for (const std::string& setting : o.settings) options.set_assignment(setting, "--with");
-  train::TrainOptions loop;
-  if (entry.defaults) entry.defaults(loop, o.preset);
+  train::RunOptions as_run;
+  as_run.corpus = o.corpus;
+  as_run.config = config;
+  if (entry.defaults) entry.defaults(as_run.loop, o.preset);
+  if (trainer) trainer->apply(as_run);
+  if (o.corpus.empty() && !as_run.own_data) throw UsageError("no corpus was given", "--corpus FOLDER");
+  const train::TrainOptions& loop = as_run.loop;
   at::set_num_threads(thread_count());
   const auto recipe = entry.make(*config);
   {
     const nn::InitSeed seed(1);
-    recipe->open({.corpus = o.corpus, .seed = 1});
+    recipe->open({.corpus = o.corpus, .seed = 1, .trainer = trainer.get()});
   }
   const auto count =
       std::min<std::size_t>(static_cast<std::size_t>(o.items), recipe->items(train::Split::train).size());

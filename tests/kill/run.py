@@ -26,6 +26,8 @@ KILLS_A_RUN = 5
 MODEL_FLAGS = {"fastspeech2": ["--schedule.warmup-steps", "5", "--optim.group-lr", "encoder=0.5"],
                "hifigan": ["--segments.samples", "1200", "--split.valid", "0.1"],
                "vocos": ["--segments.samples", "2048", "--split.valid", "0.1", "--loss.adversarial-from-step", "6"],
+               "valle": ["--codec", str(ROOT / "voices" / "small_codec"), "--split.valid", "0.2", "--batch.seconds", "6", "--batch.buckets", "2", "--max-epochs", "0",
+                         "--num-epochs", "99", "--average-every-batches", "4", "--ema", "0"],
                "small_codec": ["--split.valid", "0.1", "--adversarial.first-step", "6"]}
 
 
@@ -35,6 +37,9 @@ class Killer:
         self.timbre, self.folder = build / "timbre", pathlib.Path(folder)
         self.rng = random.Random(arguments.seed)
         self.corpus = corpus.make(self.folder, self.timbre)
+        if arguments.model == "valle":
+            subprocess.run([str(self.timbre), "prepare", str(self.corpus), "--for", "valle", "--preset", "debug", "--codec", str(ROOT / "voices" / "small_codec"), "-q"],
+                           check=True)
         self.flags = [arguments.model, "--preset", "debug", "--corpus", str(self.corpus), "--max-steps", str(arguments.steps), "--batch.items", "4", "--batch.units", "0",
                       "--accumulate", "2", "--ema", "0.9", "--save-every-steps", "5", "--log-every-steps", "1", "--valid-every-steps", "8", "--no-probe",
                       "--keep", "2", *MODEL_FLAGS.get(arguments.model, [])]
