@@ -30,7 +30,7 @@ def rows(env):
                          "--steps", str(steps)]
                 answer = subprocess.run(words, capture_output=True, text=True, env=alone)
                 if answer.returncode == 0:
-                    rival = json.loads(answer.stdout)["median_cpu_s"]
+                    rival = json.loads(answer.stdout)["cpu_s"]
                 else:
                     note = "rival failed: " + answer.stderr.strip().splitlines()[-1]
             else:

@@ -1,4 +1,5 @@
 #include "models/valle/parity.h"
+#include "models/valle/parity_runs.h"
 
 #include <gtest/gtest.h>
 
@@ -18,7 +19,14 @@ TEST(ValleParity, ComputesWhatLifeitengComputes) {
   expect_all("tests/golden/valle_lifeiteng", run_lifeiteng_parity, 300);
 }
 
-TEST(ValleParity, ComputesWhatVallEXComputes) { expect_all("tests/golden/valle_x", run_vallex_parity, 100); }
+/// Inference and forward passes, and the fork's two fine-tuning runs.
+TEST(ValleParity, ComputesWhatVallEXComputes) {
+  const auto both = [](roles::ParityRun& run) {
+    run_vallex_parity(run);
+    run_finetune_parity(run);
+  };
+  expect_all("tests/golden/valle_x", both, 390);
+}
 
 }  // namespace
 }  // namespace timbre::valle

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <ATen/ops/isfinite.h>
+
 #include <algorithm>
 #include <numeric>
 
@@ -54,6 +56,7 @@ void Recipe::open(const train::DataContext& context) {
   if (config_.num_quantizers < 2 && trainer_->options().train_stage == 2)
     throw UsageError("--train-stage 2 trains the NAR part, which one codebook does without (num_quantizers=1)",
                      "train with --train-stage 1");
+  checks_outputs_ = trainer_->applied() && trainer_->loop().inf_check;
   data_ = std::make_unique<Data>(context, config_, *trainer_);
   if (!data_->corpus() && (config_.front_end == "phonemizer:en-us" || config_.front_end == Config().front_end))
     config_.front_end = data_->guessed_front_end();
@@ -95,6 +98,16 @@ std::vector<train::Player> Recipe::players() const {
     default:
       return {train::Player{}};
   }
+}
+
+/// --inf-check: says which modules give numbers that are not finite; what gradients do is the loop's to say.
+Outputs Recipe::pass(const Inputs& inputs, const NarDraws& draws) const {
+  if (!checks_outputs_) return model_->forward(inputs, stage(), draws);
+  const auto probe = [&](const std::string& module, const Tensor& value) {
+    if (value.isfinite().all().item<bool>()) return;
+    log::note(fmt::format("the output of {} {} is not finite", module, nn::shape_text(value.sizes())));
+  };
+  return model_->forward(inputs, stage(), draws, probe);
 }
 
 std::vector<train::Term> Recipe::losses(const batch::Batch& batch, const train::StepInfo&) {

@@ -48,7 +48,7 @@ class Recipe final : public train::Recipe {
 
  private:
   Stage stage() const { return static_cast<Stage>(trainer_->options().train_stage); }
-  Outputs pass(const Inputs& inputs, const NarDraws& draws) const { return model_->forward(inputs, stage(), draws); }
+  Outputs pass(const Inputs& inputs, const NarDraws& draws) const;
   void tell_bigram(const train::DataContext& context);
 
   Config config_;
@@ -59,6 +59,7 @@ class Recipe final : public train::Recipe {
   std::unique_ptr<TrainerFiles> files_;
   std::optional<StepDraws> draws_;
   double bigram_top10_ = 0;
+  bool checks_outputs_ = false;
 };
 
 }  // namespace timbre::valle

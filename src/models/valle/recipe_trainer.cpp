@@ -188,6 +188,10 @@ void Trainer::apply_dtype(train::RunOptions& run) const {
 }
 
 void Trainer::refuse_what_is_not_there(const train::RunOptions& run) const {
+  for (const auto& [text, flag] : {std::pair(&options_.visualize, "--visualize"),
+                                   {&options_.tensorboard, "--tensorboard"},
+                                   {&options_.return_cuts, "--return-cuts"}})
+    truth(*text, false, flag);
   only_false(options_.concatenate_cuts, "--concatenate-cuts", "clips are never joined");
   only_false(options_.on_the_fly_feats, "--on-the-fly-feats", "VALL-E is trained on stored codes");
   only_false(options_.enable_spec_aug, "--enable-spec-aug", "codes have no spectrum to mask");

@@ -39,6 +39,7 @@ class Trainer final : public train::ForeignTrainer {
   TrainerOptions& options() { return options_; }
   /// The loop's options as apply() left them. std::logic_error before it.
   const train::TrainOptions& loop() const;
+  bool applied() const { return loop_ != nullptr; }
   /// Whether the run keeps the reference's files: exp_dir was given.
   bool keeps_files() const { return options_.exp_dir.has_value(); }
   fs::path exp_dir() const { return options_.exp_dir.value_or("exp/valle_dev"); }
