@@ -111,7 +111,6 @@ void to_voice(const roles::ConvertRequest& request, Line line) {
         fmt::format("{} {} language tables: it is {}", request.source.string(), line == Line::vallex ? "has no" : "has",
                     line == Line::vallex ? "of lifeiteng's line" : "VALL-E X"),
         line == Line::vallex ? "--from lifeiteng" : "--from vallex");
-  for (const std::string& line_text : checkpoint.notes) note(request, line_text);
   const fs::path file = symbols_file(request, checkpoint);
   const std::vector<std::string> symbols =
       line == Line::vallex ? read_tokenizer(file) : text::collater_rows(text::read_k2_symbols(file));
@@ -119,11 +118,12 @@ void to_voice(const roles::ConvertRequest& request, Line line) {
   config.front_end = option(request, "front_end", line == Line::vallex ? "vallex:mix" : front_end_of(symbols));
   config.codec = option(request, "codec", "encodec");
   check_symbols(config, config.front_end, symbols, file.string());
+  roles::refuse_existing(request.out);
+  for (const std::string& line_text : checkpoint.notes) note(request, line_text);
   if (line == Line::lifeiteng && !request.options.contains("front_end"))
     note(request, fmt::format("no checkpoint says which front end made its tokens: {} by the looks of them; "
                               "--option front_end=NAME says otherwise",
                               config.front_end));
-  roles::refuse_existing(request.out);
   make_folders(request.out);
   weights::write_safetensors(request.out / "model.safetensors", without_ties(config, checkpoint.model),
                              {{"format", "pt"}});
@@ -227,13 +227,13 @@ std::string described(const fs::path& path) {
     const Value* value = checkpoint.parameter(key);
     return value && value->kind() == Value::Kind::integer ? fmt::format(", {} {}", key, value->as_int()) : "";
   };
+  const bool vallex = !config.languages.empty();
   std::string text =
       fmt::format("{} of {}: {} wide, {} heads, {} layers, {} codebooks, {} text rows{}{}\n",
-                  config.languages.empty() ? "" : "VALL-E X, a ", network,
-                  config.languages.empty() ? "lifeiteng/vall-e" : "Plachtaa/VALL-E-X or its fork", config.decoder_dim,
-                  config.nhead, config.num_decoder_layers, config.num_quantizers, config.text_rows,
+                  vallex ? "VALL-E X" : network, vallex ? "Plachtaa/VALL-E-X or its fork" : "lifeiteng/vall-e",
+                  config.decoder_dim, config.nhead, config.num_decoder_layers, config.num_quantizers, config.text_rows,
                   config.prepend_bos ? ", with a start token" : "",
-                  config.languages.empty() ? "" : fmt::format(", languages {}", fmt::join(config.languages, ", ")));
+                  vallex ? fmt::format(", languages {}", fmt::join(config.languages, ", ")) : "");
   text += fmt::format("run: prefix_mode {}{}{}{}, {}optimiser state, {}averaged model\n", config.prefix_mode,
                       told("cur_epoch"), told("train_stage"), told("batch_idx_train"),
                       checkpoint.optimizer.is_dict() ? "" : "no ", checkpoint.model_avg.empty() ? "no " : "");
