@@ -41,7 +41,10 @@ std::vector<std::string> schedule_warnings(const TrainOptions& options, std::int
   std::vector<std::string> warnings;
   const ScheduleOptions& s = options.schedule;
   const bool peaked = s.kind == "noam" || s.kind == "ming024";
-  if (max_steps > 0 && s.warmup_steps >= max_steps)
+  // Where batches are counted, a step is accumulate of them.
+  const bool by_batches = s.counts == "batches" && (s.kind == "eden" || s.kind == "noam");
+  const std::int64_t warm_steps = by_batches ? s.warmup_steps / options.accumulate : s.warmup_steps;
+  if (max_steps > 0 && warm_steps >= max_steps)
     warnings.push_back(fmt::format(
         "schedule.warmup_steps={} is not over before the last step {}: the full learning rate is never reached",
         s.warmup_steps, max_steps));
