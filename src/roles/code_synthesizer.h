@@ -26,7 +26,7 @@ struct CodeSampling {
 /// Why generating stopped.
 enum class Ending : std::uint8_t {
   end_token,  ///< the network said it was done
-  immediate,  ///< it said so before the first frame: no codes
+  immediate,  ///< it said so before the first frame, or as soon as it was listened to (CodeSampling::least_frames)
   loop,       ///< it repeated itself (CodeSampling::loop_frames); codes end where the repeating began
   limit,      ///< a runaway: CodeSampling::frames were made and no end was in sight
 };

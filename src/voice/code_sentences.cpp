@@ -69,14 +69,20 @@ roles::CodeUtterance generate_until_ended(roles::CodeSynthesizer& synthesizer, r
     roles::CodeUtterance made = synthesizer.generate(request);
     if (made.ending == Ending::end_token) return made;
     (made.ending == Ending::immediate ? counts.immediate : made.ending == Ending::loop ? counts.loop : counts.limit)++;
+    if (made.ending == Ending::immediate) {
+      // The likeliest end is the same for every seed: it is not listened to for a frame a token.
+      request.sampling.least_frames = std::max(
+          request.sampling.least_frames, static_cast<std::int64_t>(request.tokens_S.size()) - request.prompt_tokens);
+      continue;
+    }
     if (made.frames > 0 && (best.frames == 0 || worth(made.ending) > worth(best.ending))) best = std::move(made);
   }
   ++counts.given_up;
   if (best.frames == 0)
-    throw DataError(fmt::format("{} ended before the first frame, {} {} in a row", synthesizer.name(), most,
-                                most == 1 ? "time" : "times"),
-                    draws ? "another prompt, another text, --retries 10, or a voice that was trained longer"
-                          : "--top-k 1 draws nothing: leave it out, so that other tries are others");
+    throw DataError(
+        fmt::format("{} ended at once, {} {} in a row", synthesizer.name(), most, most == 1 ? "time" : "times"),
+        draws ? "another prompt, another text, --retries 10, or a voice that was trained longer"
+              : "--top-k 1 draws nothing: leave it out, so that other tries are others");
   return best;
 }
 

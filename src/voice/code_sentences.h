@@ -37,8 +37,8 @@ struct EndingCounts {
 };
 
 /// The request again with other seeds until it ends by itself, `tries` times at most (once where nothing is drawn).
-/// Of tries that all went wrong the first of the best kind comes back: cut before a loop, else the runaway. Throws
-/// DataError when every try ended before the first frame.
+/// Of tries that all went wrong the first of the best kind comes back: cut before a loop, else the runaway. After an
+/// immediate end the end is not listened to for a frame a token. Throws DataError when every try ended at once.
 roles::CodeUtterance generate_until_ended(roles::CodeSynthesizer& synthesizer, roles::CodeRequest request,
                                           std::int64_t tries, EndingCounts& counts);
 

@@ -63,6 +63,8 @@ TEST(CodeSentences, BadEndingsAreTriedAgainWithOtherSeedsAndCounted) {
   EXPECT_EQ(counts.limit, 1);
   EXPECT_EQ(counts.given_up, 0);
   EXPECT_EQ(counts.text(), "1 sentence, 3 further tries with other seeds (1 ended at once, 1 loop, 1 runaway)");
+  EXPECT_EQ(voice.requests[0].sampling.least_frames, 0);
+  EXPECT_EQ(voice.requests[1].sampling.least_frames, 2) << "a frame a token after an immediate end";
   EXPECT_EQ(voice.requests[0].sampling.seed, 7u);
   EXPECT_NE(voice.requests[1].sampling.seed, voice.requests[0].sampling.seed);
   EXPECT_NE(voice.requests[2].sampling.seed, voice.requests[1].sampling.seed);

@@ -110,7 +110,8 @@ roles::Ending EngineAr::generate(const roles::CodeRequest& request, roles::CodeS
     if (!may_end) said.back() = -1e30f;
     const std::int64_t code = sampler.draw(said);
     if (code == end_ || (may_end && likeliest_is_end)) {
-      ending = made == 0 ? roles::Ending::immediate : roles::Ending::end_token;
+      ending = made <= std::max<std::int64_t>(0, request.sampling.least_frames) ? roles::Ending::immediate
+                                                                                : roles::Ending::end_token;
       break;
     }
     if (made == most) break;
