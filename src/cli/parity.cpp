@@ -43,12 +43,14 @@ double closeness(const roles::ParityRow& row) {
   return row.status == "ok" && row.bound > 0 ? row.error / row.bound : 0;
 }
 
-/// The runner of a set. Sets of networks run in timbre-torch: the program without LibTorch sends the call there.
+/// The runner of a set, with all its parts. Sets of networks run in timbre-torch, and so do sets of which they compute
+/// a part: the program without LibTorch sends the call there.
 roles::Registry::ParityRunner runner_of(const roles::ParityRun& run) {
   roles::Registry registry;
   parity::register_all_sets(registry);
   const auto& sets = registry.parity_sets();
-  if (const auto found = sets.find(run.set()); found != sets.end()) return found->second;
+  const auto here = sets.find(run.set());
+  if (here != sets.end() && !registry.expects_parity_of_networks(run.set())) return here->second;
   if (!add_running_networks(registry)) throw NeedsTorch{};
   if (const auto found = sets.find(run.set()); found != sets.end()) return found->second;
   std::vector<std::string> known;

@@ -141,6 +141,10 @@ bool ParityRun::has_json(const std::string& file, const std::string& pointer) co
   return has_file(file) && value_at(document(file), pointer) != nullptr;
 }
 
+bool ParityRun::gives(const std::string& file, const std::string& pointer) const {
+  return has_json(file, pointer) && rules_->find(file + ":" + pointer) != EntryKind::output;
+}
+
 std::vector<std::string> ParityRun::keys(const std::string& file, const std::string& pointer) const {
   std::vector<std::string> keys;
   const json* found = has_file(file) ? value_at(document(file), pointer) : nullptr;

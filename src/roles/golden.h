@@ -89,6 +89,8 @@ class ParityRun {
   /// A given JSON value. Throws like input().
   nlohmann::json input_json(const std::string& file, const std::string& pointer) const;
   bool has_json(const std::string& file, const std::string& pointer) const;
+  /// Whether input_json() would give it: it is there and not an output.
+  bool gives(const std::string& file, const std::string& pointer) const;
   /// Keys of an object, or the positions of a list ("0", "1" …); empty when absent or a scalar.
   std::vector<std::string> keys(const std::string& file, const std::string& pointer) const;
   /// The path of something given (checkpoint, config, audio). Throws like input().

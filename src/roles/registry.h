@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -73,6 +74,9 @@ class Registry {
   void add_parity(const std::string& set, ParityRunner run);
   /// A set that several folders compute: the parts run one after the other.
   void add_parity_part(const std::string& set, ParityRunner part);
+  /// Says of a set with a part here that networks in LibTorch compute other parts of it.
+  void expect_parity_of_networks(const std::string& set) { parity_of_networks_.insert(set); }
+  bool expects_parity_of_networks(const std::string& set) const { return parity_of_networks_.contains(set); }
 
   /// Throws UsageError with "did you mean".
   const ModelSpec& model(const std::string& name) const;
@@ -131,6 +135,7 @@ class Registry {
   Makers<CodeSynthesizer> code_synthesizers_;
   Makers<SpeakerEncoder> speaker_encoders_;
   std::map<std::string, ParityRunner> parity_;
+  std::set<std::string> parity_of_networks_;
 };
 
 /// What a vocoder is opened with. A folder of its own (`voice.vocoder`, or about["vocoder"]["folder"] inside the voice)

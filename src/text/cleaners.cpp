@@ -127,6 +127,8 @@ std::string expand_number(std::string_view digits) {
   return words;
 }
 
+}  // namespace
+
 std::string expand_abbreviations(std::string text) {
   static constexpr std::array<std::pair<std::string_view, std::string_view>, 18> kAbbreviations = {
       {{"mrs", "misess"},
@@ -176,8 +178,6 @@ std::string collapse_whitespace(std::string_view text) {
   }
   return out;
 }
-
-}  // namespace
 
 std::string unidecode(std::string_view text) {
   std::string out;

@@ -20,6 +20,12 @@ std::string clean_text(std::string_view text, const std::vector<std::string>& cl
 /// years.
 std::string normalize_numbers(std::string_view text);
 
+/// "mr." → "mister" and seventeen more; a title counts where no letter, digit or underscore stands before it.
+std::string expand_abbreviations(std::string lower_case);
+
+/// Every run of white space as one blank.
+std::string collapse_whitespace(std::string_view text);
+
 /// ASCII transliteration of Unidecode 1.4.0; a character without one disappears.
 std::string unidecode(std::string_view text);
 

@@ -7,6 +7,7 @@
 #include "text/phonemes.h"
 #include "text/phonemizer_front_end.h"
 #include "text/pinyin_front_end.h"
+#include "text/vallex_front_end.h"
 
 namespace timbre::text {
 
@@ -38,6 +39,8 @@ std::unique_ptr<FrontEnd> make_front_end(const std::string& name, FrontEndOption
   for (const PinyinTokens how : {PinyinTokens::syllables, PinyinTokens::initials_finals})
     for (const PinyinSource source : {PinyinSource::text, PinyinSource::labelled})
       if (name == pypinyin_name(how, source)) return std::make_unique<PypinyinFrontEnd>(how, source, options);
+  for (const char* language : {"en", "zh", "ja", "mix"})
+    if (name == std::string("vallex:") + language) return std::make_unique<VallexFrontEnd>(language, options);
   const std::vector<std::string> known = {"espeak:en-us",
                                           "arpabet:en",
                                           "pinyin:zh",
@@ -48,14 +51,19 @@ std::unique_ptr<FrontEnd> make_front_end(const std::string& name, FrontEndOption
                                           "pypinyin:syllables",
                                           "pypinyin:initials_finals",
                                           "pypinyin:labelled_syllables",
-                                          "pypinyin:labelled_initials_finals"};
+                                          "pypinyin:labelled_initials_finals",
+                                          "vallex:en",
+                                          "vallex:zh",
+                                          "vallex:ja",
+                                          "vallex:mix"};
   std::string near = did_you_mean(name, known);
   throw UsageError(
       fmt::format("there is no text front end '{}'{}", name, near.empty() ? "" : "; " + near),
       "one of: espeak:VOICE (for example espeak:en-us), espeak:VOICE,VOICE… for several languages, arpabet:en, "
       "pinyin:zh, pinyin:zh-strict, ming024:english, ming024:mandarin; of VALL-E: phonemizer:VOICE, "
       "pypinyin:syllables, "
-      "pypinyin:initials_finals, pypinyin:labelled_syllables, pypinyin:labelled_initials_finals");
+      "pypinyin:initials_finals, pypinyin:labelled_syllables, pypinyin:labelled_initials_finals, vallex:en, vallex:zh, "
+      "vallex:ja, vallex:mix");
 }
 
 }  // namespace timbre::text

@@ -17,6 +17,12 @@ std::string describe(const TokenPolicy& policy) {
                      or_else(policy.eos, "none"), or_else(policy.unknown, "error"));
 }
 
+std::string unknown_warning(const std::set<std::string>& unknown, const TokenPolicy& policy) {
+  if (unknown.empty()) return "";
+  return fmt::format("not among the text symbols, so read as {}: {}", policy.unknown,
+                     join({unknown.begin(), unknown.end()}, " "));
+}
+
 TokenRows::TokenRows(std::vector<std::string> symbols, TokenPolicy policy, std::string where)
     : symbols_(std::move(symbols)), policy_(std::move(policy)), where_(std::move(where)) {
   for (const std::string& symbol : symbols_) {

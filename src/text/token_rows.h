@@ -28,6 +28,9 @@ TokenPolicy bpe_policy();
 /// "pad <pad>, bos <bos>, eos <eos>, unknown: error": for people.
 std::string describe(const TokenPolicy& policy);
 
+/// "not among the text symbols, so read as [UNK]: ↑ ŏ", for people; "" of nothing.
+std::string unknown_warning(const std::set<std::string>& unknown, const TokenPolicy& policy);
+
 /// Texts of a batch. B texts, S rows in the longest.
 struct TokenBatch {
   std::vector<std::vector<std::int64_t>> ids_BS;  ///< right-padded
