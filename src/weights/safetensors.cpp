@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <set>
 
 #include "base/files.h"
@@ -248,16 +249,34 @@ TensorMap read_safetensors(const fs::path& path, Metadata* metadata) {
   return parse_safetensors(file->bytes(), file, path.string(), metadata);
 }
 
+std::int64_t Planned::bytes() const {
+  std::int64_t n = static_cast<std::int64_t>(size_of(dtype));
+  for (const std::int64_t side : shape) n *= side;
+  return n;
+}
+
 void write_safetensors(const fs::path& path, const TensorMap& tensors, const Metadata& metadata) {
-  std::vector<const TensorMap::Entry*> order;
-  for (const auto& entry : tensors) order.push_back(&entry);
+  std::vector<Planned> plan;
+  std::vector<const Tensor*> made;
+  for (const auto& [name, tensor] : tensors) {
+    plan.push_back({name, tensor.dtype, tensor.shape});
+    made.push_back(&tensor);
+  }
+  write_safetensors(
+      path, plan, [&](std::size_t i) { return *made[i]; }, metadata);
+}
+
+void write_safetensors(const fs::path& path, const std::vector<Planned>& plan,
+                       const std::function<Tensor(std::size_t)>& make, const Metadata& metadata) {
+  std::vector<std::size_t> order(plan.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(),
-                   [](const auto* a, const auto* b) { return size_of(a->second.dtype) > size_of(b->second.dtype); });
-  std::map<const TensorMap::Entry*, std::int64_t> begin;
+                   [&](std::size_t a, std::size_t b) { return size_of(plan[a].dtype) > size_of(plan[b].dtype); });
+  std::vector<std::int64_t> begin(plan.size());
   std::int64_t at = 0;
-  for (const auto* entry : order) {
-    begin[entry] = at;
-    at += entry->second.bytes();
+  for (const std::size_t i : order) {
+    begin[i] = at;
+    at += plan[i].bytes();
   }
   // Written by hand: a JSON object of 100,000 ordered names would be slow to build.
   std::string header = "{";
@@ -265,14 +284,14 @@ void write_safetensors(const fs::path& path, const TensorMap& tensors, const Met
     return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::strict);
   };
   if (!metadata.empty()) header += fmt::format("\"__metadata__\":{}", nlohmann::json(metadata).dump());
-  for (const auto& entry : tensors) {
-    const auto& [name, tensor] = entry;
-    if (name == "__metadata__") throw UsageError("a tensor cannot be called __metadata__ in a safetensors file");
+  for (std::size_t i = 0; i < plan.size(); ++i) {
+    const Planned& entry = plan[i];
+    if (entry.name == "__metadata__") throw UsageError("a tensor cannot be called __metadata__ in a safetensors file");
     if (header.size() > 1) header += ',';
-    const auto known = std::find_if(kNames.begin(), kNames.end(),
-                                    [&wanted = entry.second](const auto& n) { return n.dtype == wanted.dtype; });
-    header += fmt::format("{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}", quoted(name), known->name,
-                          fmt::join(tensor.shape, ","), begin[&entry], begin[&entry] + tensor.bytes());
+    const auto known =
+        std::find_if(kNames.begin(), kNames.end(), [&](const auto& n) { return n.dtype == entry.dtype; });
+    header += fmt::format("{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}", quoted(entry.name),
+                          known->name, fmt::join(entry.shape, ","), begin[i], begin[i] + entry.bytes());
   }
   header += '}';
   header.append((8 - header.size() % 8) % 8, ' ');
@@ -280,7 +299,13 @@ void write_safetensors(const fs::path& path, const TensorMap& tensors, const Met
   AtomicFile file(path);
   file.write(std::string_view(reinterpret_cast<const char*>(&length), sizeof length));
   file.write(header);
-  for (const auto* entry : order) file.write(entry->second.raw());
+  for (const std::size_t i : order) {
+    const Tensor tensor = make(i);
+    if (tensor.dtype != plan[i].dtype || tensor.shape != plan[i].shape)
+      throw UsageError(fmt::format("{}: tensor '{}' was to be {} {}, it is {}", path.string(), plan[i].name,
+                                   name_of(plan[i].dtype), shape_text(plan[i].shape), tensor.describe()));
+    file.write(tensor.raw());
+  }
   file.commit();
 }
 

@@ -1,5 +1,7 @@
 #pragma once
+#include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -25,5 +27,18 @@ TensorMap parse_safetensors(std::span<const std::byte> bytes, std::shared_ptr<co
 /// Writes atomically. The header keeps the order of the map; the data lie by falling element size so that every
 /// tensor is aligned. Throws SystemError.
 void write_safetensors(const std::filesystem::path& path, const TensorMap& tensors, const Metadata& metadata = {});
+
+/// A tensor of a file to be written.
+struct Planned {
+  std::string name;
+  DType dtype = DType::f32;
+  std::vector<std::int64_t> shape;
+  std::int64_t bytes() const;
+};
+
+/// The same file from tensors that are made one after the other: `make(i)` is asked once for the i-th of `plan`, in the
+/// order of the file, and let go when it is written. Throws UsageError when it gives another type or shape.
+void write_safetensors(const std::filesystem::path& path, const std::vector<Planned>& plan,
+                       const std::function<Tensor(std::size_t)>& make, const Metadata& metadata = {});
 
 }  // namespace timbre::weights
