@@ -83,6 +83,14 @@ fs::path Corpus::audio_path(const Utterance& utterance) const { return dir_ / fs
 
 std::string Corpus::name() const { return about_.value("name", dir_.filename().string()); }
 
+nlohmann::json derived_about(const Corpus& corpus) {
+  nlohmann::json about = corpus.about();
+  for (const char* key : {"import", "listing_hash", "manifest_hash", "utterances", "duration_s", "rejected"})
+    about.erase(key);
+  if (!about.contains("name")) about["name"] = corpus.name();
+  return about;
+}
+
 struct CorpusWriter::Files {
   std::ofstream manifest, rejected;
   IdSet ids;

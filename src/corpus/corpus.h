@@ -54,6 +54,9 @@ class Corpus {
   std::vector<std::pair<std::uint64_t, std::uint32_t>> index_;  ///< hash of the id, place; sorted
 };
 
+/// corpus.json of a corpus made from `corpus`: what is not about its own manifest and import, with a name.
+nlohmann::json derived_about(const Corpus& corpus);
+
 /// Writes a corpus folder: lines stream into a temporary neighbour "<dir>.importing", finish() makes it real by one
 /// rename. Without finish() nothing appears at `dir`; what an interrupted writer left is removed by the next one.
 class CorpusWriter {

@@ -113,6 +113,8 @@ void each_line(const Piece& piece, const std::string& file,
 
 }  // namespace
 
+bool is_copy(const Utterance& utterance) { return utterance.extra.is_object() && utterance.extra.contains("copy_of"); }
+
 std::string id_fault(std::string_view id) {
   if (id.empty()) return "is empty";
   if (id.size() > kLongestId) return fmt::format("is longer than {} bytes", kLongestId);

@@ -37,6 +37,9 @@ std::string to_line(const Utterance& utterance);
 /// unusable id) with what is expected. Unknown keys are kept in `extra`.
 Utterance from_line(std::string_view line, const std::string& file, std::int64_t line_number);
 
+/// An altered copy of another utterance (prepare/augment.h): `extra.copy_of` names it.
+bool is_copy(const Utterance& utterance);
+
 /// Why `id` cannot be one, or "".
 std::string id_fault(std::string_view id);
 

@@ -63,20 +63,27 @@ std::string text_key(std::string_view text) {
   return key;
 }
 
-namespace {
-
-/// The ids on a list and in its file, in order.
-std::vector<std::string> all_ids(std::vector<std::string> ids, const std::string& file) {
-  if (file.empty()) return ids;
+std::vector<std::string> read_id_list(const std::string& file) {
+  std::vector<std::string> ids;
   for (const auto& line : split(read_file(file), '\n')) {
     if (const auto id = trim(line); !id.empty()) ids.emplace_back(id);
   }
   return ids;
 }
 
+namespace {
+
+/// The ids on a list and in its file, in order.
+std::vector<std::string> all_ids(std::vector<std::string> ids, const std::string& file) {
+  if (file.empty()) return ids;
+  for (std::string& id : read_id_list(file)) ids.push_back(std::move(id));
+  return ids;
+}
+
 /// Utterances that must stay on one side: the same text, whoever says it.
 struct Group {
   std::vector<std::uint32_t> members;
+  std::int64_t originals = 0;  ///< members that are no copies
   Side side = Side::train;
   bool fixed = false;
   bool spare = false;  ///< on the train side by its source's mark: may still be drawn when a side would stay empty
@@ -96,6 +103,7 @@ class Splitter {
       if (is_new) groups_.emplace_back();
       group_of_[i] = it->second;
       groups_[it->second].members.push_back(static_cast<std::uint32_t>(i));
+      groups_[it->second].originals += !is_copy(utterances[i]);
     }
   }
 
@@ -157,21 +165,21 @@ class Splitter {
   std::int64_t count_on(Side side) const {
     std::int64_t count = 0;
     for (const Group& group : groups_)
-      if (group.fixed && group.side == side) count += static_cast<std::int64_t>(group.members.size());
+      if (group.fixed && group.side == side) count += group.originals;
     return count;
   }
 
-  /// Draws whole groups, speaker by speaker in proportion, until `wanted` utterances are there. Where the source marks
-  /// a training side and no held-out one, they come from the training side.
+  /// Draws whole groups, speaker by speaker in proportion, until `wanted` utterances (copies not counted) are there.
+  /// Where the source marks a training side and no held-out one, they come from the training side.
   void draw(Side side, double wanted) {
     if (wanted <= 0 || count_on(side) > 0) return;
     spare_too_ = std::count_if(groups_.begin(), groups_.end(), [](const Group& g) { return !g.fixed; }) < 2;
     std::map<std::string, std::vector<std::size_t>> free;  ///< speaker of the first member → groups
     std::int64_t open = 0;
     for (std::size_t g = 0; g < groups_.size(); ++g) {
-      if (!can_be_drawn(groups_[g])) continue;
+      if (!can_be_drawn(groups_[g]) || groups_[g].originals == 0) continue;
       free[utterances_[groups_[g].members[0]].speaker].push_back(g);
-      open += static_cast<std::int64_t>(groups_[g].members.size());
+      open += groups_[g].originals;
     }
     double share = wanted < 1 ? wanted : wanted / std::max<double>(1, static_cast<double>(open));
     double owed = 0;  // carried from speaker to speaker, so that many small ones still give their share together
@@ -180,11 +188,11 @@ class Splitter {
       Philox rng(static_cast<std::uint64_t>(options_.seed), stream++ << 8 | 7);
       rng.shuffle(list);
       std::int64_t mine = 0;
-      for (std::size_t g : list) mine += static_cast<std::int64_t>(groups_[g].members.size());
+      for (std::size_t g : list) mine += groups_[g].originals;
       owed += share * static_cast<double>(mine);
       std::size_t left = list.size();
       for (std::size_t g : list) {
-        auto size = static_cast<double>(groups_[g].members.size());
+        const auto size = static_cast<double>(groups_[g].originals);
         // Half a group may be too much; the last text of a speaker stays for training.
         if (left-- <= 1 || owed + 1e-9 < size / 2) continue;
         take(g, side);
@@ -219,8 +227,9 @@ class Splitter {
       for (std::uint32_t i : group.members) {
         if (exact_[i]) continue;
         // Beside an id that was asked for, others with its text are on no side: not trained on, not counted in.
-        bool listed = group.side != Side::train && is_listed(group);
-        split_.side_of[i] = listed ? Side::unused : group.side;
+        const bool held_out = group.side != Side::train;
+        const bool aside = held_out && (is_listed(group) || is_copy(utterances_[i]));
+        split_.side_of[i] = aside ? Side::unused : group.side;
       }
     for (Side side : split_.side_of)
       ++(side == Side::train   ? split_.train
@@ -230,8 +239,9 @@ class Splitter {
     if (split_.train == 0)
       throw DataError("the train side would stay empty: every text is held out", "hold out fewer utterances");
     if (split_.unused)
-      split_.notes.push_back(
-          fmt::format("{} utterances have the text of a held-out one and are left out of training", split_.unused));
+      split_.notes.push_back(fmt::format(
+          "{} utterances have the text of a held-out one, or are copies of one, and are left out of training",
+          split_.unused));
     if (leaks_)
       split_.notes.push_back(
           fmt::format("{} utterances were moved from the side their source gives: their text is held out", leaks_));

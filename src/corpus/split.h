@@ -8,7 +8,7 @@
 #include "corpus/manifest.h"
 
 /// Train, validation and test sides: seeded, the same share of every speaker, no text on two sides, no side that was
-/// asked for empty.
+/// asked for empty. Altered copies (prepare/augment.h) are trained on or unused, never held out.
 namespace timbre::corpus {
 
 enum class Side : std::uint8_t { train, valid, test, unused };
@@ -35,6 +35,9 @@ struct Split {
 /// Throws UsageError for ids that are not in the corpus or on two lists, DataError when a side would stay empty
 /// (fewer distinct texts than sides).
 Split make_split(std::span<const Utterance> utterances, const SplitOptions& options);
+
+/// The ids in a file, one a line, blank lines left out. Throws as read_file.
+std::vector<std::string> read_id_list(const std::string& file);
 
 /// Texts that count as the same: letters and digits only, lower case, one space between words.
 std::string text_key(std::string_view text);

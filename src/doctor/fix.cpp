@@ -304,10 +304,7 @@ class Fixer {
   }
 
   json about() const {
-    json about = corpus_.about();
-    for (const char* key : {"import", "listing_hash", "manifest_hash", "utterances", "duration_s", "rejected"})
-      about.erase(key);
-    if (!about.contains("name")) about["name"] = corpus_.name();
+    nlohmann::json about = corpus::derived_about(corpus_);
     RepairOptions options = options_;
     about["fixed_from"] = {{"corpus", fs::absolute(corpus_.dir()).lexically_normal().string()},
                            {"manifest_hash", corpus_.hash()},
