@@ -1,8 +1,12 @@
 #include "score/score.h"
+
+#include <map>
+
 #include "base/error.h"
 #include "base/files.h"
 #include "base/json.h"
-#include "cli/speaking.h"
+#include "base/log.h"
+#include "cli/code_speaking.h"
 #include "cli/verb.h"
 #include "prepare/codecs.h"
 #include "roles/vocoder.h"
@@ -14,6 +18,8 @@ struct ScoreVerb {
   std::string voice, vocoder, corpus, out, engine = "auto";
   std::optional<double> min_understood;
   score::ScoreOptions score;
+  CodeVoiceOptions code_voice;
+  voice::CodeSayOptions codes;
 };
 
 config::Fields fields(ScoreVerb& o) {
@@ -27,6 +33,9 @@ config::Fields fields(ScoreVerb& o) {
       .range(0, 1);
   add_engine_field(f, o.engine);
   f.group("", score::fields(o.score));
+  config::Fields codes = fields(o.code_voice);
+  codes.group("", voice::fields(o.codes));
+  f.group("", std::move(codes), "voices that speak in codes (VALL-E)");
   return f;
 }
 
@@ -58,13 +67,40 @@ score::ScoreTable copies_of(const ScoreVerb& o, const fs::path& folder, const co
   return score::score_codec(*codec, about, corpus, o.score, context.events);
 }
 
+/// A voice of codes goes on from the prompt it was given or carries; else from a recording of each prompt's speaker.
+score::ScoreTable spoken_codes(ScoreVerb o, const roles::Registry& registry, const Speaking& speaking,
+                               const voice::Voice& voice, const corpus::Corpus& corpus, Context& context) {
+  if (o.score.ids.empty())
+    o.score.ids = voice.about().value("provenance", nlohmann::json::object()).value("test_ids", o.score.ids);
+  o.code_voice.vocoder = o.vocoder;
+  const auto speaker = open_code_speaker(registry, speaking, voice, o.code_voice, o.codes, false);
+  std::map<std::string, voice::CodePrompt> prompts;
+  const auto prompt_of = [&](const corpus::Utterance& spoken) {
+    const corpus::Utterance& prompt = score::prompt_for(corpus, spoken, o.score.ids);
+    auto [at, is_new] = prompts.try_emplace(prompt.id);
+    if (is_new) {
+      log::note(fmt::format("prompt of {}: {} ({:.1f} s)", spoken.speaker.empty() ? "all" : spoken.speaker, prompt.id,
+                            prompt.duration_s));
+      at->second = prompt_of_recording(*speaker, corpus.audio_path(prompt), prompt.text, prompt.language);
+    }
+    return at->second;
+  };
+  const bool has_prompt = !o.code_voice.prompt.empty() || voice.about().contains("prompt");
+  auto table = score::score_codes(*speaker, voice.about(), corpus, o.score,
+                                  has_prompt ? score::PromptOf() : score::PromptOf(prompt_of), context.events);
+  if (const auto told = speaker->told(); !told.is_null()) log::note("endings: " + told.at("endings").dump());
+  return table;
+}
+
 score::ScoreTable table_of(const ScoreVerb& o, Context& context) {
   const auto corpus = corpus::Corpus::open(o.corpus);
   if (const fs::path folder = textless_folder(o.voice); !folder.empty()) return copies_of(o, folder, corpus, context);
   auto voice = voice::Voice::open(o.voice);
-  voice.use_vocoder(o.vocoder);
   roles::Registry registry;
-  Speaking(registry, o.engine).expect(voice);
+  const Speaking speaking(registry, o.engine);
+  if (speaks_in_codes(registry, voice)) return spoken_codes(o, registry, speaking, voice, corpus, context);
+  voice.use_vocoder(o.vocoder);
+  speaking.expect(voice);
   return score::score_voice(voice, registry, corpus, o.score, context.events);
 }
 

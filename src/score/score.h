@@ -11,6 +11,7 @@
 #include "corpus/corpus.h"
 #include "score/measures.h"
 #include "score/recognizer.h"
+#include "voice/code_speaker.h"
 #include "voice/speech.h"
 
 /// Scores a voice on prompts it was not trained on, beside the real recordings of the same prompts.
@@ -66,6 +67,19 @@ ScoreTable score_voice(const voice::Voice& voice, const roles::Registry& registr
 /// voice.json. Throws as score_voice.
 ScoreTable score_codec(roles::Codec& codec, const nlohmann::json& about, const corpus::Corpus& corpus,
                        const ScoreOptions& options, const EventSink& events);
+
+/// The prompt that a voice of codes goes on from when it says the text of an utterance.
+using PromptOf = std::function<voice::CodePrompt(const corpus::Utterance& spoken)>;
+
+/// The recording that prompts a voice of codes for `spoken`: of the same speaker and language, another text, none of
+/// `heldout`, as near to 4 s as there is. Throws DataError where there is none.
+const corpus::Utterance& prompt_for(const corpus::Corpus& corpus, const corpus::Utterance& spoken,
+                                    const std::vector<std::string>& heldout);
+
+/// A voice of codes beside the codec's round trip and espeak-ng. `prompt_of` may be empty: the speaker keeps its own
+/// prompt. `about` is its voice.json. Throws as score_voice.
+ScoreTable score_codes(voice::CodeSpeaker& speaker, const nlohmann::json& about, const corpus::Corpus& corpus,
+                       const ScoreOptions& options, const PromptOf& prompt_of, const EventSink& events);
 
 /// A vocoder's copies of the recordings, from their mels. `about` is its voice.json. Throws as score_voice.
 ScoreTable score_vocoder(roles::Vocoder& vocoder, const nlohmann::json& about, const corpus::Corpus& corpus,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <functional>
 #include <map>
 #include <set>
@@ -12,8 +13,11 @@
 #include "audio/write.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "base/strings.h"
+#include "corpus/split.h"
 #include "roles/codec.h"
 #include "roles/vocoder.h"
+#include "score/espeak_reader.h"
 #include "score/prompts.h"
 #include "score/score.h"
 
@@ -22,8 +26,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// A recording and back.
-using Copy = std::function<std::vector<float>(const std::vector<float>& wave_N)>;
+/// What a row makes of a prompt: a copy of its recording, or its text said by a voice. May look at both.
+using Copy = std::function<std::vector<float>(const corpus::Utterance& prompt, const std::vector<float>& wave_N)>;
 
 /// What is the same in all rows.
 class CopyScorer {
@@ -56,7 +60,7 @@ class CopyScorer {
       const auto& utterance = corpus_.utterances()[static_cast<std::size_t>(at)];
       const auto recorded_N = audio::decode_audio(corpus_.audio_path(utterance), rate_hz_).samples_N;
       const auto start = Clock::now();
-      const auto wave_N = copy ? copy(recorded_N) : recorded_N;
+      const auto wave_N = copy ? copy(utterance, recorded_N) : recorded_N;
       if (copy) row.synthesis_s += std::chrono::duration<double>(Clock::now() - start).count();
       row.clips.push_back(measure(name, ids[i], sentence->second, recorded_N, wave_N));
       emit_progress(events_, "score " + name, static_cast<double>(i + 1), static_cast<double>(ids.size()), "prompts");
@@ -126,16 +130,59 @@ ScoreTable score_codec(roles::Codec& codec, const nlohmann::json& about, const c
   // The first codebook alone is what a model of a single stream speaks with.
   for (const std::int64_t codebooks : std::set<std::int64_t>{1, codec.codebooks()})
     copies.emplace_back(fmt::format("{} codebook{}", codebooks, codebooks == 1 ? "" : "s"),
-                        [&codec, codebooks](const std::vector<float>& wave_N) {
+                        [&codec, codebooks](const corpus::Utterance&, const std::vector<float>& wave_N) {
                           return codec.decode(codec.encode(wave_N, codebooks));
                         });
   return table_of(about.value("name", codec.name()), about, codec.rate_hz(), copies, corpus, options, events);
 }
 
+const corpus::Utterance& prompt_for(const corpus::Corpus& corpus, const corpus::Utterance& spoken,
+                                    const std::vector<std::string>& heldout) {
+  constexpr double kBest_s = 4;
+  const corpus::Utterance* best = nullptr;
+  for (const auto& u : corpus.utterances()) {
+    if (u.speaker != spoken.speaker || u.language != spoken.language || corpus::is_copy(u) || trim(u.text).empty() ||
+        corpus::text_key(u.text) == corpus::text_key(spoken.text) ||
+        std::find(heldout.begin(), heldout.end(), u.id) != heldout.end())
+      continue;
+    if (!best || std::abs(u.duration_s - kBest_s) < std::abs(best->duration_s - kBest_s)) best = &u;
+  }
+  if (!best)
+    throw DataError(fmt::format("{}: no other recording of speaker '{}' could be the prompt of '{}'",
+                                corpus.dir().string(), spoken.speaker, spoken.id),
+                    "--prompt RECORDING --prompt-text TEXT");
+  return *best;
+}
+
+ScoreTable score_codes(voice::CodeSpeaker& speaker, const nlohmann::json& about, const corpus::Corpus& corpus,
+                       const ScoreOptions& options, const PromptOf& prompt_of, const EventSink& events) {
+  roles::Codec& codec = speaker.codec();
+  Copies copies;
+  if (options.vocoded)
+    copies.emplace_back("recordings, coded", [&](const corpus::Utterance&, const std::vector<float>& wave_N) {
+      return codec.decode(codec.encode(wave_N, codec.codebooks()));
+    });
+  if (options.espeak)
+    copies.emplace_back("espeak-ng", [&](const corpus::Utterance& prompt, const std::vector<float>&) {
+      const auto read = read_with_espeak(prompt.text, "en-us");  // the recogniser's language
+      return audio::resample(read.samples_N, read.rate_hz, codec.rate_hz());
+    });
+  copies.emplace_back(about.value("name", "voice"), [&](const corpus::Utterance& prompt, const std::vector<float>&) {
+    if (prompt_of) speaker.set_prompt(prompt_of(prompt));
+    voice::SayOptions say;
+    say.seed = options.seed;
+    if (!speaker.languages().empty() || speaker.front_end().readers().size() > 1) say.language = prompt.language;
+    std::vector<voice::SpokenPiece> pieces;
+    speaker.say(prompt.text, say, [&](voice::SpokenPiece&& p) { pieces.push_back(std::move(p)); });
+    return voice::join_pieces(std::move(pieces)).wave_N;
+  });
+  return table_of(about.value("name", "voice"), about, codec.rate_hz(), copies, corpus, options, events);
+}
+
 ScoreTable score_vocoder(roles::Vocoder& vocoder, const nlohmann::json& about, const corpus::Corpus& corpus,
                          const ScoreOptions& options, const EventSink& events) {
   const audio::MelMaker maker(vocoder.mel());
-  const Copy copy = [&](const std::vector<float>& wave_N) {
+  const Copy copy = [&](const corpus::Utterance&, const std::vector<float>& wave_N) {
     const audio::Mel heard = maker(wave_N);
     auto copy_N = vocoder.synthesize(heard.values_FM, heard.frames);
     copy_N.resize(wave_N.size());  // a last part of a hop is no frame

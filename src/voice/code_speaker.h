@@ -59,6 +59,9 @@ class CodeSpeaker final : public AnySpeaker {
   nlohmann::json told() const override;
   const EndingCounts& counts() const { return counts_; }
   const roles::Codec& codec() const { return *parts_.codec; }
+  roles::Codec& codec() { return *parts_.codec; }
+  /// Rows of the voice's language table; none where it has no such table.
+  const std::vector<std::string>& languages() const { return texts_.languages(); }
   double longest_prompt_s() const { return static_cast<double>(parts_.synthesizer->most_prompt_frames()) * frame_s(); }
   double frame_s() const { return static_cast<double>(parts_.codec->hop_samples()) / static_cast<double>(rate_hz()); }
 
