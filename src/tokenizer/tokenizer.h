@@ -109,6 +109,7 @@ class Tokenizer {
   void write(const std::filesystem::path& folder) const;
 
  private:
+  friend class Trainer;
   struct Parts;
   class Encoder;
   class Writer;
