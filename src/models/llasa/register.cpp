@@ -1,4 +1,5 @@
 #include "models/llasa/config.h"
+#include "models/llasa/convert.h"
 #include "roles/registry.h"
 
 namespace timbre::models {
@@ -22,6 +23,7 @@ void register_llasa(roles::Registry& registry) {
                   preset("debug", "two layers of width 64, for trying things out", llasa::apply_debug)},
       .columns = [](const roles::ModelConfig&) { return std::vector<roles::ColumnNeed>{}; },
       .own_data = true,
+      .converters = {llasa::hf_converter()},
       .parts = {{"embedding",
                  "the table of tokens, which is the output matrix too where they are tied",
                  {"model.embed_tokens*", "lm_head*"},
