@@ -62,6 +62,8 @@ struct Config final : roles::ModelConfig {
   /// Samples of a frame of codes.
   std::int64_t frame_samples() const { return 2 * hop_samples; }
   std::int64_t codebook_size() const;
+  /// Samples before the first one that the first window covers.
+  std::int64_t margin() const { return (fft_samples - hop_samples) / 2; }
 };
 
 /// Four codebooks of 1,000: 2 kbit/s, for models of several levels; the first alone for models of one.

@@ -184,7 +184,7 @@ Tensor SmallCodec::mel(const Tensor& padded_BN) const {
 
 Tensor SmallCodec::encode(const Tensor& wave_BN) const {
   const std::int64_t ahead = config_.lookahead * config_.hop_samples;
-  const Tensor mel_BTM = mel(at::constant_pad_nd(wave_BN, {margin(), margin() + ahead}));
+  const Tensor mel_BTM = mel(at::constant_pad_nd(wave_BN, {config_.margin(), config_.margin() + ahead}));
   return encoder.forward(mel_BTM.narrow(1, config_.lookahead, mel_BTM.size(1) - config_.lookahead), nullptr);
 }
 

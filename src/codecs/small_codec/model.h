@@ -93,8 +93,6 @@ class SmallCodec final : public nn::Module {
  public:
   explicit SmallCodec(const Config& config);
 
-  /// Samples before the first one that the first window covers.
-  std::int64_t margin() const { return (config_.fft_samples - config_.hop_samples) / 2; }
   /// Inner frames of samples that begin margin() before the recording: [B, N] → [B, 1 + (N - fft)/hop, M].
   Tensor mel(const Tensor& padded_BN) const;
   /// A whole number of frames of samples, [B, N] → [B, N/frame, encoder_width].

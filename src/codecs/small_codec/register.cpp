@@ -1,4 +1,5 @@
 #include "codecs/small_codec/config.h"
+#include "codecs/small_codec/engine.h"
 #include "roles/registry.h"
 
 namespace timbre::models {
@@ -19,6 +20,7 @@ void register_small_codec(roles::Registry& registry) {
       .columns = [](const roles::ModelConfig&) { return std::vector<roles::ColumnNeed>{}; },
       .converters = {},
   });
+  registry.add_codec_engine("small_codec", {.lacks = {}, .make = small_codec::open_engine});
 }
 
 }  // namespace timbre::models
