@@ -1,15 +1,27 @@
 #include "base/team.h"
 
+#include <system_error>
+
+#include "base/error.h"
 #include "base/threads.h"
 
 namespace timbre {
 
 Team::Team(int members) : members_(members > 0 ? members : thread_count()) {
   threads_.reserve(static_cast<std::size_t>(members_ - 1));
-  for (int member = 1; member < members_; ++member) threads_.emplace_back([this, member] { work(member); });
+  try {
+    for (int member = 1; member < members_; ++member) threads_.emplace_back([this, member] { work(member); });
+  } catch (const std::system_error& e) {
+    const std::size_t started = threads_.size() + 1;
+    dismiss();  // no destructor runs for what was never whole
+    throw SystemError(fmt::format("only {} of {} threads could be started: {}", started, members_, e.what()),
+                      "--threads, or TIMBRE_THREADS, with a smaller number");
+  }
 }
 
-Team::~Team() {
+Team::~Team() { dismiss(); }
+
+void Team::dismiss() {
   stop_ = true;
   round_.value.fetch_add(1, std::memory_order_release);
   round_.value.notify_all();

@@ -11,7 +11,8 @@ namespace timbre {
 /// such a step. They wait awake for some microseconds, then asleep.
 class Team {
  public:
-  /// thread_count() of that moment where `members` is 0; the calling thread is one of them.
+  /// thread_count() of that moment where `members` is 0; the calling thread is one of them. Throws SystemError when the
+  /// system gives no such number of threads.
   explicit Team(int members = 0);
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;
@@ -30,6 +31,7 @@ class Team {
   };
   static void wait_for_change(const std::atomic<std::uint32_t>& value, std::uint32_t old);
   void work(int member);
+  void dismiss();
 
   int members_;
   const std::function<void(int)>* body_ = nullptr;

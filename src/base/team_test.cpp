@@ -1,8 +1,15 @@
 #include "base/team.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include <cstdlib>
+#include <fstream>
 #include <numeric>
+#include <string>
+
+#include "base/error.h"
 
 namespace timbre {
 namespace {
@@ -26,6 +33,25 @@ TEST(Team, EverybodySeesWhatAllDidBeforeTheyMet) {
     const std::int64_t expected = std::int64_t{10} * 190 * members * (members + 1) / 2;
     for (const std::int64_t sum : sums) EXPECT_EQ(sum, expected) << members << " members";
   }
+}
+
+/// A process with room for a few stacks only: what was started is sent home, and the error says so.
+TEST(Team, SaysWhenThreadsCannotBeStarted) {
+  const auto attempt = [] {
+    std::ifstream statm("/proc/self/statm");
+    rlim_t pages = 0;
+    statm >> pages;
+    const rlim_t room = pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE)) + (rlim_t{96} << 20);
+    const rlimit limit{room, room};
+    ::setrlimit(RLIMIT_AS, &limit);
+    try {
+      const Team team(500);
+    } catch (const SystemError& error) {
+      std::_Exit(std::string(error.what()).find("of 500 threads") == std::string::npos ? 4 : 3);
+    }
+    std::_Exit(0);
+  };
+  EXPECT_EXIT(attempt(), testing::ExitedWithCode(3), "");
 }
 
 TEST(Team, SharesLeaveNothingOutAndOverlapNowhere) {

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cstdint>
 
 #include "base/aligned.h"
@@ -15,6 +16,8 @@ class KvCache {
 
   std::int64_t length() const { return length_; }
   void clear() { length_ = 0; }
+  /// Forgets all but the first so many positions.
+  void shorten(std::int64_t positions) { length_ = std::min(length_, positions); }
   /// Room for so many positions, what is there is kept.
   void reserve(std::int64_t positions);
   /// The next `rows` positions; head h is columns h · width … of rows `stride` floats apart. Scores will be multiplied

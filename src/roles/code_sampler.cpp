@@ -20,7 +20,7 @@ void to_weights(std::span<const float> logits, double temperature, std::vector<f
 
 }  // namespace
 
-std::int64_t CodeSampler::pick(const std::vector<float>& weights) {
+std::int64_t CodeSampler::pick(const std::vector<float>& weights, double& log_probability) {
   double sum = 0;
   for (const float weight : weights) sum += static_cast<double>(weight);
   double left = random_.uniform() * sum;
@@ -31,6 +31,7 @@ std::int64_t CodeSampler::pick(const std::vector<float>& weights) {
     left -= static_cast<double>(weights[i]);
     if (left < 0) break;
   }
+  log_probability = std::log(static_cast<double>(weights[static_cast<std::size_t>(last)]) / sum);
   return last;
 }
 
@@ -44,8 +45,7 @@ bool CodeSampler::is_worn(std::int64_t code) const {
 std::int64_t CodeSampler::draw(std::span<const float> logits) {
   if (std::any_of(logits.begin(), logits.end(), [](float v) { return std::isnan(v); }))
     throw DataError("the network's logits are not numbers: its weights are broken", "timbre info VOICE");
-  if (options_.top_k == 1 && options_.repetition_window == 0)
-    return std::max_element(logits.begin(), logits.end()) - logits.begin();
+  if (!options_.draws()) return std::max_element(logits.begin(), logits.end()) - logits.begin();
   to_weights(logits, options_.temperature, weights_);
   if (options_.top_k > 0 && options_.top_k < static_cast<std::int64_t>(weights_.size())) {
     sorted_ = weights_;
@@ -67,10 +67,14 @@ std::int64_t CodeSampler::draw(std::span<const float> logits) {
       before += weight;
     }
   }
-  const std::int64_t drawn = pick(weights_);
-  if (!is_worn(drawn)) return drawn;
-  to_weights(logits, options_.temperature, weights_);
-  return pick(weights_);
+  double log_probability = 0;
+  std::int64_t drawn = pick(weights_, log_probability);
+  if (is_worn(drawn)) {
+    to_weights(logits, options_.temperature, weights_);
+    drawn = pick(weights_, log_probability);
+  }
+  log_probability_ += log_probability;
+  return drawn;
 }
 
 std::size_t CodeSampler::loop_begin() const {

@@ -55,6 +55,16 @@ TEST(CodeSampler, SeedsMakeTheDraws) {
   EXPECT_NE(line(5), line(6));
 }
 
+TEST(CodeSampler, AddsUpTheLogProbabilitiesOfWhatWasLeftToDraw) {
+  CodeSampler two({.top_k = 2, .seed = 3});
+  double sum = 0;
+  for (int i = 0; i < 20; ++i) sum += std::log(two.draw(kLogits) == 0 ? 2.0 / 3 : 1.0 / 3);
+  EXPECT_NEAR(two.log_probability(), sum, 1e-5);
+  CodeSampler greedy({.top_k = 1});
+  greedy.draw(kLogits);
+  EXPECT_EQ(greedy.log_probability(), 0);
+}
+
 TEST(CodeSampler, WornCodesAreDrawnAnewFromAll) {
   // Greedy says 0 for ever; once it fills more than a tenth of the last ten, everything may come.
   CodeSampler sampler({.top_k = 1, .repetition_window = 10, .repetition_share = 0.1});

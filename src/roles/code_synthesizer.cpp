@@ -14,6 +14,9 @@ void check_sampling(const CodeSampling& s) {
   if (s.repetition_window < 0 || !(s.repetition_share > 0 && s.repetition_share <= 1))
     throw UsageError(fmt::format("repetition window {} and share {}: expected at least 0, and 0 … 1",
                                  s.repetition_window, s.repetition_share));
+  if (s.best_of < 1 || !std::isfinite(s.length_penalty))
+    throw UsageError(fmt::format("best of {} with the length penalty {}: expected at least one, and a number",
+                                 s.best_of, s.length_penalty));
 }
 
 void check_prompt(const CodeSynthesizer& synthesizer, const CodeRequest& r) {
@@ -44,6 +47,25 @@ std::string name_of(Ending ending) {
       break;
   }
   return "end";
+}
+
+int worth_of(Ending ending) {
+  switch (ending) {
+    case Ending::end_token:
+      return 3;
+    case Ending::loop:
+      return 2;
+    case Ending::limit:
+      return 1;
+    case Ending::immediate:
+      break;
+  }
+  return 0;
+}
+
+bool is_better(const CodeUtterance& made, const CodeUtterance& best) {
+  const int worth = worth_of(made.ending), before = worth_of(best.ending);
+  return worth != before ? worth > before : made.score > best.score;
 }
 
 void check_request(const CodeSynthesizer& synthesizer, const CodeRequest& r) {

@@ -21,7 +21,20 @@ struct CodeSampling {
   double repetition_share = 0.1;
   /// One code or one cycle of up to 16 codes that fills so many frames is a loop: generating stops. 0 = off.
   std::int64_t loop_frames = 0;
+  /// So many utterances are drawn, each with a seed of its own (beam_seed()), and the best comes back: of those that
+  /// ended by themselves, else of the loops, else of the runaways, the one with the highest CodeUtterance::score. One
+  /// where nothing is drawn.
+  std::int64_t best_of = 1;
+  double length_penalty = 1;  ///< of the score; 0 likes short ones, above 1 long ones
+
+  /// False where every seed gives the same: greedy, without repetition-aware draws.
+  bool draws() const { return top_k != 1 || repetition_window > 0; }
 };
+
+/// The seed of one of best_of utterances; the first is that of CodeSampling.
+constexpr std::uint64_t beam_seed(std::uint64_t seed, std::int64_t beam) {
+  return seed + static_cast<std::uint64_t>(beam) * 0xd1b54a32d192ed03u;
+}
 
 /// Why generating stopped.
 enum class Ending : std::uint8_t {
@@ -48,7 +61,15 @@ struct CodeUtterance {
   std::vector<std::int32_t> codes_FQ;  ///< frames × codebooks()
   std::int64_t frames = 0;
   Ending ending = Ending::end_token;
+  /// Σ log-probability of everything drawn, the end included, as it was drawn (after top_k, top_p and temperature),
+  /// over (frames of the first codebook, prompt and start token included) to the power of length_penalty.
+  double score = 0;
 };
+
+/// How much there is to hear after an ending: the higher the better.
+int worth_of(Ending ending);
+/// True when `made` is to be taken rather than `best`, by ending and score.
+bool is_better(const CodeUtterance& made, const CodeUtterance& best);
 
 /// Not thread-safe: one object a thread; shares its work out over thread_count() threads itself.
 class CodeSynthesizer {

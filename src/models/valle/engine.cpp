@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <ctime>
 
 #include "base/error.h"
@@ -66,21 +67,33 @@ EngineAr::EngineAr(weights::ShapedReader& reader, const Config& config)
   head_.read(reader, "ar_predict_layer", width_, config.codebook_size + 1, false);
 }
 
-std::int64_t EngineAr::prefill(const roles::CodeRequest& request, float* logits) {
-  const auto text_rows = static_cast<std::int64_t>(request.tokens_S.size());
-  const std::int64_t start = bos_ ? 1 : 0, code_rows = start + request.prompt_frames;
-  const std::int64_t before = vallf_ ? 0 : text_rows;  // rows of text in the decoder's own sequence
-  float* x_TD = scratch_.take(numbers(text_rows + code_rows, width_));
+void EngineAr::prefill(const roles::CodeRequest& request) {
+  text_rows_ = static_cast<std::int64_t>(request.tokens_S.size());
+  const std::int64_t start = bos_ ? 1 : 0;
+  code_rows_ = start + request.prompt_frames;
+  const std::int64_t before = vallf_ ? 0 : text_rows_;  // rows of text in the decoder's own sequence
+  float* x_TD = scratch_.take(numbers(text_rows_ + code_rows_, width_));
   text_.run(request.tokens_S, request.languages_S, x_TD, scratch_);
-  float* codes_TD = x_TD + text_rows * width_;
+  float* codes_TD = x_TD + text_rows_ * width_;
   if (bos_) std::copy_n(codes_.row(end_ + 1), width_, codes_TD);
   for (std::int64_t t = 0; t < request.prompt_frames; ++t)
     std::copy_n(codes_.row(request.prompt_FQ[numbers(t, books_)]), width_, codes_TD + (start + t) * width_);
-  inputs_.run(codes_TD, 0, code_rows, scratch_);
-  decoder_.run(vallf_ ? codes_TD : x_TD, before + code_rows, {.causal = true, .whole = before}, 0, x_TD, text_rows,
+  inputs_.run(codes_TD, 0, code_rows_, scratch_);
+  decoder_.run(vallf_ ? codes_TD : x_TD, before + code_rows_, {.causal = true, .whole = before}, 0, x_TD, text_rows_,
                &caches_, scratch_);
-  head_.step(codes_TD + (code_rows - 1) * width_, logits, 0, 1);
-  return code_rows;
+  head_.step(codes_TD + (code_rows_ - 1) * width_, logits_, 0, 1);
+}
+
+void EngineAr::begin(const roles::CodeRequest& request, EngineTimes& times) {
+  scratch_.clear();
+  if (!team_ || team_->members() != thread_count()) team_.emplace();
+  logits_ = scratch_.take(static_cast<std::size_t>(head_.packed.panels() * 32));
+  const double begin_s = now_s(), begin_cpu_s = cpu_s();
+  prefill(request);
+  first_logits_.assign(logits_, logits_ + end_ + 1);
+  times.prefill_s = now_s() - begin_s;
+  times.prefill_cpu_s = cpu_s() - begin_cpu_s;
+  times.prefill_rows = text_rows_ + code_rows_;
 }
 
 void EngineAr::step(std::int64_t code, std::int64_t position, float* logits) {
@@ -91,18 +104,12 @@ void EngineAr::step(std::int64_t code, std::int64_t position, float* logits) {
   decoder_.step(x_D, head_, logits, caches_, *team_, room_, scratch_);
 }
 
-roles::Ending EngineAr::generate(const roles::CodeRequest& request, roles::CodeSampler& sampler,
-                                 std::vector<float>* first_logits, EngineTimes& times) {
-  scratch_.clear();
-  if (!team_ || team_->members() != thread_count()) team_.emplace();
-  const auto text = static_cast<std::int64_t>(request.tokens_S.size());
-  const std::int64_t most = request.sampling.frames > 0 ? request.sampling.frames : 16 * text + (bos_ ? 0 : 1);
-  float* logits = scratch_.take(static_cast<std::size_t>(head_.packed.panels() * 32));
-  const std::span<float> said(logits, static_cast<std::size_t>(end_ + 1));
+roles::Ending EngineAr::generate(const roles::CodeRequest& request, roles::CodeSampler& sampler, EngineTimes& times) {
+  const std::int64_t most = request.sampling.frames > 0 ? request.sampling.frames : 16 * text_rows_ + (bos_ ? 0 : 1);
+  const std::span<float> said(logits_, static_cast<std::size_t>(end_ + 1));
   const double begin_s = now_s(), begin_cpu_s = cpu_s();
-  const std::int64_t rows = prefill(request, logits);
-  const double prefilled_s = now_s(), prefilled_cpu_s = cpu_s();
-  if (first_logits) first_logits->assign(said.begin(), said.end());
+  caches_.shorten(code_rows_ + (vallf_ ? 0 : text_rows_));
+  std::copy(first_logits_.begin(), first_logits_.end(), said.begin());
   roles::Ending ending = roles::Ending::limit;
   for (std::int64_t made = 0;; ++made) {
     const bool may_end = made >= request.sampling.least_frames;
@@ -121,17 +128,15 @@ roles::Ending EngineAr::generate(const roles::CodeRequest& request, roles::CodeS
       break;
     }
     const double before_s = now_s();
-    step(code, rows + made, logits);
+    step(code, code_rows_ + made, logits_);
     times.step_s.push_back(now_s() - before_s);
   }
-  times.prefill_s = prefilled_s - begin_s;
-  times.prefill_cpu_s = prefilled_cpu_s - begin_cpu_s;
-  times.decode_s = now_s() - prefilled_s;
-  times.decode_cpu_s = cpu_s() - prefilled_cpu_s;
-  times.prefill_rows = text + rows;
-  times.step_bytes = decoder_.step_bytes(text + rows + static_cast<std::int64_t>(sampler.said().size()) / 2) +
-                     4.0 * static_cast<double>(head_.packed.panels() * 32 * width_);
-  times.steps = static_cast<std::int64_t>(sampler.said().size());
+  times.decode_s += now_s() - begin_s;
+  times.decode_cpu_s += cpu_s() - begin_cpu_s;
+  times.step_bytes =
+      decoder_.step_bytes(text_rows_ + code_rows_ + static_cast<std::int64_t>(sampler.said().size()) / 2) +
+      4.0 * static_cast<double>(head_.packed.panels() * 32 * width_);
+  times.steps += static_cast<std::int64_t>(sampler.said().size());
   return ending;
 }
 
@@ -213,25 +218,47 @@ Engine::Engine(const Config& config, const weights::TensorMap& weights, const st
 Engine::Engine(const Config& config, weights::ShapedReader&& reader) : config_(config) {
   if (const std::string lacking = engine_lacks(config); !lacking.empty()) throw UsageError(lacking);
   ar_.emplace(reader, config_);
-  if (config_.num_quantizers > 1)
+  if (config_.num_quantizers > 1) {
     nar_.emplace(reader, config_);
-  else
-    reader.ignore("nar_text_embedding.word_embeddings.weight");  // the reference makes it and uses it nowhere
+  } else {  // the reference makes these and uses them nowhere
+    reader.ignore("nar_text_embedding.word_embeddings.weight");
+    reader.ignore("nar_language_embedding.word_embeddings.weight");
+  }
   reader.finish();
+}
+
+/// The first codebook alone: codes_FQ holds one code a frame.
+roles::CodeUtterance Engine::speak_first(const roles::CodeRequest& request, std::uint64_t seed) {
+  roles::CodeSampling sampling = request.sampling;
+  sampling.seed = seed;
+  roles::CodeSampler sampler(sampling);
+  roles::CodeUtterance made;
+  made.ending = ar_->generate(request, sampler, times_);
+  const auto said = static_cast<std::int64_t>(sampler.said().size());
+  made.score =
+      sampler.log_probability() /
+      std::pow(static_cast<double>(std::max<std::int64_t>(1, ar_->code_rows() + said)), sampling.length_penalty);
+  made.frames = made.ending == roles::Ending::loop ? static_cast<std::int64_t>(sampler.loop_begin()) : said;
+  made.codes_FQ.assign(sampler.said().begin(), sampler.said().begin() + made.frames);
+  return made;
 }
 
 roles::CodeUtterance Engine::generate(const roles::CodeRequest& request, std::vector<float>* first_logits) {
   const auto books = static_cast<std::size_t>(config_.num_quantizers);
-  roles::CodeSampler sampler(request.sampling);
   times_ = {};
-  roles::CodeUtterance made;
-  made.ending = ar_->generate(request, sampler, first_logits, times_);
-  const std::size_t kept = made.ending == roles::Ending::loop ? sampler.loop_begin() : sampler.said().size();
-  made.frames = static_cast<std::int64_t>(kept);
-  if (kept == 0) return made;
+  ar_->begin(request, times_);
+  if (first_logits) first_logits->assign(ar_->first_logits().begin(), ar_->first_logits().end());
+  roles::CodeUtterance made = speak_first(request, request.sampling.seed);
+  const std::int64_t beams = request.sampling.draws() ? request.sampling.best_of : 1;
+  for (std::int64_t beam = 1; beam < beams; ++beam) {
+    roles::CodeUtterance other = speak_first(request, roles::beam_seed(request.sampling.seed, beam));
+    if (roles::is_better(other, made)) made = std::move(other);
+  }
+  if (made.frames == 0) return made;
   std::vector<std::int32_t> codes_FQ = request.prompt_FQ;
-  codes_FQ.resize(codes_FQ.size() + kept * books, 0);
-  for (std::size_t f = 0; f < kept; ++f) codes_FQ[request.prompt_FQ.size() + f * books] = sampler.said()[f];
+  codes_FQ.resize(codes_FQ.size() + made.codes_FQ.size() * books, 0);
+  for (std::size_t f = 0; f < made.codes_FQ.size(); ++f)
+    codes_FQ[request.prompt_FQ.size() + f * books] = made.codes_FQ[f];
   const double begin_s = now_s(), begin_cpu_s = cpu_s();
   if (nar_) nar_->fill(request, codes_FQ);
   times_.nar_s = now_s() - begin_s;

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,13 +32,17 @@ struct EngineTimes {
 class EngineAr {
  public:
   EngineAr(weights::ShapedReader& reader, const Config& config);
-  /// Codes of the first codebook into `sampler`; first_logits, where given, are those of the first step.
-  roles::Ending generate(const roles::CodeRequest& request, roles::CodeSampler& sampler,
-                         std::vector<float>* first_logits, EngineTimes& times);
+  /// Hears text and prompt. Every generate() goes on from here.
+  void begin(const roles::CodeRequest& request, EngineTimes& times);
+  /// What it says of the first frame.
+  std::span<const float> first_logits() const { return first_logits_; }
+  /// Rows of codes before the first frame: the start token, the prompt.
+  std::int64_t code_rows() const { return code_rows_; }
+  /// Codes of the first codebook into `sampler`.
+  roles::Ending generate(const roles::CodeRequest& request, roles::CodeSampler& sampler, EngineTimes& times);
 
  private:
-  /// Everything before the first frame; returns the rows of codes among it.
-  std::int64_t prefill(const roles::CodeRequest& request, float* logits);
+  void prefill(const roles::CodeRequest& request);
   void step(std::int64_t code, std::int64_t position, float* logits);
 
   std::int64_t width_, end_, books_;
@@ -47,6 +52,9 @@ class EngineAr {
   EngineCodes inputs_;
   EngineDecoder decoder_;
   EngineLinear head_;
+  std::vector<float> first_logits_;
+  std::int64_t text_rows_ = 0, code_rows_ = 0;
+  float* logits_ = nullptr;  ///< of the present position, from scratch_
   DecoderCaches caches_;
   StepRoom room_;
   Scratch scratch_;
@@ -89,6 +97,7 @@ class Engine {
 
  private:
   Engine(const Config& config, weights::ShapedReader&& reader);
+  roles::CodeUtterance speak_first(const roles::CodeRequest& request, std::uint64_t seed);
 
   Config config_;
   std::optional<EngineAr> ar_;

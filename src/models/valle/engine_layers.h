@@ -57,6 +57,10 @@ struct Sight {
 struct DecoderCaches {
   std::vector<kernels::KvCache> own, text;  ///< of each layer
   std::int64_t length() const { return own.empty() ? 0 : own.front().length(); }
+  /// Forgets positions behind the first so many.
+  void shorten(std::int64_t positions) {
+    for (auto& cache : own) cache.shorten(positions);
+  }
 };
 
 /// Working memory of one position; kept between steps so that none of them allocates.

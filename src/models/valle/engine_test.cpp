@@ -132,6 +132,53 @@ TEST(ValleEngine, ThreadsAndCachesChangeNothing) {
     }
 }
 
+TEST(ValleEngine, TheBestOfSeveralIsTheLikeliestThatEnded) {
+  for (const char* name : {"valle", "vallf"}) {
+    Config config = small(true);
+    config.model_name = name;
+    if (config.network() == Network::valle) config.languages = {"en", "zh"};
+    const weights::TensorMap tensors = random_weights(config);
+    Engine engine(config, tensors, "random");
+    auto request = request_of(config, 11);
+    if (!config.languages.empty()) request.languages_S = {0, 0, 1, 1};
+    request.sampling.temperature = 3;
+    request.sampling.frames = 40;
+    std::vector<roles::CodeUtterance> alone;
+    for (std::int64_t beam = 0; beam < 6; ++beam) {
+      auto one = request;
+      one.sampling.seed = roles::beam_seed(11, beam);
+      alone.push_back(engine.generate(one));
+    }
+    for (const double penalty : {1.0, 0.0}) {
+      std::size_t best = 0;
+      for (std::size_t i = 0; i < alone.size(); ++i) {
+        const double from = penalty == 1 ? 1 : static_cast<double>(alone[i].frames + 4);  // start token, three frames
+        const double to = penalty == 1 ? 1 : static_cast<double>(alone[best].frames + 4);
+        const bool ended = alone[i].ending == roles::Ending::end_token,
+                   best_ended = alone[best].ending == roles::Ending::end_token;
+        if (ended != best_ended ? ended : alone[i].score * from > alone[best].score * to) best = i;
+      }
+      request.sampling.best_of = 6;
+      request.sampling.length_penalty = penalty;
+      const auto made = engine.generate(request);
+      EXPECT_EQ(made.codes_FQ, alone[best].codes_FQ) << name << ", " << penalty;
+      EXPECT_EQ(made.ending, alone[best].ending);
+    }
+    EXPECT_NE(alone[0].codes_FQ, alone[1].codes_FQ);
+  }
+}
+
+TEST(ValleEngine, OneCodebookHasTablesThatNobodyReads) {
+  Config config = small(true);
+  config.num_quantizers = 1;
+  config.languages = {"en", "zh"};
+  Engine engine(config, random_weights(config), "random");
+  auto request = request_of(config);
+  request.languages_S = {0, 0, 1, 1};
+  request.sampling.least_frames = 2;
+  EXPECT_GT(engine.generate(request).frames, 0);
+}
+
 TEST(ValleEngine, RefusesWhatItCannotSay) {
   const Config config = small(false);
   const weights::TensorMap tensors = random_weights(config);
