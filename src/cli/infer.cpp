@@ -11,18 +11,22 @@
 #include "cli/verb.h"
 #include "models/valle/checkpoint.h"
 #include "models/valle/engine_synthesizer.h"
+#include "models/valle/vocabulary.h"
+#include "text/bpe_symbols.h"
 #include "text/k2_symbols.h"
 
 namespace timbre::cli {
 namespace {
 
+constexpr const char* kEspeak = "espeak";
+
 /// infer.py of lifeiteng/vall-e, flag for flag; what is ours stands below its own.
 struct InferVerb {
   std::string model, checkpoint;
   std::string text_prompts, audio_prompts, text = "To get up and running quickly just follow the steps below.";
-  std::string text_extractor = "espeak", output_dir = "infer/demo";
-  bool continual = false;
-  std::string text_tokens, codec, vocoder, language, engine = "auto";
+  std::string text_extractor = kEspeak, output_dir = "infer/demo";
+  bool continual = false, trim_prompt = false;
+  std::string text_tokens, codec, vocoder, language, prompt_language, engine = "auto";
   std::int64_t seed = 0;
   voice::CodeSayOptions codes;
 };
@@ -42,18 +46,24 @@ config::Fields fields(InferVerb& o) {
            "file, separated by tabs")
       .metavar("TEXT|TEXT");
   reference.add("text_extractor", o.text_extractor, "of a checkpoint: what makes tokens of texts")
-      .choices({"espeak", "pypinyin", "pypinyin_initials_finals"});
+      .choices({kEspeak, "pypinyin", "pypinyin_initials_finals"});
   reference.add("output_dir", o.output_dir, "folder for 0.wav, 1.wav …").metavar("FOLDER");
   reference.add("continual", o.continual,
                 "say the prompt's own text again: its codebooks beyond the first, after its first half");
   f.group("", std::move(reference), "as the reference's infer.py has them");
   config::Fields own;
-  own.add("text_tokens", o.text_tokens,
-          "of a checkpoint: unique_text_tokens.k2symbols, where it is not at the path the checkpoint names")
+  own.add(
+         "text_tokens", o.text_tokens,
+         "of a checkpoint: unique_text_tokens.k2symbols, where it is not at the path the checkpoint names; of VALL-E X "
+         "tokenizer.json or bpe_69.json, where it is not beside the checkpoint")
       .metavar("FILE");
   own.add("codec", o.codec, "folder of the codec; a voice may carry its own").metavar("FOLDER");
   own.add("vocoder", o.vocoder, "a vocoder of the codec's codes, instead of its own decoder").metavar("FOLDER");
-  own.add("language", o.language, "of the text, for voices of several languages").metavar("LANGUAGE");
+  own.add("language", o.language,
+          "of the text, for voices of several languages; VALL-E X's go by marks in the text ([EN]…[EN]) or its script")
+      .metavar("LANGUAGE");
+  own.add("prompt_language", o.prompt_language, "of what the prompts say, likewise").metavar("LANGUAGE");
+  add_trim_field(own, o.trim_prompt);
   own.add("seed", o.seed, "seed of the draws").range(0, 9e15);
   own.group("", voice::fields(o.codes));
   add_engine_field(own, o.engine);
@@ -79,21 +89,33 @@ fs::path symbols_file(const InferVerb& o, const valle::Checkpoint& checkpoint) {
                    "--text-tokens FILE: the unique_text_tokens.k2symbols it was trained with");
 }
 
+fs::path tokenizer_file(const InferVerb& o) {
+  if (!o.text_tokens.empty()) return o.text_tokens;
+  const fs::path found = valle::found_tokenizer(fs::absolute(o.checkpoint).parent_path());
+  if (found.empty())
+    throw UsageError(
+        fmt::format("{} is VALL-E X's, and there is no tokenizer.json or bpe_69.json beside it", o.checkpoint),
+        "--text-tokens FILE: utils/g2p/bpe_69.json of its repository");
+  return found;
+}
+
 std::unique_ptr<voice::CodeSpeaker> open_checkpoint(const InferVerb& o, const roles::Registry& registry,
                                                     const Speaking& speaking) {
   valle::Checkpoint checkpoint = valle::read_checkpoint(o.checkpoint);
   for (const std::string& note : checkpoint.notes) log::detail(note);
-  if (checkpoint.line() == valle::Line::vallex)
-    throw UsageError(fmt::format("{} is VALL-E X's, whose tokenizer it does not carry", o.checkpoint),
-                     "make a voice of it: timbre convert CHECKPOINT VOICE, then --checkpoint VOICE");
   if (const std::string lacking = valle::engine_lacks(checkpoint.config); !lacking.empty())
     throw UsageError(fmt::format("{}: {}", o.checkpoint, lacking));
-  auto symbols = text::collater_rows(text::read_k2_symbols(symbols_file(o, checkpoint)));
-  if (static_cast<std::int64_t>(symbols.size()) > checkpoint.config.text_rows)
-    throw DataError(fmt::format("{} symbols do not fit the {} text rows of {}", symbols.size(),
-                                checkpoint.config.text_rows, o.checkpoint),
-                    "--text-tokens FILE: the file it was trained with");
-  voice::CodeTexts texts(text::make_front_end(front_end_of(o.text_extractor)), std::move(symbols), {}, o.checkpoint);
+  const bool vallex = checkpoint.line() == valle::Line::vallex;
+  if (vallex && o.text_extractor != kEspeak)
+    throw UsageError(fmt::format("--text-extractor {}: {} is VALL-E X's, which reads texts in its own way",
+                                 o.text_extractor, o.checkpoint),
+                     "leave --text-extractor out");
+  const fs::path file = vallex ? tokenizer_file(o) : symbols_file(o, checkpoint);
+  auto symbols = vallex ? text::read_bpe_symbols(file) : text::collater_rows(text::read_k2_symbols(file));
+  const std::string front_end = vallex ? "vallex:mix" : front_end_of(o.text_extractor);
+  valle::check_symbols(checkpoint.config, front_end, symbols, file.string());
+  voice::CodeTexts texts(text::make_front_end(front_end), std::move(symbols), checkpoint.config.languages,
+                         file.string());
   auto network = std::make_unique<valle::EngineSynthesizer>(
       checkpoint.config, valle::without_ties(checkpoint.config, checkpoint.model), o.checkpoint);
   auto parts = open_code_parts(registry, speaking, o.checkpoint, nullptr, std::move(network), o.codec, o.vocoder);
@@ -105,6 +127,11 @@ std::unique_ptr<voice::CodeSpeaker> open(const InferVerb& o, const roles::Regist
   if (!fs::exists(o.checkpoint))
     throw UsageError(fmt::format("no checkpoint at {}: there is no such file or folder", o.checkpoint));
   if (!fs::is_directory(o.checkpoint)) return open_checkpoint(o, registry, speaking);
+  if (!o.text_tokens.empty() || o.text_extractor != kEspeak)
+    throw UsageError(fmt::format("{} is a voice, which knows its tokens and how they are made: --text-tokens and "
+                                 "--text-extractor are for checkpoints",
+                                 o.checkpoint),
+                     "leave them out");
   const auto voice = voice::Voice::open(o.checkpoint);
   if (!speaks_in_codes(registry, voice))
     throw UsageError(fmt::format("{} does not speak in codes", o.checkpoint), "timbre say TEXT --voice VOICE");
@@ -113,8 +140,36 @@ std::unique_ptr<voice::CodeSpeaker> open(const InferVerb& o, const roles::Regist
   return open_code_speaker(registry, speaking, voice, options, o.codes, false);
 }
 
+/// Appends one; a prompt known by its tokens alone can only join others of the kind.
+void join_prompt(voice::CodePrompt& all, const voice::CodePrompt& one) {
+  if (all.text.empty() != one.text.empty())
+    throw UsageError("of some audio prompts the text is known and of others only tokens: they cannot be joined",
+                     "--text-prompts: what is said in each, separated by |");
+  if (all.codec != one.codec && !all.codec.empty() && !one.codec.empty())
+    throw UsageError(fmt::format("one audio prompt holds codes of {}, another those of {}", all.codec, one.codec),
+                     "make them with one codec: timbre prompt CLIP --voice VOICE");
+  const auto each = [](voice::CodePrompt prompt) {  // a language for every token
+    if (prompt.languages.size() == 1) prompt.languages.resize(prompt.tokens_S.size(), prompt.languages.front());
+    return prompt.languages;
+  };
+  auto languages = each(all);
+  const auto more = each(one);
+  languages.insert(languages.end(), more.begin(), more.end());
+  const bool alike = all.languages.size() <= 1 && all.languages == one.languages;
+  if (!alike) {  // each in its own language, which the text does not say
+    all.languages = std::move(languages);
+    all.text.clear();
+  } else if (!one.text.empty()) {
+    all.text += " " + one.text;
+  }
+  all.tokens_S.insert(all.tokens_S.end(), one.tokens_S.begin(), one.tokens_S.end());
+  all.frames += one.frames;
+  all.codes_FQ.insert(all.codes_FQ.end(), one.codes_FQ.begin(), one.codes_FQ.end());
+}
+
 /// Several recordings as one, their texts joined by blanks.
-void set_prompts(voice::CodeSpeaker& speaker, const std::string& texts, const std::string& recordings) {
+void set_prompts(voice::CodeSpeaker& speaker, const std::string& texts, const std::string& recordings,
+                 const std::string& language, bool trim_end) {
   const auto names = split(recordings, '|'), said = split(texts, '|');
   if (names.size() != said.size())
     throw UsageError(fmt::format("{} audio prompts and {} text prompts", names.size(), said.size()),
@@ -123,7 +178,11 @@ void set_prompts(voice::CodeSpeaker& speaker, const std::string& texts, const st
   for (std::size_t i = 0; i < names.size(); ++i) {
     const std::string file(trim(names[i]));
     voice::CodePrompt one =
-        voice::is_prompt_file(file) ? voice::read_prompt(file) : prompt_of_recording(speaker, file, said[i], "");
+        voice::is_prompt_file(file)
+            ? voice::read_prompt(file)
+            : prompt_of_recording(speaker, {.file = file, .text = said[i], .language = language, .trim = trim_end});
+    if (!trim(said[i]).empty()) one.text = said[i];
+    if (voice::is_prompt_file(file) && !language.empty()) one.languages = {language};
     if (i == 0) {
       all = std::move(one);
       continue;
@@ -131,10 +190,8 @@ void set_prompts(voice::CodeSpeaker& speaker, const std::string& texts, const st
     if (one.codebooks != all.codebooks)
       throw UsageError(
           fmt::format("{} has {} codebooks, the prompts before it {}", file, one.codebooks, all.codebooks));
-    all.frames += one.frames;
-    all.codes_FQ.insert(all.codes_FQ.end(), one.codes_FQ.begin(), one.codes_FQ.end());
+    join_prompt(all, one);
   }
-  all.text = join(said, " ");
   speaker.set_prompt(std::move(all));
 }
 
@@ -145,7 +202,8 @@ struct Work {
 
 std::vector<Work> work_of(const InferVerb& o) {
   std::vector<Work> list;
-  if (!fs::is_regular_file(o.text)) {
+  std::error_code too_long_for_a_name;
+  if (!fs::is_regular_file(o.text, too_long_for_a_name)) {
     const auto texts = split(o.text, '|');
     for (std::size_t i = 0; i < texts.size(); ++i)
       list.push_back({o.text_prompts, o.audio_prompts, texts[i], fs::path(o.output_dir) / fmt::format("{}.wav", i)});
@@ -155,7 +213,7 @@ std::vector<Work> work_of(const InferVerb& o) {
   for (const auto& line : split(read_file(o.text), '\n')) {
     ++number;
     if (trim(line).empty()) continue;
-    const auto parts = split(trim(line), '\t');
+    const auto parts = split(line.ends_with('\r') ? line.substr(0, line.size() - 1) : line, '\t');
     if (parts.size() != 4)
       throw DataError(fmt::format("{}:{}: {} fields between tabs; expected 4", o.text, number, parts.size()),
                       "prompt text, prompt recording, text, output file");
@@ -181,14 +239,17 @@ int run(const InferVerb& o, Context& context) {
   make_folders(o.output_dir);
   nlohmann::json written = nlohmann::json::array();
   std::string before_audio, before_text;
+  const voice::CodePrompt own = speaker->prompt();
   voice::SayOptions say;
   say.seed = o.seed;
   say.language = o.language;
   for (const Work& work : list) {
     if (!work.prompt_audio.empty() && (work.prompt_audio != before_audio || work.prompt_text != before_text))
-      set_prompts(*speaker, work.prompt_text, work.prompt_audio);
+      set_prompts(*speaker, work.prompt_text, work.prompt_audio, o.prompt_language, o.trim_prompt);
     else if (work.prompt_audio.empty() && !work.prompt_text.empty())
       throw UsageError("--text-prompts without --audio-prompts", "--audio-prompts CLIP: where it is said");
+    else if (work.prompt_audio.empty() && !before_audio.empty())
+      own.frames > 0 ? speaker->set_prompt(own) : speaker->forget_prompt();
     before_audio = work.prompt_audio;
     before_text = work.prompt_text;
     voice::SpokenPiece piece;

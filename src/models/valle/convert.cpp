@@ -13,7 +13,9 @@
 #include "models/valle/layout.h"
 #include "models/valle/vocabulary.h"
 #include "roles/network_folder.h"
+#include "text/bpe_symbols.h"
 #include "text/k2_symbols.h"
+#include "text/token_policy_json.h"
 #include "voice/voice.h"
 #include "weights/load.h"
 #include "weights/safetensors.h"
@@ -42,17 +44,6 @@ void refuse_unknown_options(const roles::ConvertRequest& request, const std::vec
                        fmt::format("it has {}", fmt::join(known, ", ")));
 }
 
-/// The first of `names` that is a file in `folder` or above it; "" when none is.
-fs::path upwards(fs::path folder, const std::vector<fs::path>& names) {
-  folder = fs::absolute(folder).lexically_normal();
-  for (;;) {
-    for (const fs::path& name : names)
-      if (!name.empty() && fs::is_regular_file(folder / name)) return folder / name;
-    if (!folder.has_relative_path()) return {};
-    folder = folder.parent_path();
-  }
-}
-
 /// The file of symbols: as the option says, or looked for.
 fs::path symbols_file(const roles::ConvertRequest& request, const Checkpoint& checkpoint) {
   const bool vallex = checkpoint.line() == Line::vallex;
@@ -64,7 +55,7 @@ fs::path symbols_file(const roles::ConvertRequest& request, const Checkpoint& ch
   }
   const fs::path folder = fs::absolute(request.source).parent_path();
   if (vallex) {
-    const fs::path found = upwards(folder, {kTokenizerFile, "bpe_69.json", "utils/g2p/bpe_69.json"});
+    const fs::path found = found_tokenizer(folder);
     if (!found.empty()) return found;
     throw UsageError(
         fmt::format("{}: no tokenizer.json or bpe_69.json beside it, and without one nobody knows what the "
@@ -75,7 +66,8 @@ fs::path symbols_file(const roles::ConvertRequest& request, const Checkpoint& ch
   const Value* told = checkpoint.parameter("text_tokens");
   const fs::path by_checkpoint = told && told->is_text() ? fs::path(told->as_text()) : fs::path();
   if (!by_checkpoint.empty() && fs::is_regular_file(by_checkpoint)) return by_checkpoint;
-  const fs::path found = upwards(folder, {by_checkpoint.is_absolute() ? fs::path() : by_checkpoint, kSymbolsFile});
+  const fs::path found =
+      found_upwards(folder, {by_checkpoint.is_absolute() ? fs::path() : by_checkpoint, kSymbolsFile});
   if (!found.empty()) return found;
   throw UsageError(
       fmt::format("{}: the checkpoint's text_tokens ({}) is not here, and without it nobody knows what the "
@@ -113,7 +105,7 @@ void to_voice(const roles::ConvertRequest& request, Line line) {
         line == Line::vallex ? "--from lifeiteng" : "--from vallex");
   const fs::path file = symbols_file(request, checkpoint);
   const std::vector<std::string> symbols =
-      line == Line::vallex ? read_tokenizer(file) : text::collater_rows(text::read_k2_symbols(file));
+      line == Line::vallex ? text::read_bpe_symbols(file) : text::collater_rows(text::read_k2_symbols(file));
   Config& config = checkpoint.config;
   config.front_end = option(request, "front_end", line == Line::vallex ? "vallex:mix" : front_end_of(symbols));
   config.codec = option(request, "codec", "encodec");
@@ -134,6 +126,7 @@ void to_voice(const roles::ConvertRequest& request, Line line) {
                 {"front_end", config.front_end},
                 {"language", config.front_end.starts_with("pypinyin") ? "zh" : "en"},
                 {"symbols", symbols},
+                {"token_policy", text::to_json(line == Line::vallex ? text::bpe_policy() : text::collater_policy())},
                 {"codec", codec_facts(config)},
                 {"provenance",
                  {{"imported_from", line == Line::vallex ? "vallex" : "lifeiteng"},
@@ -194,10 +187,7 @@ void from_voice(const roles::ConvertRequest& request, Line line) {
   if (fs::exists(folder / file)) {
     write_file_atomic(request.out / file, read_file(folder / file));
   } else if (line == Line::vallex) {
-    json vocabulary = json::object();
-    for (std::size_t row = 0; row < symbols.size(); ++row) vocabulary[symbols[row]] = row;
-    write_file_atomic(request.out / file,
-                      json{{"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", json::array()}}}}.dump(1));
+    write_file_atomic(request.out / file, format_tokenizer(symbols));
   } else {
     std::set<std::string> tokens;
     for (const std::string& symbol : symbols)

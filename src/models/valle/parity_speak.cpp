@@ -9,6 +9,7 @@
 #include "models/valle/parity_vallex.h"
 #include "models/valle/vocabulary.h"
 #include "roles/parity_part.h"
+#include "text/bpe_symbols.h"
 #include "text/letters.h"
 #include "text/sentences.h"
 #include "voice/code_prompt.h"
@@ -53,7 +54,7 @@ struct Speaking {
     const Checkpoint checkpoint = read_checkpoint(run.input_path("vallex-checkpoint.pt"));
     config = checkpoint.config;
     synthesizer = std::make_unique<EngineSynthesizer>(config, without_ties(config, checkpoint.model), "the checkpoint");
-    symbols = read_tokenizer(run.input_path("tokenizer.json"));
+    symbols = text::read_bpe_symbols(run.input_path("tokenizer.json"));
   }
   std::int64_t row(const std::string& language) const {
     return std::find(config.languages.begin(), config.languages.end(), language) - config.languages.begin();

@@ -2,18 +2,18 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "base/error.h"
-#include "base/json.h"
 
 namespace timbre::valle {
+
+namespace fs = std::filesystem;
+
 namespace {
 
 using nlohmann::json;
 
 constexpr const char* kUnknown = "[UNK]";
-constexpr std::int64_t kMostSymbols = 1 << 20;
 
 bool holds(const std::vector<std::string>& symbols, const char* symbol) {
   return std::find(symbols.begin(), symbols.end(), symbol) != symbols.end();
@@ -27,29 +27,51 @@ bool is_pinyin(const std::string& symbol) {
 
 }  // namespace
 
-std::vector<std::string> read_tokenizer(const std::filesystem::path& file) {
-  const json root = read_json(file);
-  const auto where = file.string();
-  const json* vocabulary = nullptr;
-  if (root.is_object() && root.contains("model") && root["model"].is_object() && root["model"].contains("vocab"))
-    vocabulary = &root["model"]["vocab"];
-  if (!vocabulary || !vocabulary->is_object())
-    throw DataError(fmt::format("{}: no \"model\": {{\"vocab\": …}} in it, so no tokenizer", where),
-                    "VALL-E X's is utils/g2p/bpe_69.json of its repository");
-  std::vector<std::optional<std::string>> by_row(vocabulary->size());
-  for (const auto& [symbol, row] : vocabulary->items()) {
-    if (!row.is_number_integer() || row < 0 || row >= kMostSymbols)
-      throw DataError(fmt::format("{}: model.vocab: \"{}\" has the id {}", where, symbol, row.dump()));
-    const auto at = row.get<std::size_t>();
-    if (at >= by_row.size())
-      throw DataError(fmt::format("{}: model.vocab: {} entries, but an id of {}", where, by_row.size(), at));
-    if (by_row[at]) throw DataError(fmt::format("{}: model.vocab: the id {} is there twice", where, at));
-    by_row[at] = symbol;
+fs::path found_upwards(fs::path folder, const std::vector<fs::path>& names) {
+  folder = fs::absolute(folder).lexically_normal();
+  for (;;) {
+    for (const fs::path& name : names)
+      if (!name.empty() && fs::is_regular_file(folder / name)) return folder / name;
+    if (!folder.has_relative_path()) return {};
+    folder = folder.parent_path();
   }
-  std::vector<std::string> out;
-  out.reserve(by_row.size());
-  for (auto& symbol : by_row) out.push_back(std::move(*symbol));  // as many ids as places, none twice
-  return out;
+}
+
+fs::path found_tokenizer(const fs::path& folder) {
+  return found_upwards(folder, {"tokenizer.json", "bpe_69.json", "utils/g2p/bpe_69.json"});
+}
+
+std::string format_tokenizer(const std::vector<std::string>& symbols) {
+  json vocabulary = json::object(), added = json::array();
+  for (std::size_t row = 0; row < symbols.size(); ++row) {
+    vocabulary[symbols[row]] = row;
+    if (symbols[row].size() > 2 && symbols[row].front() == '[' && symbols[row].back() == ']')
+      added.push_back({{"id", row},
+                       {"content", symbols[row]},
+                       {"single_word", false},
+                       {"lstrip", false},
+                       {"rstrip", false},
+                       {"normalized", false},
+                       {"special", true}});
+  }
+  const json file = {{"version", "1.0"},
+                     {"truncation", nullptr},
+                     {"padding", nullptr},
+                     {"added_tokens", added},
+                     {"normalizer", nullptr},
+                     {"pre_tokenizer", {{"type", "Whitespace"}}},
+                     {"post_processor", nullptr},
+                     {"decoder", nullptr},
+                     {"model",
+                      {{"type", "BPE"},
+                       {"dropout", nullptr},
+                       {"unk_token", kUnknown},
+                       {"continuing_subword_prefix", nullptr},
+                       {"end_of_word_suffix", nullptr},
+                       {"fuse_unk", false},
+                       {"vocab", vocabulary},
+                       {"merges", json::array()}}}};
+  return file.dump(1) + "\n";
 }
 
 std::string front_end_of(const std::vector<std::string>& symbols) {

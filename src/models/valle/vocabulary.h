@@ -9,9 +9,12 @@
 /// tokens of one line in the tables of the other.
 namespace timbre::valle {
 
-/// Symbols by row of a Hugging Face tokenizers file with one entry a character (VALL-E X's bpe_69.json). Throws
-/// DataError naming the file for anything else, ids that are there twice or leave a gap.
-std::vector<std::string> read_tokenizer(const std::filesystem::path& file);
+/// The first of `names` that is a file in `folder` or above it; "" when none is.
+std::filesystem::path found_upwards(std::filesystem::path folder, const std::vector<std::filesystem::path>& names);
+/// VALL-E X's tokenizer, by the names it goes by, in `folder` or above it; "" when there is none.
+std::filesystem::path found_tokenizer(const std::filesystem::path& folder);
+/// These symbols as a file of Hugging Face's tokenizers, as VALL-E X's program reads it.
+std::string format_tokenizer(const std::vector<std::string>& symbols);
 
 /// The front end that such symbols of lifeiteng's collater come from: pypinyin's tones are digits, the rest is
 /// espeak's.
