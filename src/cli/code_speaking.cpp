@@ -1,5 +1,6 @@
 #include "cli/code_speaking.h"
 
+#include "audio/levels.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "base/log.h"
@@ -12,6 +13,13 @@ namespace timbre::cli {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr double kSilent_db = 40;         // below the loudest: what --trim-prompt takes for silence
+constexpr double kTail_s = 0.05;          // of it stays: the last sound dies away
+constexpr double kAllButSilent_db = -60;  // against full scale
+constexpr double kShort_s = 0.5;
+constexpr const char* kTrimsRecordings = "--trim-prompt cuts recordings; there is none";
+constexpr const char* kTrimWhenMade = "a prompt's file holds codes: make it anew with timbre prompt … --trim-prompt";
 
 /// about[part]["folder"] inside the voice; "" when it carries none.
 fs::path own_folder(const voice::Voice& voice, const char* part) {
@@ -42,16 +50,6 @@ void expect_named_codec(const voice::Voice& voice, const roles::Codec& codec) {
   differs("codebook_size", codec.codebook_size());
 }
 
-/// voice.json's token_policy; empty where it says none.
-text::TokenPolicy policy_of(const voice::Voice& voice) {
-  const auto said = voice.about().find("token_policy");
-  if (said == voice.about().end() || !said->is_object()) return {};
-  const auto mark = [&](const char* key) {
-    return said->contains(key) && (*said)[key].is_string() ? (*said)[key].get<std::string>() : std::string();
-  };
-  return {mark("pad"), mark("bos"), mark("eos"), mark("unknown")};
-}
-
 /// As VALL-E X finds prompts by name: the path itself, presets/NAME.npz, customs/NAME.npz.
 std::string found_prompt(const std::string& given) {
   for (const fs::path& place :
@@ -71,6 +69,7 @@ void give_prompt(voice::CodeSpeaker& speaker, const voice::Voice& voice, const C
   if (options.prompt.empty()) {
     if (!options.prompt_text.empty())
       throw UsageError("--prompt-text without a recording it is said in", "--prompt RECORDING");
+    if (options.trim_prompt) throw UsageError(kTrimsRecordings, "--prompt RECORDING");
     const auto own = voice.about().find("prompt");
     if (own == voice.about().end() || !own->is_object() || !own->contains("file") || !(*own)["file"].is_string())
       return;
@@ -81,8 +80,13 @@ void give_prompt(voice::CodeSpeaker& speaker, const voice::Voice& voice, const C
     return speaker.set_prompt(voice::read_prompt(voice.dir() / file));
   }
   const std::string prompt = found_prompt(options.prompt);
-  if (voice::is_prompt_file(prompt)) return speaker.set_prompt(prompt_of_file(prompt, options));
-  speaker.set_prompt(prompt_of_recording(speaker, prompt, options.prompt_text, options.prompt_language));
+  if (voice::is_prompt_file(prompt)) {
+    if (options.trim_prompt) throw UsageError(kTrimsRecordings, kTrimWhenMade);
+    return speaker.set_prompt(prompt_of_file(prompt, options));
+  }
+  speaker.set_prompt(prompt_of_recording(
+      speaker,
+      {.file = prompt, .text = options.prompt_text, .language = options.prompt_language, .trim = options.trim_prompt}));
 }
 
 }  // namespace
@@ -95,6 +99,7 @@ config::Fields fields(CodeVoiceOptions& o) {
       .metavar("CLIP");
   f.add("prompt_text", o.prompt_text, "what is said in that recording").metavar("TEXT");
   f.add("prompt_language", o.prompt_language, "its language, for voices of several").metavar("LANGUAGE");
+  add_trim_field(f, o.trim_prompt);
   f.add("codec", o.codec, "folder of the codec, where the voice carries none").metavar("FOLDER");
   return f;
 }
@@ -132,24 +137,40 @@ std::unique_ptr<voice::CodeSpeaker> open_code_speaker(const roles::Registry& reg
   if (!accept_text_changes) voice::expect_same_reading(voice, *front_end);
   const auto languages = parts.synthesizer->languages();
   voice::CodeTexts texts(std::move(front_end), voice.about()["symbols"].get<std::vector<std::string>>(), languages,
-                         (voice.dir() / "voice.json").string(), policy_of(voice));
+                         (voice.dir() / "voice.json").string(), voice.token_policy());
   auto speaker = std::make_unique<voice::CodeSpeaker>(std::move(parts), std::move(texts), drawing);
   give_prompt(*speaker, voice, options);
   return speaker;
 }
 
-voice::CodePrompt prompt_of_recording(voice::CodeSpeaker& speaker, const fs::path& recording, const std::string& text,
-                                      const std::string& language) {
-  const prepare::CodecClip clip = prepare::load_clip(recording, speaker.codec());
-  const double seconds = static_cast<double>(clip.wave_CN.size()) / static_cast<double>(speaker.rate_hz());
+void add_trim_field(config::Fields& f, bool& trim) {
+  f.add("trim_prompt", trim,
+        "cut the silence at the end of the prompt's recording: a voice that goes on from silence ends at once more "
+        "often");
+}
+
+voice::CodePrompt prompt_of_recording(voice::CodeSpeaker& speaker, const PromptRecording& recording) {
+  const std::string name = recording.file.string();
+  prepare::CodecClip clip = prepare::load_clip(recording.file, speaker.codec());
+  const std::int64_t rate_hz = speaker.rate_hz();
   const double most_s = speaker.longest_prompt_s();
+  if (recording.trim) {
+    const audio::Span sound = audio::trim_silence(clip.wave_CN, rate_hz, {.top_db = kSilent_db});
+    if (sound.count == 0) throw UsageError(fmt::format("{} is silent: there is nothing to go on from", name));
+    const auto end = static_cast<std::size_t>(sound.first + sound.count +
+                                              static_cast<std::int64_t>(kTail_s * static_cast<double>(rate_hz)));
+    clip.wave_CN.resize(std::min(clip.wave_CN.size(), end));
+  }
+  const double seconds = static_cast<double>(clip.wave_CN.size()) / static_cast<double>(rate_hz);
   if (seconds > most_s)
-    throw UsageError(
-        fmt::format("{} is {:.1f} s long; a prompt may have {:.1f} s", recording.string(), seconds, most_s),
-        "cut it: a few seconds of clear speech are best");
-  if (clip.source_channels > 1)
-    log::note(fmt::format("{}: {} channels were mixed to one", recording.string(), clip.source_channels));
-  return speaker.make_prompt(clip.wave_CN, text, language);
+    throw UsageError(fmt::format("{} is {:.1f} s long; a prompt may have {:.1f} s", name, seconds, most_s),
+                     "cut it: a few seconds of clear speech are best");
+  if (clip.source_channels > 1) log::note(fmt::format("{}: {} channels were mixed to one", name, clip.source_channels));
+  if (audio::measure_levels(clip.wave_CN, rate_hz).rms_db < kAllButSilent_db)
+    log::warn(fmt::format("{} is all but silent: the voice has nobody to sound like", name));
+  else if (seconds < kShort_s)
+    log::warn(fmt::format("{} is {:.2f} s long: a voice goes on best from a few seconds", name, seconds));
+  return speaker.make_prompt(clip.wave_CN, recording.text, recording.language);
 }
 
 }  // namespace timbre::cli

@@ -16,8 +16,9 @@ struct CodeVoiceOptions {
   std::string prompt;           ///< recording, or a file of voice::read_prompt()
   std::string prompt_text;      ///< what is said in the recording
   std::string prompt_language;  ///< of it
+  bool trim_prompt = false;     ///< add_trim_field()
 };
-/// --codec, --prompt, --prompt-text, --prompt-language; --vocoder is the verb's.
+/// --codec, --prompt, --prompt-text, --prompt-language, --trim-prompt; --vocoder is the verb's.
 config::Fields fields(CodeVoiceOptions& options);
 
 /// True for a voice that speaks in codes.
@@ -36,9 +37,17 @@ std::unique_ptr<voice::CodeSpeaker> open_code_speaker(const roles::Registry& reg
                                                       const voice::Voice& voice, const CodeVoiceOptions& options,
                                                       const voice::CodeSayOptions& drawing, bool accept_text_changes);
 
-/// A recording as a prompt of this speaker. Throws as audio::decode_audio, and UsageError for one that is longer than
-/// the voice takes.
-voice::CodePrompt prompt_of_recording(voice::CodeSpeaker& speaker, const std::filesystem::path& recording,
-                                      const std::string& text, const std::string& language);
+/// --trim-prompt of a verb that makes prompts.
+void add_trim_field(config::Fields& fields, bool& trim);
+
+/// What a prompt is made of.
+struct PromptRecording {
+  std::filesystem::path file;
+  std::string text, language;
+  bool trim = false;  ///< cut the silence at its end
+};
+/// A recording as a prompt of this speaker; says what is odd about it. Throws as audio::decode_audio, and UsageError
+/// for one that is longer than the voice takes, or silent where that is to be cut.
+voice::CodePrompt prompt_of_recording(voice::CodeSpeaker& speaker, const PromptRecording& recording);
 
 }  // namespace timbre::cli

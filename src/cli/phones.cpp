@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "cli/verb.h"
+#include "text/markup.h"
 #include "text/multilingual_front_end.h"
 #include "text/normalize.h"
 #include "text/text_options.h"
@@ -23,7 +24,9 @@ config::Fields fields(PhonesVerb& o) {
   config::Fields f;
   f.add("text", o.text, "what to read").positional().required().metavar("TEXT");
   f.add("front_end", o.front_end,
-        "espeak:VOICE, espeak:VOICE,VOICE…, arpabet:en, pinyin:zh, pinyin:zh-strict, ming024:english …")
+        "espeak:VOICE, espeak:VOICE,VOICE…, arpabet:en, pinyin:zh, pinyin:zh-strict, ming024:english, "
+        "ming024:mandarin; of VALL-E phonemizer:VOICE, pypinyin:initials_finals, pypinyin:syllables (labelled_… of "
+        "pinyin with tone numbers); of VALL-E X vallex:en, vallex:zh, vallex:ja, vallex:mix")
       .metavar("NAME");
   f.add("language", o.language, "language of the text, for front ends of several; default: the first")
       .metavar("LANGUAGE");
@@ -50,9 +53,10 @@ int run(const PhonesVerb& o, Context& context) {
     throw UsageError(fmt::format("the front end {} does not read the language '{}'", whole->name(), o.language),
                      fmt::format("it reads {}", join(text::languages_of_name(whole->name()), ", ")));
   std::vector<std::string> ignored;
+  const text::Marked marked = text::parse_markup(text);
   const std::string read = text::normalize_for_speech(
-      text, front_end->language(), ignored, front_end->rules().empty() ? text::kNoNormalization : text::kWords);
-  const text::Phonemized said = front_end->phonemize(text);
+      marked.plain, front_end->language(), ignored, front_end->rules().empty() ? text::kNoNormalization : text::kWords);
+  const text::Phonemized said = front_end->phonemize(marked.plain, marked.spoken);
   const std::set<std::string> guessed(said.guessed.begin(), said.guessed.end());
   if (context.json) {
     nlohmann::json json{
@@ -79,6 +83,8 @@ void register_phones(Verbs& verbs) {
                                      "timbre phones \"Am 3. Mai um 15:30 Uhr\" --front-end espeak:de",
                                      "timbre phones \"2 ore\" --front-end espeak:en-us,it --language it",
                                      "timbre phones \"银行有2个人\" --front-end pinyin:zh",
+                                     "timbre phones \"Hello, world.\" --front-end phonemizer:en-us",
+                                     "timbre phones \"[EN]Hello.[EN][ZH]你好。[ZH]\" --front-end vallex:mix",
                                      "timbre phones \"a zyxgrob\" --front-end arpabet:en --text.g2p runs/g2p"}},
                        fields, run);
 }

@@ -14,6 +14,7 @@ namespace {
 
 struct PromptVerb {
   std::string input, text, language, voice, codec, out, engine = "auto";
+  bool trim_prompt = false;
 };
 
 config::Fields fields(PromptVerb& o) {
@@ -29,6 +30,7 @@ config::Fields fields(PromptVerb& o) {
   f.add("out", o.out, ".npz as VALL-E X reads it, or .safetensors; 'VOICE' makes it the voice's own")
       .letter('o')
       .metavar("FILE");
+  add_trim_field(f, o.trim_prompt);
   add_engine_field(f, o.engine);
   return f;
 }
@@ -58,6 +60,9 @@ int run(const PromptVerb& o, Context& context) {
   const bool made_already = voice::is_prompt_file(o.input);
   voice::CodePrompt prompt;
   if (made_already) {
+    if (o.trim_prompt)
+      throw UsageError(fmt::format("{} holds codes: --trim-prompt cuts recordings", o.input),
+                       "make it anew from its recording");
     prompt = voice::read_prompt(o.input);
     if (!o.text.empty()) prompt.text = o.text;
     if (!o.language.empty()) prompt.languages = {o.language};
@@ -81,7 +86,9 @@ int run(const PromptVerb& o, Context& context) {
     const auto speaker = open_code_speaker(
         registry, speaking, voice,
         {.codec = o.codec, .vocoder = {}, .prompt = {}, .prompt_text = {}, .prompt_language = {}}, {}, false);
-    if (!made_already) prompt = prompt_of_recording(*speaker, o.input, o.text, o.language);
+    if (!made_already)
+      prompt = prompt_of_recording(*speaker,
+                                   {.file = o.input, .text = o.text, .language = o.language, .trim = o.trim_prompt});
     speaker->set_prompt(prompt);  // what the voice cannot take is said now
     if (o.out == "VOICE" && !context.dry_run) give_to_voice(voice, prompt);
   }

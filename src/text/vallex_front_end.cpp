@@ -108,11 +108,19 @@ std::string vallex_tagged(std::string_view text, std::string_view language) {
   return plain;
 }
 
-VallexText vallex_clean(std::string_view tagged) {
-  std::vector<Span> spans;
+std::vector<VallexSpan> vallex_spans(std::string_view tagged) {
+  std::vector<VallexSpan> spans;
   for (const Tag& tag : kTags)
-    for (const Span& span : spans_of(tagged, tag.mark)) spans.push_back(span);
-  std::sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) { return a.begin < b.begin; });
+    for (const Span& span : spans_of(tagged, tag.mark)) spans.push_back({span.begin, span.end, tag.mark, tag.language});
+  std::sort(spans.begin(), spans.end(), [](const VallexSpan& a, const VallexSpan& b) { return a.begin < b.begin; });
+  return spans;
+}
+
+bool has_vallex_tags(std::string_view text) {
+  return std::any_of(kTags.begin(), kTags.end(), [&](const Tag& tag) { return text.find(tag.mark) != text.npos; });
+}
+
+VallexText vallex_clean(std::string_view tagged) {
   VallexText out;
   std::vector<std::string> unknown, outside;
   std::size_t at = 0;
@@ -120,7 +128,7 @@ VallexText vallex_clean(std::string_view tagged) {
     if (end <= at) return;
     if (const std::string_view lost = trim(tagged.substr(at, end - at)); !lost.empty()) outside.emplace_back(lost);
   };
-  for (const Span& span : spans) {
+  for (const VallexSpan& span : vallex_spans(tagged)) {
     drop(span.begin);
     at = std::max(at, span.end);
     std::string_view language;

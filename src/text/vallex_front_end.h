@@ -20,6 +20,16 @@ struct VallexText {
 /// UsageError for Japanese script: vallex_japanese_ipa() needs romaji with accents, which nothing here makes.
 VallexText vallex_clean(std::string_view tagged);
 
+/// A stretch of a text in the tags of one language, bytes [begin, end) with them.
+struct VallexSpan {
+  std::size_t begin, end;
+  std::string_view mark, language;  ///< "[EN]", "en"
+};
+/// Those of a text in order; one may lie in another.
+std::vector<VallexSpan> vallex_spans(std::string_view tagged);
+/// Whether a text says its languages itself.
+bool has_vallex_tags(std::string_view text);
+
 /// `text` as VALL-E X prepares it before that: line ends deleted, blanks at both ends taken away, in the tags of
 /// "en", "zh" or "ja"; as it is for "mix".
 std::string vallex_tagged(std::string_view text, std::string_view language);

@@ -11,21 +11,6 @@ using roles::Ending;
 /// Seeds of later tries lie far from those of later sentences.
 constexpr std::uint64_t kSeedStep = 0x9e3779b97f4a7c15u;
 
-/// Which of two bad endings leaves more to hear.
-int worth(Ending ending) {
-  switch (ending) {
-    case Ending::end_token:
-      return 3;
-    case Ending::loop:
-      return 2;
-    case Ending::limit:
-      return 1;
-    case Ending::immediate:
-      break;
-  }
-  return 0;
-}
-
 void append(std::vector<std::int64_t>& to, const std::vector<std::int64_t>& from) {
   to.insert(to.end(), from.begin(), from.end());
 }
@@ -60,7 +45,7 @@ std::string EndingCounts::text() const {
 
 roles::CodeUtterance generate_until_ended(roles::CodeSynthesizer& synthesizer, roles::CodeRequest request,
                                           std::int64_t tries, EndingCounts& counts) {
-  const bool draws = request.sampling.top_k != 1 || request.sampling.repetition_window > 0;
+  const bool draws = request.sampling.draws();
   const std::int64_t most = draws ? std::max<std::int64_t>(1, tries) : 1;
   ++counts.utterances;
   roles::CodeUtterance best{.codes_FQ = {}, .frames = 0, .ending = Ending::immediate};
@@ -75,13 +60,16 @@ roles::CodeUtterance generate_until_ended(roles::CodeSynthesizer& synthesizer, r
           request.sampling.least_frames, static_cast<std::int64_t>(request.tokens_S.size()) - request.prompt_tokens);
       continue;
     }
-    if (made.frames > 0 && (best.frames == 0 || worth(made.ending) > worth(best.ending))) best = std::move(made);
+    if (made.frames > 0 && (best.frames == 0 || roles::worth_of(made.ending) > roles::worth_of(best.ending)))
+      best = std::move(made);
   }
   ++counts.given_up;
   if (best.frames == 0)
     throw DataError(
         fmt::format("{} ended at once, {} {} in a row", synthesizer.name(), most, most == 1 ? "time" : "times"),
-        draws ? "another prompt, another text, --retries 10, or a voice that was trained longer"
+        draws ? "a prompt without silence at its end (--trim-prompt), another text, --retries 10, or a voice that "
+                "was "
+                "trained longer"
               : "--top-k 1 draws nothing: leave it out, so that other tries are others");
   return best;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/strings.h"
 
 namespace timbre::voice {
@@ -46,6 +47,17 @@ config::Fields fields(CodeSayOptions& o) {
       .range(0, 1000);
   f.add("loop_s", o.loop_s, "so many seconds of repeating codes are a loop; 0 = never").range(0, 60);
   f.add("longest_s", o.longest_s, "no sentence is longer, in seconds; 0 = 16 frames a token").range(0, 600);
+  f.add(
+       "best_of", o.best_of,
+       "draw each sentence so many times and keep the likeliest; VALL-E X's makers take 5; costs as many times as much")
+      .range(1, 1000);
+  f.add("length_penalty", o.length_penalty,
+        "of --best-of: log-probability over length to this power; 0 likes short ones, above 1 long ones")
+      .range(-10, 10);
+  f.add("accent", o.accent,
+        "speak as somebody of this language would, whatever the text's (VALL-E X: en, zh, ja); the text is read in its "
+        "own")
+      .metavar("LANGUAGE");
   return f;
 }
 
@@ -56,11 +68,20 @@ CodeSpeaker::CodeSpeaker(Parts parts, CodeTexts texts, const CodeSayOptions& opt
     throw UsageError(fmt::format("the codec {} has {} channels; voices speak in one", parts_.codec->name(),
                                  parts_.codec->channels()));
   if (parts_.vocoder) parts_.vocoder->expect(*parts_.codec);
+  if (options_.accent.empty()) return;
+  if (texts_.languages().empty())
+    throw UsageError(fmt::format("'{}' knows nothing of languages: --accent is for voices of VALL-E X", parts_.name),
+                     "leave --accent out");
+  accent_ = texts_.language_row(options_.accent);
 }
 
-CodeText CodeSpeaker::tokens_of_prompt(const CodePrompt& prompt) {
-  if (!prompt.text.empty())
-    return texts_.read(prompt.text, {}, prompt.languages.empty() ? "" : prompt.languages.front()).tokens;
+CodeText CodeSpeaker::tokens_of_prompt(const CodePrompt& prompt, std::vector<std::string>* warnings) {
+  if (!prompt.text.empty()) {
+    // A text of several languages marks them itself.
+    CodeTexts::Read read = texts_.read(prompt.text, {}, prompt.languages.size() == 1 ? prompt.languages.front() : "");
+    if (warnings) *warnings = std::move(read.warnings);
+    return std::move(read.tokens);
+  }
   CodeText tokens{prompt.tokens_S, {}};
   if (!texts_.languages().empty() && !prompt.tokens_S.empty()) {
     if (prompt.languages.size() != 1 && prompt.languages.size() != prompt.tokens_S.size())
@@ -93,7 +114,9 @@ void CodeSpeaker::set_prompt(CodePrompt prompt) {
   if (trim(prompt.text).empty() && (texts_.reads_together() || prompt.tokens_S.empty()))
     throw UsageError(fmt::format("'{}' needs to know what is said in the prompt", parts_.name), kGivePrompt);
   prompt_ = std::move(prompt);
-  tokens_of_prompt(prompt_);  // a text it cannot read is said before anything is made
+  std::vector<std::string> warnings;
+  tokens_of_prompt(prompt_, &warnings);  // a text it cannot read is said before anything is made
+  for (const std::string& warning : warnings) log::warn("the prompt's text: " + warning);
 }
 
 CodePrompt CodeSpeaker::make_prompt(std::span<const float> wave_CN, const std::string& text,
@@ -125,7 +148,9 @@ CodePrompt CodeSpeaker::make_prompt(std::span<const float> wave_CN, const std::s
 }
 
 roles::CodeSampling CodeSpeaker::sampling_of(const SayOptions& options) const {
-  const auto frames = [this](double seconds) { return static_cast<std::int64_t>(seconds / frame_s() + 0.5); };
+  const auto frames = [this](double seconds) {  // 0 means something else than the shortest time
+    return seconds > 0 ? std::max<std::int64_t>(1, static_cast<std::int64_t>(seconds / frame_s() + 0.5)) : 0;
+  };
   return {.top_k = std::max<std::int64_t>(0, options_.top_k),
           .top_p = options_.top_p,
           .temperature = options_.temperature,
@@ -134,7 +159,9 @@ roles::CodeSampling CodeSpeaker::sampling_of(const SayOptions& options) const {
           .least_frames = 0,
           .repetition_window = options_.repetition_window,
           .repetition_share = options_.repetition_share,
-          .loop_frames = frames(options_.loop_s)};
+          .loop_frames = frames(options_.loop_s),
+          .best_of = options_.best_of,
+          .length_penalty = options_.length_penalty};
 }
 
 std::vector<float> CodeSpeaker::sound(const roles::CodeUtterance& made, const Hear& hear) {
@@ -172,24 +199,24 @@ std::vector<float> CodeSpeaker::sound(const roles::CodeUtterance& made, const He
 bool CodeSpeaker::speak(const text::SpeechPiece& part, const std::string& language, roles::CodeSampling& sampling,
                         CodeSentences& sentences, SpokenPiece& piece, const Hear& hear) {
   if (part.text.empty()) return false;
-  const CodeTexts::Read read = texts_.read(part.text, part.spoken, language);
+  CodeTexts::Read read = texts_.read(part.text, part.spoken, language);
+  if (accent_) read.tokens.languages_S.assign(read.tokens.tokens_S.size(), *accent_);
   piece.warnings = read.warnings;
   piece.guessed = read.guessed;
   if (!read.speaks) return false;
   roles::CodeUtterance made;
   if (texts_.reads_together() && sentences.prompt().frames > 0) {
-    std::vector<text::Spoken> spoken = part.spoken;
-    for (auto& one : spoken) {
-      one.begin += text_before_.size() + 1;
-      one.end += text_before_.size() + 1;
-    }
-    const auto before = static_cast<std::int64_t>(texts_.read(text_before_, {}, language).tokens.tokens_S.size());
-    const CodeText whole = texts_.read(text_before_ + " " + part.text, spoken, language).tokens;
+    std::vector<text::Spoken> spoken = before_.spoken;
+    for (const text::Spoken& one : part.spoken)
+      spoken.push_back({one.begin + before_.text.size() + 1, one.end + before_.text.size() + 1, one.phones});
+    const auto before =
+        static_cast<std::int64_t>(texts_.read(before_.text, before_.spoken, language).tokens.tokens_S.size());
+    const CodeText whole = texts_.read(before_.text + " " + part.text, spoken, language).tokens;
     made = sentences.say_read_together(whole, before, sampling);
   } else {
     made = sentences.say(read.tokens, sampling);
   }
-  if (sentences.took_last()) text_before_ = part.text;
+  if (sentences.took_last()) before_ = part;
   ++sampling.seed;  // no two sentences are drawn alike
   piece.frames = made.frames;
   piece.end_s = piece.start_s + static_cast<double>(made.frames) * frame_s();
@@ -209,7 +236,7 @@ CodeSentences CodeSpeaker::begin() {
     throw UsageError(fmt::format("'{}' speaks only on from a recording", parts_.name), kGivePrompt);
   CodeContext first;
   if (prompted) first = {tokens_of_prompt(prompt_), prompt_.codes_FQ, prompt_.frames};
-  text_before_ = prompt_.text;
+  before_ = {.text = prompt_.text};
   return {*parts_.synthesizer,
           std::move(first),
           {.sliding = options_.long_text == "sliding" || !prompted, .tries = options_.retries + 1}};
@@ -235,7 +262,7 @@ void CodeSpeaker::run(const std::string& text, const SayOptions& options, const 
   roles::CodeSampling sampling = sampling_of(options);
   const std::string language = options.language;
   say_pieces(
-      text, language.empty() ? texts_.front_end().language() : language, options, rate_hz(),
+      texts_.plan(text, language), options, rate_hz(),
       [&](const text::SpeechPiece& part, SpokenPiece& piece) {
         return speak(part, language, sampling, sentences, piece, hear);
       },

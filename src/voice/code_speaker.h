@@ -24,6 +24,9 @@ struct CodeSayOptions {
   std::int64_t retries = 3;         ///< further tries, each with another seed
   double loop_s = 2;                ///< so long a repetition is a loop; 0 = never
   double longest_s = 0;             ///< of one sentence; 0 = what the network was made for
+  std::int64_t best_of = 1;         ///< utterances drawn, of which the likeliest is taken
+  double length_penalty = 1;        ///< of that choice
+  std::string accent;               ///< of networks with language tables: the row for all of the text; "" = its own
 };
 config::Fields fields(CodeSayOptions& options);
 
@@ -41,6 +44,10 @@ class CodeSpeaker final : public AnySpeaker {
   /// Whom to sound like from now on. A prompt of text alone gets its tokens here. Throws UsageError, DataError for one
   /// that this voice cannot go on from: another codec's, too long, without its text.
   void set_prompt(CodePrompt prompt);
+  /// Its own voice from now on, where the network has one.
+  void forget_prompt() { prompt_ = {}; }
+  /// The present one; no frames = none.
+  const CodePrompt& prompt() const { return prompt_; }
   /// Codes of a recording at the codec's rate, cut to the codebooks the voice has, as a prompt; its tokens are made.
   CodePrompt make_prompt(std::span<const float> wave_CN, const std::string& text, const std::string& language);
 
@@ -72,7 +79,7 @@ class CodeSpeaker final : public AnySpeaker {
   bool speak(const text::SpeechPiece& part, const std::string& language, roles::CodeSampling& sampling,
              CodeSentences& sentences, SpokenPiece& piece, const Hear& hear);
   CodeSentences begin();
-  CodeText tokens_of_prompt(const CodePrompt& prompt);
+  CodeText tokens_of_prompt(const CodePrompt& prompt, std::vector<std::string>* warnings = nullptr);
   roles::CodeSampling sampling_of(const SayOptions& options) const;
   /// Samples of the frames, all at once or to `hear` as soon as they are final.
   std::vector<float> sound(const roles::CodeUtterance& made, const Hear& hear);
@@ -80,8 +87,10 @@ class CodeSpeaker final : public AnySpeaker {
   Parts parts_;
   CodeTexts texts_;
   CodeSayOptions options_;
+  std::optional<std::int64_t> accent_;  ///< row of CodeSayOptions::accent
   CodePrompt prompt_;
-  std::string text_before_;  ///< what the present prompt says, for voices that read it together with what follows
+  /// What the present prompt says, for voices that read it together with what follows, and phones given in it.
+  text::SpeechPiece before_;
   EndingCounts counts_;
 };
 

@@ -5,12 +5,15 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "text/letters.h"
 #include "text/multilingual_front_end.h"
+#include "text/vallex_front_end.h"
 
 namespace timbre::voice {
 namespace {
 
-constexpr std::string_view kMixed = "vallex:";  // its texts say their languages themselves: [EN]…[EN]
+constexpr std::string_view kMixed = "vallex:";
+constexpr const char* kSeveral = "mix";  // of these: texts say their languages themselves, [EN]…[EN]
 
 text::TokenPolicy policy_of(text::TokenPolicy policy, const text::FrontEnd& front_end,
                             const std::vector<std::string>& symbols) {
@@ -31,8 +34,12 @@ std::string language_by_script(std::string_view text) {
   return chinese ? "zh" : "en";
 }
 
-bool marks_languages(std::string_view text) {
-  return text.find("[EN]") != text.npos || text.find("[ZH]") != text.npos || text.find("[JA]") != text.npos;
+/// Nothing behind it belongs to the same sentence.
+bool is_closed(const text::SpeechPiece& piece, std::size_t mark_bytes) {
+  const std::string_view inside = std::string_view(piece.text).substr(0, piece.text.size() - mark_bytes);
+  const std::u32string points = to_code_points(trim(inside));
+  return piece.pause_after_s > 0 || points.empty() ||
+         std::u32string_view(U".!?\u2026\u3002\uff01\uff1f\uff61").find(points.back()) != std::u32string_view::npos;
 }
 
 }  // namespace
@@ -52,12 +59,57 @@ std::int64_t CodeTexts::language_row(const std::string& language) const {
   return found - languages_.begin();
 }
 
+bool CodeTexts::marks_languages(std::string_view text) const {
+  return front_end_->name().starts_with(kMixed) && text::has_vallex_tags(text);
+}
+
+std::string CodeTexts::language_of(std::string_view text, const std::string& given) const {
+  if (!given.empty()) return given;
+  const bool untold = front_end_->name() == std::string(kMixed) + kSeveral && !marks_languages(text);
+  return untold ? language_by_script(text) : front_end_->language();
+}
+
+std::vector<text::SpeechPiece> CodeTexts::plan(const std::string& text, const std::string& language) const {
+  if (!marks_languages(text)) return text::plan_speech(text, {.language = language_of(text, language)});
+  std::string line = text;  // a span is one of a line
+  std::erase(line, '\n');
+  std::vector<text::SpeechPiece> pieces;
+  std::size_t at = 0, closing = 0;  // what was planned; bytes of the last piece's closing mark
+  for (const text::VallexSpan& span : text::vallex_spans(line)) {
+    if (span.begin < at) return {{.text = line}};  // a span in another: nothing to cut safely
+    const std::string outside = line.substr(at, span.begin - at), mark(span.mark);
+    at = span.end;
+    const auto inside = line.substr(span.begin + mark.size(), span.end - span.begin - 2 * mark.size());
+    bool first = true;
+    for (text::SpeechPiece& piece : text::plan_speech(inside, {.language = std::string(span.language)})) {
+      const std::string before = (first ? outside : "") + mark;  // what stands outside is told of when it is read
+      if (!piece.text.empty()) {
+        for (text::Spoken& spoken : piece.spoken) spoken.begin += before.size(), spoken.end += before.size();
+        piece.text = before + piece.text + mark;
+        if (first && !pieces.empty() && piece.spoken.empty() && pieces.back().spoken.empty() &&
+            !is_closed(pieces.back(), closing)) {
+          piece.text = pieces.back().text + piece.text;
+          pieces.pop_back();
+        }
+      }
+      first = false;
+      closing = piece.text.empty() ? 0 : mark.size();
+      pieces.push_back(std::move(piece));
+    }
+  }
+  if (pieces.empty()) return {{.text = line}};
+  if (at < line.size() && !pieces.back().text.empty()) pieces.back().text += line.substr(at);
+  return pieces;
+}
+
 text::FrontEnd& CodeTexts::reader(const std::string& language) {
   const std::string name = front_end_->name();
   if (language.empty()) return *front_end_;
   if (name.starts_with(kMixed)) {
-    if (name == std::string(kMixed) + language) return *front_end_;
-    if (!other_ || other_->language() != language) other_ = text::make_front_end(std::string(kMixed) + language);
+    const std::string wanted = std::string(kMixed) + language;
+    if (name == wanted) return *front_end_;
+    if (language != kSeveral && !languages_.empty()) language_row(language);  // named before front ends that there are
+    if (!other_ || other_->name() != wanted) other_ = text::make_front_end(wanted);
     return *other_;
   }
   if (text::FrontEnd* found = text::find_reader(*front_end_, language)) return *found;
@@ -86,8 +138,22 @@ void CodeTexts::fit(text::FrontEnd& reader, text::Phonemized& phonemized) const 
 }
 
 CodeTexts::Read CodeTexts::read(std::string_view text, std::span<const text::Spoken> spoken, const std::string& given) {
-  const bool untold = given.empty() && front_end_->name() == std::string(kMixed) + "mix" && !marks_languages(text);
-  const std::string language = untold ? language_by_script(text) : given;
+  std::string language = given;
+  std::vector<text::Spoken> moved;
+  if (marks_languages(text)) {
+    language = kSeveral;
+    const auto spans = text::vallex_spans(text);
+    if (!spoken.empty() && spans.size() == 1 && spans[0].begin == 0 && spans[0].end == text.size()) {
+      // Phones by hand are read in one language: without its marks.
+      language = spans[0].language;
+      const std::size_t mark = spans[0].mark.size();
+      text = text.substr(mark, text.size() - 2 * mark);
+      for (const text::Spoken& one : spoken) moved.push_back({one.begin - mark, one.end - mark, one.phones});
+      spoken = moved;
+    }
+  } else if (given.empty() && front_end_->name() == std::string(kMixed) + kSeveral) {
+    language = language_of(text, given);
+  }
   text::FrontEnd& front_end = reader(language);
   text::Phonemized phonemized = front_end.phonemize(text, spoken);
   Read out;
@@ -98,9 +164,7 @@ CodeTexts::Read CodeTexts::read(std::string_view text, std::span<const text::Spo
   if (!own_rules) fit(front_end, phonemized);
   std::set<std::string> unknown;
   out.tokens.tokens_S = rows_.ids(phonemized.phones, unknown);
-  if (!unknown.empty())
-    phonemized.warnings.push_back("no token for " + join({unknown.begin(), unknown.end()}, " ") +
-                                  ": read as unknown, as in training");
+  if (!unknown.empty()) phonemized.warnings.push_back(text::unknown_warning(unknown, rows_.policy()));
   if (!languages_.empty()) {
     const std::size_t marks = out.tokens.tokens_S.size() - phonemized.phones.size();
     if (phonemized.language_of_phone.size() == phonemized.phones.size() && marks == 0) {

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "text/markup.h"
 #include "text/phonemes.h"
 #include "text/token_rows.h"
 #include "voice/code_sentences.h"
@@ -25,10 +26,16 @@ class CodeTexts {
     std::vector<std::string> warnings, guessed;
     bool speaks = false;  ///< something in it can be said
   };
-  /// `language`: of the text, "" = the front end's; VALL-E X's, which wants languages marked in the text, then goes by
-  /// the script of a text without marks. Throws UsageError for a language that the voice does not read,
-  /// DataError for tokens without a row.
+  /// `language`: of the text, "" = language_of(). Languages that a text for VALL-E X marks itself ([EN]…[EN]) win.
+  /// Throws UsageError for a language that the voice does not read, DataError for tokens without a row.
   Read read(std::string_view text, std::span<const text::Spoken> spoken, const std::string& language);
+
+  /// What is said in one go, piece by piece, and markup: sentences; of a text that marks its languages each in its
+  /// marks, a sentence of several languages as one.
+  std::vector<text::SpeechPiece> plan(const std::string& text, const std::string& language) const;
+  /// The language a text is read in that was given as `given`: its script's where the voice wants languages marked and
+  /// the text does not mark them, else the front end's.
+  std::string language_of(std::string_view text, const std::string& given) const;
 
   /// Whether a prompt's text and the one after it are read as one text, as lifeiteng's line does; VALL-E X joins their
   /// tokens.
@@ -39,11 +46,12 @@ class CodeTexts {
   text::FrontEnd& front_end() { return *front_end_; }
 
  private:
+  bool marks_languages(std::string_view text) const;
   text::FrontEnd& reader(const std::string& language);
   void fit(text::FrontEnd& reader, text::Phonemized& phonemized) const;
 
   std::unique_ptr<text::FrontEnd> front_end_;
-  std::unique_ptr<text::FrontEnd> other_;  ///< of one language, beside a front end that wants them marked in the text
+  std::unique_ptr<text::FrontEnd> other_;  ///< another of VALL-E X's line: of one language, or of marked ones
   text::TokenRows rows_;
   std::vector<std::string> languages_;
 };

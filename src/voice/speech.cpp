@@ -65,6 +65,14 @@ void expect_same_reading(const Voice& voice, text::FrontEnd& front_end) {
   if (!voice.same_guesser(front_end))
     throw DataError(fmt::format("'{}' is not read as in training{}", voice.name(), voice.changed_versions(front_end)),
                     "put the g2p folder the voice was trained with back, or accept it: --accept-text-changes");
+  const text::TokenPolicy trained = voice.token_policy(), here = front_end.policy();
+  if (!(trained == text::TokenPolicy{}) && !(here == text::TokenPolicy{}) && !(trained == here))
+    throw DataError(
+        fmt::format("the texts of '{}' had other tokens around them in training ({}) than the front end {} puts there "
+                    "({})",
+                    voice.name(), text::describe(trained), front_end.name(), text::describe(here)),
+        "the voice was trained with another front end or another timbre; speak as it was trained: "
+        "--accept-text-changes");
   const auto changed = voice.changed_sentences(front_end);
   if (!changed.empty()) {
     throw DataError(
@@ -184,18 +192,18 @@ void Speaker::run(const std::string& text, const SayOptions& options, const Hear
                                  .speaker = options.speaker,
                                  .speaker_vector = options.speaker_vector};
   text::FrontEnd& front_end = reader(options);
+  const std::string language = front_end_->readers().size() == 1 ? voice_.language() : front_end.language();
   say_pieces(
-      text, front_end_->readers().size() == 1 ? voice_.language() : front_end.language(), options, rate_hz(),
+      text::plan_speech(text, {.language = language}), options, rate_hz(),
       [&](const text::SpeechPiece& part, SpokenPiece& piece) { return speak(part, front_end, controls, piece, hear); },
       hear, each);
 }
 
-void say_pieces(const std::string& text, const std::string& language, const SayOptions& options, std::int64_t rate_hz,
+void say_pieces(const std::vector<text::SpeechPiece>& plan, const SayOptions& options, std::int64_t rate_hz,
                 const std::function<bool(const text::SpeechPiece&, SpokenPiece&)>& speak,
                 const std::function<void(std::span<const float>)>& hear,
                 const std::function<void(SpokenPiece&&)>& each) {
   const double rate = static_cast<double>(rate_hz);
-  const auto plan = text::plan_speech(text, {.language = language});
   double now_s = 0;
   bool spoke = false;
   for (std::size_t i = 0; i < plan.size(); ++i) {
@@ -215,8 +223,7 @@ void say_pieces(const std::string& text, const std::string& language, const SayO
     each(std::move(piece));
   }
   if (!spoke) {
-    throw UsageError(text.empty() ? "there is nothing to say: the text is empty"
-                                  : "there is nothing to say: no letter or digit that can be spoken",
+    throw UsageError("there is nothing to say: no letter or digit that can be spoken",
                      "timbre say \"Hello there.\" --voice VOICE -o hello.wav");
   }
 }

@@ -75,10 +75,10 @@ class AnySpeaker {
 /// Throws DataError (naming sentences) when this machine reads texts otherwise than the one the voice was trained on.
 void expect_same_reading(const Voice& voice, text::FrontEnd& front_end);
 
-/// Says a text piece by piece: `speak` fills one (its samples into wave_N, or into `hear` where that is given) and
-/// returns false when there was nothing to say in it; pauses between and after pieces are made here. Throws UsageError
-/// when nothing was said at all.
-void say_pieces(const std::string& text, const std::string& language, const SayOptions& options, std::int64_t rate_hz,
+/// Says planned pieces one after the other: `speak` fills one (its samples into wave_N, or into `hear` where that is
+/// given) and returns false when there was nothing to say in it; pauses between and after pieces are made here. Throws
+/// UsageError when nothing was said at all.
+void say_pieces(const std::vector<text::SpeechPiece>& plan, const SayOptions& options, std::int64_t rate_hz,
                 const std::function<bool(const text::SpeechPiece&, SpokenPiece&)>& speak,
                 const std::function<void(std::span<const float>)>& hear,
                 const std::function<void(SpokenPiece&&)>& each);

@@ -8,6 +8,7 @@
 #include "text/probe.h"
 #include "text/remembered_reading.h"
 #include "text/text_options.h"
+#include "text/token_policy_json.h"
 #include "text/user_lexicon.h"
 
 namespace timbre::voice {
@@ -163,7 +164,9 @@ std::vector<std::string> Voice::changed_sentences(text::FrontEnd& front_end) con
   std::vector<std::string> changed;
   for (text::FrontEnd* reader : front_end.readers()) {
     const nlohmann::json about_reader = fingerprint_of(*reader);
-    if (about_reader.is_null()) continue;
+    if (about_reader.is_null() ||
+        (about_reader.is_object() && !about_reader.contains("sentences") && about_reader.contains("tokens")))
+      continue;  // a converted voice: nobody knows what its front end made of the probe sentences
     text::Fingerprint stored{reader->name(), {}, "", ""};
     try {
       stored.sentences = about_reader.at("sentences").get<std::vector<std::string>>();
@@ -204,6 +207,14 @@ std::string Voice::changed_versions(text::FrontEnd& front_end) const {
   return out.empty() ? out : out + ")";
 }
 
+text::TokenPolicy Voice::token_policy() const {
+  const auto stored = about().find("fingerprint");
+  if (stored != about().end() && stored->is_object() && stored->contains("tokens"))
+    return text::policy_of_json((*stored)["tokens"]);
+  const auto said = about().find("token_policy");
+  return said == about().end() ? text::TokenPolicy() : text::policy_of_json(*said);
+}
+
 void write_voice(const fs::path& dir, nlohmann::json about, text::FrontEnd* front_end) {
   about["format"] = kFormat;
   check_about(about, (dir / "voice.json").string());
@@ -219,6 +230,7 @@ void write_voice(const fs::path& dir, nlohmann::json about, text::FrontEnd* fron
       place = {{"sentences", made.sentences}, {"rules", made.rules}, {"guesser", made.guesser}};
     }
   }
+  if (about.contains("token_policy")) about["fingerprint"]["tokens"] = about["token_policy"];
   take_g2p(dir, about);
   write_file_atomic(dir / "voice.json", about.dump(1) + "\n");
 }

@@ -30,7 +30,8 @@
 ///   otherwise lexicon      optional file beside it: the voice's own words (text/user_lexicon.h) fingerprint
 ///   {sentences: [hash …], rules, guesser}: what the front end made of the probe sentences
 ///                (text/probe.h), and the versions it was made with; of a front end of several languages
-///                {readers: {"espeak:fr-fr": the same, …}}
+///                {readers: {"espeak:fr-fr": the same, …}}; tokens: a copy of token_policy
+///   token_policy of voices that speak in codes: {pad, bos, eos, unknown} (text/token_rows.h)
 ///   licence, attribution, provenance {corpus, corpus_hash, base_voice, seed, steps, tool_version}, scores
 namespace timbre::voice {
 
@@ -65,6 +66,9 @@ class Voice {
   bool same_guesser(text::FrontEnd& front_end) const;
   /// What else is not as in training, for people: " (rules for figures en-1, here en-2)"; "" = the same versions.
   std::string changed_versions(text::FrontEnd& front_end) const;
+  /// What stood around texts in training and became of unknown tokens: the fingerprint's, of older voices
+  /// token_policy's; all empty where the voice says nothing.
+  text::TokenPolicy token_policy() const;
 
  private:
   /// What is stored of one reader of the front end; null when there is nothing.

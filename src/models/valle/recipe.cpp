@@ -17,6 +17,7 @@
 #include "roles/network_folder.h"
 #include "text/phonemes.h"
 #include "text/text_options.h"
+#include "text/token_policy_json.h"
 #include "train/data_provenance.h"
 #include "voice/voice.h"
 #include "weights/safetensors.h"
@@ -146,17 +147,15 @@ train::Beginning Recipe::begin(std::span<train::Optimiser> optimisers) {
 
 json Recipe::about() const {
   Config copy = config_;
-  const text::TokenPolicy& policy = data_->rows().policy();
-  json about = {
-      {"model", roles::about_model("valle", config_)},
-      {"front_end", config_.front_end},
-      {"text", config::to_json(text::fields(copy.text))},
-      {"language", data_->first_language()},
-      {"codec", data_->codec()},
-      {"symbols", data_->rows().symbols()},
-      {"token_policy", {{"pad", policy.pad}, {"bos", policy.bos}, {"eos", policy.eos}, {"unknown", policy.unknown}}},
-      {"train_stage", trainer_->options().train_stage},
-      {"bigram_top10", bigram_top10_}};
+  json about = {{"model", roles::about_model("valle", config_)},
+                {"front_end", config_.front_end},
+                {"text", config::to_json(text::fields(copy.text))},
+                {"language", data_->first_language()},
+                {"codec", data_->codec()},
+                {"symbols", data_->rows().symbols()},
+                {"token_policy", text::to_json(data_->rows().policy())},
+                {"train_stage", trainer_->options().train_stage},
+                {"bigram_top10", bigram_top10_}};
   return data_->corpus() ? train::with_licence(std::move(about), *data_->corpus()) : about;
 }
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/rng.h"
 #include "base/strings.h"
 #include "batch/collate.h"
@@ -194,7 +195,6 @@ void Data::check_rows(const std::string& where) const {
     throw UsageError(
         fmt::format("{}: {} symbols do not fit into {} rows of the text tables", where, rows, config_.text_rows),
         fmt::format("--text-rows {}", rows));
-  if (!rows_->policy().unknown.empty()) return;
   std::set<std::string> lacking;
   std::string example;
   for (const auto& side : utterances_)
@@ -203,6 +203,9 @@ void Data::check_rows(const std::string& where) const {
         for (const std::string& token : u.tokens)
           if (!rows_->has(token) && lacking.insert(token).second && example.empty()) example = u.id;
   if (lacking.empty()) return;
+  if (!rows_->policy().unknown.empty())
+    return log::warn(
+        fmt::format("{}: {} (first in clip '{}')", where, text::unknown_warning(lacking, rows_->policy()), example));
   throw DataError(fmt::format("{}: {} tokens of the data have no row: {} (first in clip '{}')", where, lacking.size(),
                               fmt::join(lacking, " "), example),
                   "these texts were made by another tokenizer than the table's: prepare them with its front end, or "
