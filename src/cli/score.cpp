@@ -73,6 +73,8 @@ score::ScoreTable spoken_codes(ScoreVerb o, const roles::Registry& registry, con
   if (o.score.ids.empty())
     o.score.ids = voice.about().value("provenance", nlohmann::json::object()).value("test_ids", o.score.ids);
   o.code_voice.vocoder = o.vocoder;
+  const bool trim = o.code_voice.trim_prompt;
+  if (o.code_voice.prompt.empty()) o.code_voice.trim_prompt = false;  // it is for the corpus' recordings then
   const auto speaker = open_code_speaker(registry, speaking, voice, o.code_voice, o.codes, false);
   std::map<std::string, voice::CodePrompt> prompts;
   const auto prompt_of = [&](const corpus::Utterance& spoken) {
@@ -81,7 +83,9 @@ score::ScoreTable spoken_codes(ScoreVerb o, const roles::Registry& registry, con
     if (is_new) {
       log::note(fmt::format("prompt of {}: {} ({:.1f} s)", spoken.speaker.empty() ? "all" : spoken.speaker, prompt.id,
                             prompt.duration_s));
-      at->second = prompt_of_recording(*speaker, corpus.audio_path(prompt), prompt.text, prompt.language);
+      at->second = prompt_of_recording(
+          *speaker,
+          {.file = corpus.audio_path(prompt), .text = prompt.text, .language = prompt.language, .trim = trim});
     }
     return at->second;
   };
