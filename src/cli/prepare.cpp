@@ -32,6 +32,7 @@ struct PrepareVerb {
   std::int64_t stage = 0, stop_stage = -1;
   bool redo = false, compact = false;
   prepare::ValleOptions recipe;                // of --recipe, which is a verb of its own
+  prepare::LlasaOptions llasa;                 // the same, of Llasa's recipes
   std::unique_ptr<roles::ModelConfig> config;  // of the model named by --for
   const roles::ModelSpec* spec = nullptr;
   roles::Registry registry;
@@ -42,8 +43,8 @@ config::Fields fields(PrepareVerb& o) {
   f.add("corpus", o.corpus, "corpus folder").positional().required().metavar("CORPUS");
   f.add("for", o.model, "a model, or the run file that will be trained").metavar("MODEL|RUN.yaml");
   f.add("recipe", o.recipe.recipe,
-        "instead of columns, the manifests, tokens and cuts of a VALL-E recipe: baker, libritts, aishell, ljspeech or "
-        "custom (timbre prepare --recipe NAME --help)")
+        "instead of columns, the manifests, tokens and cuts of a VALL-E recipe (baker, libritts, aishell, ljspeech, "
+        "custom), or Llasa's rows (llasa-speed, llasa): timbre prepare --recipe NAME --help")
       .metavar("NAME");
   f.add("preset", o.preset, "preset of the model").metavar("NAME");
   f.add("base", o.base, "voice or run that training will start from: its options are the defaults").metavar("VOICE");
@@ -84,9 +85,9 @@ void take_base(const std::string& base, const std::string& model, config::Fields
 
 // The model's own options join ours; a run file gives their values, flags then override them.
 void extend(PrepareVerb& o, config::Fields& f, const std::vector<std::string>& words) {
-  if (config::peek_flag(f, words, "recipe")) {
+  if (const auto recipe = config::peek_flag(f, words, "recipe")) {
     f.list().clear();
-    f.group("", recipe_fields(o.recipe));
+    f.group("", recipe->starts_with("llasa") ? recipe_fields(o.llasa) : recipe_fields(o.recipe));
     return;
   }
   const auto wanted = config::peek_flag(f, words, "for");
@@ -292,6 +293,7 @@ void expect_one_wish(const PrepareVerb& o) {
 
 int run(const PrepareVerb& o, Context& context) {
   if (!o.recipe.recipe.empty()) return run_recipe(o.recipe, context);
+  if (!o.llasa.recipe.empty()) return run_recipe(o.llasa, context);
   expect_one_wish(o);
   if (const auto problems = o.spec ? o.config->problems() : std::vector<std::string>{}; !problems.empty())
     throw UsageError(join(problems, "\n"));
@@ -353,6 +355,7 @@ void register_prepare(Verbs& verbs) {
                     "timbre prepare corpora/en --mels-of runs/first",
                     "timbre prepare download --recipe baker --codec codecs/encodec --stage -1 "
                     "--stop-stage 3",
+                    "timbre prepare Genshin --recipe llasa-speed --codec voices/small_codec --tokenizer Llasa-1B",
                     "timbre prepare corpora/lj --for fastspeech2 --preset ming024 --from-ming024 "
                     "preprocessed_data/LJSpeech"},
        .writes = true},

@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <csignal>
 #include <filesystem>
 
 #include "base/files.h"
 #include "base/strings.h"
 #include "base/threads.h"
+#include "cli/recipe_stages.h"
 #include "cli/usage.h"
 #include "exchange/get.h"
 
@@ -16,11 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using prepare::ValleJob, prepare::ValleReport;
-
-std::atomic<bool> interrupted{false};
-void on_interrupt(int) {
-  if (interrupted.exchange(true)) std::_Exit(130);  // the second Ctrl-C does not wait
-}
 
 /// SRC, or the folder in it that the catalogue's archive unpacks into.
 std::string unpacked(const prepare::ValleOptions& options, const exchange::Dataset* dataset) {
@@ -47,24 +42,12 @@ ValleReport fetch(const ValleJob& job, const exchange::Dataset* dataset) {
   for (const std::string& word : split_whitespace(job.options.dataset_parts))
     if (word != "-p" && word != "--dataset-parts") request.parts.push_back(word);
   if (dataset->parts().empty()) request.parts.clear();
-  const auto got = exchange::get_dataset(request, job.events, &interrupted);
+  const auto got = exchange::get_dataset(request, job.events, job.stop);
   report.lines.push_back(fmt::format("{}; licence: {}", dataset->title, dataset->licence));
   for (const auto& file : got.files)
     report.lines.push_back(fmt::format("{}: {}", file.name, file.already_there ? "fetched before" : "fetched"));
   return report;
 }
-
-nlohmann::json to_json(const ValleReport& report) {
-  nlohmann::json left_out = nlohmann::json::object();
-  for (const Skipped& s : report.left_out) left_out[s.id] = s.reason;
-  return {{"kept", report.kept}, {"counts", report.counts}, {"left_out", left_out}, {"lines", report.lines}};
-}
-
-struct Stage {
-  std::int64_t number;
-  const char* name;
-  std::function<ValleReport(const ValleJob&)> run;
-};
 
 }  // namespace
 
@@ -86,29 +69,17 @@ int run_recipe(const prepare::ValleOptions& given, Context& context) {
   ValleJob job{.options = options,
                .recipe = recipe,
                .events = context.events,
-               .stop = &interrupted,
+               .stop = stages_stop(),
                .tool_version = version_text()};
-  const std::vector<Stage> stages = {{0, "fetch", [&](const ValleJob& j) { return fetch(j, dataset); }},
-                                     {1, "manifests", prepare::make_manifests},
-                                     {2, "tokens", prepare::make_tokens},
-                                     {3, "cuts", prepare::make_cuts}};
-  nlohmann::json document = nlohmann::json::object();
-  interrupted = false;
-  const auto before = std::signal(SIGINT, on_interrupt);
-  for (const Stage& stage : stages) {
-    if (!within(stage.number)) continue;
-    if (context.dry_run) {
-      fmt::print(context.out, "stage {}: {}\n", stage.number, stage.name);
-      continue;
-    }
-    if (stage.number == 1) options.source = unpacked(options, dataset);
-    const ValleReport report = stage.run(job);
-    document[stage.name] = to_json(report);
-    if (context.json) continue;
-    fmt::print(context.out, "stage {}: {}{}\n", stage.number, stage.name, report.kept ? " (done before)" : "");
-    for (const std::string& line : report.lines) fmt::print(context.out, "  {}\n", line);
-  }
-  std::signal(SIGINT, before);
+  const std::vector<RecipeStage> stages = {{0, "fetch", [&] { return fetch(job, dataset); }},
+                                           {1, "manifests",
+                                            [&] {
+                                              options.source = unpacked(options, dataset);
+                                              return prepare::make_manifests(job);
+                                            }},
+                                           {2, "tokens", [&] { return prepare::make_tokens(job); }},
+                                           {3, "cuts", [&] { return prepare::make_cuts(job); }}};
+  const nlohmann::json document = run_stages(stages, options.stage, options.stop_stage, context);
   if (context.dry_run) return 0;
   const std::string tables = options.stop_stage >= 3 ? prepare::cut_tables(job.tokenized()) : "";
   if (context.json)

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
 #include "base/event.h"
 #include "config/fields.h"
+#include "prepare/recipe_stage.h"
 
 /// The stages of `prepare.sh` in lifeiteng's VALL-E recipes: manifests, tokens, cuts for training. Files and names are
 /// theirs and lhotse's, so that either program goes on where the other stopped. Facts: lifeiteng/vall-e @9c69096,
@@ -46,13 +46,7 @@ struct ValleRecipe {
 /// Throws UsageError with "did you mean".
 const ValleRecipe& valle_recipe(const std::string& name);
 
-/// One stage's outcome.
-struct ValleReport {
-  bool kept = false;               ///< it was done before
-  std::vector<std::string> lines;  ///< for people
-  std::vector<Skipped> left_out;
-  nlohmann::json counts = nlohmann::json::object();  ///< cuts a part
-};
+using ValleReport = RecipeReport;
 
 struct ValleJob {
   const ValleOptions& options;
@@ -85,23 +79,5 @@ std::vector<std::string> wanted_parts(const ValleJob& job, const std::vector<std
 std::vector<std::string> present_parts(const ValleJob& job);
 /// The front end behind a --text-extractor: espeak → phonemizer:en-us; what has a colon is a front end's own name.
 std::string front_end_of(const std::string& text_extractor);
-
-/// A file that says that a stage is done, and of what: an empty one (prepare.sh's own) fits everything.
-class DoneMarker {
- public:
-  /// `made_of`: settings, and names with hashes of input files.
-  DoneMarker(fs::path file, nlohmann::json made_of) : file_(std::move(file)), made_of_(std::move(made_of)) {}
-  bool done() const;
-  /// Why it is not done although the file is there ("codec: codecs/a, now codecs/b"), or "".
-  std::string stale() const;
-  void set() const;
-
- private:
-  nlohmann::json read() const;
-  fs::path file_;
-  nlohmann::json made_of_;
-};
-/// {"name": hash} of files.
-nlohmann::json hashes_of(const std::vector<fs::path>& files);
 
 }  // namespace timbre::prepare

@@ -1,5 +1,6 @@
 #include "report/folder.h"
 
+#include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/strings.h"
+#include "corpus/memmap_rows.h"
 #include "weights/describe.h"
 
 namespace timbre::report {
@@ -111,6 +113,21 @@ Json voice_facts(const Json& about) {
   return facts;
 }
 
+/// Rows of ids for a language model that speaks; opening them checks the memmap against its shape.
+Json rows_facts(const fs::path& dir) {
+  Json facts = Json::object();
+  for (const char* split : {"train", "val"}) {
+    if (!corpus::MemmapRows::present(dir, split)) continue;
+    const auto rows = corpus::MemmapRows::open(dir, split);
+    const corpus::RowFacts ids = rows.facts();
+    facts[split] = rows.size();
+    facts["row_length"] = rows.length();
+    facts[fmt::format("{}_ids", split)] = fmt::format("{} to {}", ids.smallest, ids.largest);
+    facts[fmt::format("{}_hash", split)] = ids.fingerprint;
+  }
+  return facts;
+}
+
 void add_weights(const fs::path& file, Json& out) {
   if (fs::exists(file)) out["weights"] = weights::describe(weights::load(file));
 }
@@ -154,6 +171,9 @@ std::optional<Json> describe_folder(const fs::path& path) {
     } catch (const DataError& error) {
       out["note"] = error.what();  // no weights here, or several files of them: the rest is worth showing
     }
+  } else if (corpus::MemmapRows::present(path, "train") || corpus::MemmapRows::present(path, "val")) {
+    out.update({{"kind", "rows"}, {"facts", rows_facts(path)}});
+    if (fs::exists(path / "rows.json")) out["about"] = read_json<Json>(path / "rows.json");
   } else {
     return std::nullopt;
   }

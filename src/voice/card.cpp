@@ -59,6 +59,15 @@ std::string made_from(const json& about) {
   return out;
 }
 
+/// Recordings that were changed before training: rows.json of `timbre prepare --recipe llasa-speed` in the provenance.
+std::string changed(const json& about) {
+  const json& copies = object_at(object_at(object_at(about, "provenance"), "rows"), "stretched");
+  if (copies.value("copies", std::int64_t{0}) == 0) return "";
+  return fmt::format("{} copies stretched in time at their pitch, {:.2f} to {:.2f} times as long, in {} rows",
+                     copies.value("copies", std::int64_t{0}), copies.value("shortest", 1.0),
+                     copies.value("longest", 1.0), copies.value("rows", std::int64_t{0}));
+}
+
 std::string scores(const json& table) {
   const auto rows = table.find("rows");
   if (!table.is_object() || rows == table.end() || rows->empty()) return "";
@@ -89,6 +98,7 @@ std::string card(const json& about, const CardFacts& facts) {
   add_row(out, "sound", sound(about));
   add_row(out, "language", text_at(about, "language"));
   add_row(out, "made from", made_from(about));
+  add_row(out, "changed", changed(about));
   add_row(out, "licence", text_at(about, "licence"));
   add_row(out, "attribution", text_at(about, "attribution"));
   return out + scores(about.value("scores", json()));
