@@ -10,7 +10,6 @@
 #include "cli/verb.h"
 #include "report/folder.h"
 #include "roles/registry.h"
-#include "tokenizer/describe.h"
 #include "weights/describe.h"
 
 namespace timbre::cli {
@@ -27,8 +26,7 @@ struct InfoVerb {
 
 config::Fields fields(InfoVerb& verb) {
   config::Fields f;
-  f.add("path", verb.path,
-        "weights file, tokenizer.json, or the folder of a corpus, a run, a voice, a model or a tokenizer")
+  f.add("path", verb.path, "weights file, or the folder of a corpus, a run, a voice or a model")
       .positional()
       .metavar("FILE|FOLDER");
   f.add("system", verb.system,
@@ -88,19 +86,18 @@ int run(const InfoVerb& verb, Context& context) {
     throw UsageError("info needs a file or a folder", "timbre info model.safetensors, or timbre info --system");
   if (!fs::exists(verb.path))
     throw UsageError(fmt::format("{}: there is no such file or folder", verb.path), "check the path for a typo");
-  if (const auto folder = report::describe_folder(verb.path)) return print(*folder, report::folder_text(*folder));
-  if (tokenizer::is_tokenizer(verb.path)) {
-    const Json about = tokenizer::describe(tokenizer::Tokenizer::read(verb.path));
-    return print(about, tokenizer::describe_text(about));
+  roles::Registry registry;
+  models::register_all(registry);
+  const roles::Converter* converter = registry.converter_for(verb.path);
+  const std::string model = converter && converter->describe ? converter->describe(verb.path) : std::string();
+  if (auto folder = report::describe_folder(verb.path)) {
+    if (!model.empty()) (*folder)["model"] = {{"format", converter->format}, {"text", model}};
+    return print(*folder, model + report::folder_text(*folder));
   }
   weights::LoadOptions options;
   options.verify_crc = verb.verify;
   Json weights = weights::describe(weights::load(verb.path, options));
-  roles::Registry registry;
-  models::register_all(registry);
-  const roles::Converter* converter = registry.converter_for(verb.path);
-  if (!converter || !converter->describe) return print(weights, weights::describe_text(weights));
-  const std::string model = converter->describe(verb.path);
+  if (model.empty()) return print(weights, weights::describe_text(weights));
   weights["model"] = {{"format", converter->format}, {"text", model}};
   return print(weights, model + weights::describe_text(weights));
 }
