@@ -5,21 +5,12 @@
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
-#include "base/error.h"
+#include "models/valle/model_for_test.h"
 #include "nn/init.h"
+#include "support/messages.h"
 
 namespace timbre::valle {
 namespace {
-
-Config tiny() {
-  Config config;
-  apply_debug(config);
-  config.decoder_dim = 16;
-  config.nhead = 2;
-  config.codebook_size = 20;
-  config.text_rows = 12;
-  return config;
-}
 
 InferRequest request_of(const Config& config) {
   InferRequest request;
@@ -37,16 +28,11 @@ std::string refusal(const Config& config, const std::function<void(InferRequest&
   model.eval();
   InferRequest request = request_of(config);
   change(request);
-  try {
-    infer(model, request, seeded_generator(1));
-  } catch (const DataError& error) {
-    return error.what();
-  }
-  return "";
+  return testing_support::message_of<DataError>([&] { infer(model, request, seeded_generator(1)); });
 }
 
 TEST(ValleInfer, RefusesWhatItCannotGoOnFrom) {
-  Config config = tiny();
+  Config config = tiny_config();
   EXPECT_EQ(refusal(config, [](InferRequest&) {}), "");
   EXPECT_EQ(refusal(config,
                     [](InferRequest& r) {
@@ -77,7 +63,7 @@ TEST(ValleInfer, RefusesWhatItCannotGoOnFrom) {
 }
 
 TEST(ValleInfer, CutsRunawaysOffAndSaysSo) {
-  const Config config = tiny();
+  const Config config = tiny_config();
   const nn::InitSeed seed(1);
   Valle model(config);
   model.eval();

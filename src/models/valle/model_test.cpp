@@ -7,24 +7,19 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/error.h"
 #include "models/valle/layout.h"
+#include "models/valle/model_for_test.h"
 #include "models/valle/model_losses.h"
 #include "models/valle/model_transformer.h"
 #include "nn/init.h"
+#include "support/messages.h"
 
 namespace timbre::valle {
 namespace {
 
 Config tiny() {
-  Config config;
-  apply_debug(config);
-  config.decoder_dim = 16;
-  config.nhead = 2;
-  config.codebook_size = 20;
-  config.text_rows = 12;
+  Config config = tiny_config();
   config.num_quantizers = 4;
-  config.dropout = 0;
   return config;
 }
 
@@ -175,23 +170,13 @@ TEST(ValleModel, TopTenCountsNoPadding) {
   EXPECT_EQ(top10_accuracy(logits, target, 20), 0.5);
 }
 
-template <class Fault, class Call>
-std::string message_of(const Call& call) {
-  try {
-    call();
-  } catch (const Fault& error) {
-    return error.what();
-  }
-  return "";
-}
-
 TEST(ValleModel, RefusesWhatItCannotLearnFrom) {
   const Config config = tiny();
   Valle model(config);
   const auto with = [&](const auto& change) {
     Inputs in = batch_of(config);
     change(in);
-    return message_of<DataError>([&] { model.forward(in, Stage::both, {.stage = 1, .prefix = 3}); });
+    return testing_support::message_of<DataError>([&] { model.forward(in, Stage::both, {.stage = 1, .prefix = 3}); });
   };
   EXPECT_EQ(with([](Inputs&) {}), "");
   EXPECT_EQ(with([](Inputs& in) { in.codes_BYQ[1][4][2] = 20; }),
