@@ -1,13 +1,16 @@
+#include <ATen/ops/_fused_adamw.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/zeros_like.h>
+#include <c10/util/Exception.h>
+
 #include <algorithm>
 #include <chrono>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/strings.h"
 #include "train/loop_parts.h"
-
-#include <ATen/ops/_fused_adamw.h>
-#include <ATen/ops/ones.h>
-#include <ATen/ops/zeros_like.h>
+#include "train/pessimistic.h"
 
 namespace timbre::train {
 namespace {
@@ -36,6 +39,66 @@ double update_time(nn::Module& model) {
     best = std::min(best, now_s() - begin);
   }
   return best * 1.7;  // norm and clipping read and write the gradients once more
+}
+
+double validation_time(Recipe& recipe, const batch::Batch& batch) {
+  const at::NoGradGuard no_grad;
+  recipe.model().eval();
+  const double begin = now_s();
+  recipe.validate(batch, {.step = 1, .training = false});
+  const double taken = now_s() - begin;
+  recipe.model().train();
+  return taken;
+}
+
+/// A batch that the trial runs because it may be too much.
+struct Hard {
+  std::string why;  ///< "largest_batch_cuts_duration = 79.3 s"
+  std::vector<std::size_t> items;
+};
+
+/// Where batches go by seconds: lhotse's six criteria over the first epoch, as VALL-E's --oom-check has it, each batch
+/// once. Then the largest that any epoch may hold.
+std::vector<Hard> hard_batches(const batch::BucketSampler& sampler, const Side& side) {
+  std::vector<Hard> all;
+  const auto add = [&](const std::string& why, const std::vector<std::size_t>& items) {
+    const auto same = std::find_if(all.begin(), all.end(), [&](const Hard& hard) { return hard.items == items; });
+    if (same == all.end())
+      all.push_back({why, items});
+    else
+      same->why += ", " + why;
+  };
+  const std::vector<std::vector<std::size_t>> epoch = sampler.epoch(0);
+  if (!side.seconds.empty())
+    for (const Pessimistic& one : pessimistic_batches(epoch, side.seconds)) add(one.text(), epoch[one.batch]);
+  const std::vector<std::size_t> largest = sampler.largest();
+  add(fmt::format("largest of any epoch = {:g} padded units", padded_units(side, largest)), largest);
+  return all;
+}
+
+[[noreturn]] void out_of_memory(const Hard& hard, const std::vector<std::string>& ids, const Job& job) {
+  throw SystemError(
+      fmt::format("the trial before step 1 ran out of memory. Failing criterion: {}. Its {} utterances: {}", hard.why,
+                  ids.size(), join(ids, ", ")),
+      job.options.batch.seconds > 0
+          ? fmt::format("make batches smaller than --batch.seconds {:g} (VALL-E's --max-duration)",
+                        job.options.batch.seconds)
+          : std::string("make batches smaller: --batch.items, --batch.units"));
+}
+
+/// Forward and backward of one batch; what the allocator says is told with the criterion that it fails.
+template <class Run>
+void try_hard(const Hard& hard, const std::vector<std::string>& ids, const Job& job, const Run& run) {
+  try {
+    run();
+  } catch (const c10::OutOfMemoryError&) {
+    out_of_memory(hard, ids, job);
+  } catch (const std::bad_alloc&) {
+    out_of_memory(hard, ids, job);
+  } catch (const c10::Error& e) {  // the CPU's allocator has no type of its own for it
+    if (std::string_view(e.what()).find("allocate memory") == std::string_view::npos) throw;
+    out_of_memory(hard, ids, job);
+  }
 }
 
 }  // namespace
@@ -73,8 +136,8 @@ Trial try_batches(Job& job, Stepper& stepper, const batch::BucketSampler& sample
           "look at these utterances (timbre check)");
     return now_s() - begin;
   };
-  const std::vector<std::size_t> largest = sampler.largest();
-  const double largest_units = padded_units(side, largest);
+  const std::vector<Hard> hard_ones = hard_batches(sampler, side);
+  const double largest_units = padded_units(side, hard_ones.back().items);
   job.recipe.model().train();
   // A small one first: it warms caches up, and its growth tells whether the largest can be dared.
   const batch::Batch small = make(batches[batches.size() / 4]);
@@ -86,9 +149,13 @@ Trial try_batches(Job& job, Stepper& stepper, const batch::BucketSampler& sample
   if (guess > available_memory_bytes() * 2)  // far beyond: dying is certain, so do not try
     require_room({.memory_bytes = before + guess}, available_memory_bytes() + before, 1e18, job.run);
   reset_peak_resident();
-  {
-    const batch::Batch batch = make(largest);
-    for (const Stepper::Phase& phase : phases) seconds(batch, phase.first);
+  for (const Hard& hard : hard_ones) {
+    const batch::Batch batch = make(hard.items);
+    try_hard(hard, batch.ids, job, [&] {
+      for (const Stepper::Phase& phase : phases) seconds(batch, phase.first);
+    });
+    log::detail(fmt::format("tried the batch of {} clips with {}: {:.0f} MB so far", hard.items.size(), hard.why,
+                            peak_resident_bytes() / 1e6));
   }
   trial.peak_bytes = peak_resident_bytes();
   // Five ordinary batches, from short to long, again and again until the clock has enough to go by. The first time pays
@@ -120,14 +187,8 @@ Trial try_batches(Job& job, Stepper& stepper, const batch::BucketSampler& sample
   trial.peak_bytes = std::max(trial.peak_bytes, peak_resident_bytes());
   trial.update_s = update_time(job.recipe.model());
   if (validates) {
-    const at::NoGradGuard no_grad;
-    job.recipe.model().eval();
     const auto& items = batches[batches.size() / 2];
-    const batch::Batch batch = make(items);
-    const double begin = now_s();
-    job.recipe.validate(batch, {.step = 1, .training = false});
-    trial.valid_unit_s = (now_s() - begin) / std::max(1.0, padded_units(side, items));
-    job.recipe.model().train();
+    trial.valid_unit_s = validation_time(job.recipe, make(items)) / std::max(1.0, padded_units(side, items));
   }
   for (const Named& named : job.recipe.model().named_parameters()) named.tensor.mutable_grad() = Tensor();
   return trial;
@@ -141,9 +202,9 @@ Forecast make_forecast(const Job& job, const Trial& trial, const batch::BucketSa
   for (const Named& named : job.recipe.model().named_state()) weights += static_cast<double>(named.tensor.nbytes());
   for (const Named& named : job.recipe.model().named_parameters())
     if (named.tensor.requires_grad()) trained += static_cast<double>(named.tensor.nbytes());
-  forecast.checkpoint_bytes = weights * (o.ema > 0 ? 2 : 1) + 2 * trained;
-  // keep, the best, one being written; the first one holds weights only; the voice.
-  forecast.disk_bytes = forecast.checkpoint_bytes * static_cast<double>(o.keep + 2) + 2 * weights + (16 << 20);
+  // A running mean is kept in doubles.
+  const double average = o.ema > 0 ? weights : o.average_every_batches > 0 ? 2 * weights : 0;
+  forecast.checkpoint_bytes = weights + average + 2 * trained;
   // Beside the trial's peak: the batches held ready, a checkpoint's copies while it is written, pictures and sound of
   // the samples.
   const double steady = trial.peak_bytes > 0 ? trial.peak_bytes : resident_bytes() + trained;
@@ -168,9 +229,13 @@ Forecast make_forecast(const Job& job, const Trial& trial, const batch::BucketSa
   forecast.valid_s = trial.valid_unit_s * valid_units / job.ranks.world();
   forecast.steps = std::max<std::int64_t>(progress.max_steps - progress.step, 0);
   const double steps_per_epoch = std::max(1.0, static_cast<double>(batches.size()) / static_cast<double>(o.accumulate));
-  double validations =
-      o.valid_every_steps > 0 ? static_cast<double>(forecast.steps) / static_cast<double>(o.valid_every_steps) : 0;
-  if (o.valid_at_epoch_end) validations += static_cast<double>(forecast.steps) / steps_per_epoch;
+  const double steps_to_come = static_cast<double>(forecast.steps), epochs = steps_to_come / steps_per_epoch,
+               micros = steps_to_come * static_cast<double>(o.accumulate);
+  double validations = o.valid_every_steps > 0 ? steps_to_come / static_cast<double>(o.valid_every_steps) : 0;
+  if (o.valid_every_batches > 0) validations += micros / static_cast<double>(o.valid_every_batches);
+  if (o.valid_at_epoch_end) validations += epochs;
+  // keep, the best, one being written; the first one holds weights only; the voice.
+  forecast.disk_bytes = forecast.checkpoint_bytes * static_cast<double>(o.keep + 2) + 2 * weights + (16 << 20);
   forecast.total_s = static_cast<double>(forecast.steps) * forecast.step_s + validations * forecast.valid_s;
   return forecast;
 }
