@@ -119,9 +119,11 @@ std::string default_folder(const RunOptions& o) {
 /// Rank 0's word for all.
 std::string agreed(const Ranks& ranks, const std::string& text) {
   if (ranks.world() == 1) return text;
-  std::vector<std::int64_t> letters(4096, 0);
-  for (std::size_t i = 0; i < text.size() && i < letters.size(); ++i) letters[i] = static_cast<unsigned char>(text[i]);
-  std::vector<Tensor> shared{nn::to_torch(weights::Tensor::of<std::int64_t>({4096}, letters))};
+  constexpr std::int64_t kMost = 4096;  // PATH_MAX, its end included
+  if (static_cast<std::int64_t>(text.size()) >= kMost) throw UsageError("--out: the path is too long");
+  std::vector<std::int64_t> letters(kMost, 0);
+  for (std::size_t i = 0; i < text.size(); ++i) letters[i] = static_cast<unsigned char>(text[i]);
+  std::vector<Tensor> shared{nn::to_torch(weights::Tensor::of<std::int64_t>({kMost}, letters))};
   ranks.broadcast(shared);
   std::string out;
   for (const std::int64_t* c = shared[0].const_data_ptr<std::int64_t>(); *c; ++c) out += static_cast<char>(*c);

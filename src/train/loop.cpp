@@ -64,6 +64,7 @@ void Loop::restore() {
   job_.recipe.model().load_exactly(from.model, where);
   progress_ = progress_from(from.state.at("progress"));
   progress_.step = from.step;
+  validated_step_ = from.state.at("progress").value("validated_step", std::int64_t{-1});
   if (from.step > 0) stepper_.load(from.optimizer, from.state.at("optimiser_steps"), where);
   if (mean_ && !from.average.empty()) mean_->load(from.average, where);
   if (average_) average_->load(from.average.empty() ? from.model : from.average, where);
@@ -102,7 +103,10 @@ void Loop::set_max_steps(std::int64_t steps_per_epoch) {
       throw UsageError("max_minutes needs the trial before step 1", "leave --probe on, or give --max-steps");
     const double by_step =
         forecast_.step_s + (o_.valid_at_epoch_end ? forecast_.valid_s / static_cast<double>(steps_per_epoch) : 0) +
-        (o_.valid_every_steps > 0 ? forecast_.valid_s / static_cast<double>(o_.valid_every_steps) : 0);
+        (o_.valid_every_steps > 0 ? forecast_.valid_s / static_cast<double>(o_.valid_every_steps) : 0) +
+        (o_.valid_every_batches > 0
+             ? forecast_.valid_s * static_cast<double>(o_.accumulate) / static_cast<double>(o_.valid_every_batches)
+             : 0);
     auto by_time =
         std::max<std::int64_t>(1, static_cast<std::int64_t>(o_.max_minutes * 60.0 / std::max(by_step, 1e-6)));
     std::vector<Tensor> shared{at::scalar_tensor(by_time, at::TensorOptions(at::kLong))};
@@ -180,8 +184,11 @@ Checkpoint Loop::snapshot() const {
   checkpoint.model = job_.recipe.model().state_dict();
   if (progress_.step > 0) stepper_.save(checkpoint.optimizer);
   if (average_ && progress_.step > 0) checkpoint.average = average_->state();
-  if (mean_ && progress_.step > 0) checkpoint.average = mean_->state();
-  checkpoint.state = {{"progress", to_json(progress_)},
+  // A run that goes on from another trainer's file may have an average and no step of its own yet.
+  if (mean_ && progress_.batches > 0) checkpoint.average = mean_->state();
+  nlohmann::json progress = to_json(progress_);
+  if (!recipe_state_) progress["validated_step"] = validated_step_;  // else the recipe's books are of before it
+  checkpoint.state = {{"progress", std::move(progress)},
                       {"optimiser_steps", stepper_.steps()},
                       {"recipe_state", recipe_state_ ? *recipe_state_ : job_.recipe.state()},
                       {"about", job_.recipe.about()},
@@ -249,9 +256,7 @@ bool Loop::step(batch::Loader& loader) {
   train_s_ += seconds;
   progress_.train_s += seconds;
   report(outcome, seconds, lr);
-  bool epoch_ended = false;
-  for (const batch::Loaded& loaded : micros) epoch_ended |= loaded.last_of_epoch;
-  after_step(epoch_ended, before);
+  after_step(micros, before);
   if (job_.recipe.companion() && micros.back().last_of_epoch)
     end_epoch(micros.back().position.epoch, progress_.batches);
   return true;
@@ -366,6 +371,7 @@ Outcome Loop::run() {
     look_untrained();
     job_.recipe.model().train();
     reset_peak_resident();
+    end_begun_epochs();
     {
       batch::Loader loader(
           sampler_,

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -31,21 +32,22 @@ StepOutcome Loop::run_step(const StepInfo& info, const std::vector<batch::Loaded
   std::vector<const batch::Batch*> batches;
   for (const batch::Loaded& loaded : micros) batches.push_back(&loaded.batch);
   const std::int64_t before = progress_.batches;
-  Stepper::Between between;
   std::vector<Term> last_terms;
-  if (job_.recipe.companion()) {
-    recipe_state_ = job_.recipe.state();
-    between = [&](std::size_t m, const std::vector<Term>& terms) {
-      if (m + 1 == micros.size()) {
-        last_terms = terms;
-        return;
-      }
-      --progress_.step;  // the step is not made yet
-      tell_of_batch(micros, m, terms, {});
-      if (micros[m].last_of_epoch) end_epoch(micros[m].position.epoch, before + static_cast<std::int64_t>(m) + 1);
-      ++progress_.step;
-    };
-  }
+  const bool told = job_.recipe.companion() != nullptr;
+  if (told) recipe_state_ = job_.recipe.state();
+  const Stepper::Between between = [&](std::size_t m, const std::vector<Term>& terms) {
+    if (m + 1 == micros.size()) {
+      last_terms = terms;
+      return;
+    }
+    const std::int64_t done = before + static_cast<std::int64_t>(m) + 1;
+    update_average(done);
+    if (!told) return;
+    --progress_.step;  // the step is not made yet
+    tell_of_batch(micros, m, terms, {});
+    if (micros[m].last_of_epoch) end_epoch(micros[m].position.epoch, done);
+    ++progress_.step;
+  };
   StepOutcome outcome;
   try {
     outcome = stepper_.run(info, batches, lr, between);
@@ -57,7 +59,7 @@ StepOutcome Loop::run_step(const StepInfo& info, const std::vector<batch::Loaded
   if (average_) average_->update();
   progress_.batches += static_cast<std::int64_t>(micros.size());
   progress_.next = after(micros.back());
-  update_average(before);
+  update_average(progress_.batches);
   for (const std::string& message : outcome.messages) log_.warn(progress_.step, message);
   if (companion_) {
     tell_of_batch(micros, micros.size() - 1, last_terms, outcome.messages);
@@ -103,11 +105,18 @@ void Loop::end_epoch(std::int64_t epoch, std::int64_t batches) {
   if (companion_) companion_->epoch_ended(standing(epoch, batches));
 }
 
-/// icefall's model_avg: the mean of the weights as they were every so many batches.
-void Loop::update_average(std::int64_t before) {
-  if (!mean_) return;
-  const std::int64_t period = o_.average_every_batches, due = progress_.batches / period;
-  if (due > before / period) mean_->update(1.0 / static_cast<double>(due));
+/// A process that was killed between the last checkpoint of an epoch and its companion's file left that file unwritten.
+void Loop::end_begun_epochs() {
+  if (!job_.resume || !job_.recipe.companion()) return;
+  for (std::int64_t epoch = progress_.epochs_ended; epoch < progress_.next.epoch; ++epoch)
+    end_epoch(epoch, progress_.batches);
+}
+
+/// icefall's model_avg: the mean of the weights as they were every so many batches; in the middle of a step those are
+/// the weights of the step before.
+void Loop::update_average(std::int64_t batches) {
+  const std::int64_t period = o_.average_every_batches;
+  if (mean_ && batches % period == 0) mean_->update(static_cast<double>(period) / static_cast<double>(batches));
 }
 
 void Loop::validate_now(bool at_end, std::int64_t epoch, std::int64_t batches) {
@@ -142,6 +151,8 @@ void Loop::validate_now(bool at_end, std::int64_t epoch, std::int64_t batches) {
   if ((better && o_.sample_every_steps == 0) || at_end) samples();
   if (average_) average_->swap();
   valid_s_ += now_s() - begin;
+  if (job_.stop_when_memorised && verdict().pass()) ended_by_ = "memorised";
+  if (o_.patience > 0 && progress_.worse_in_a_row >= o_.patience) ended_by_ = "patience";
   if (better) save("best so far");
 }
 
@@ -159,15 +170,18 @@ void Loop::samples() {
   job_.recipe.model().train();
 }
 
-void Loop::after_step(bool epoch_ended, std::int64_t batches_before) {
+void Loop::after_step(const std::vector<batch::Loaded>& micros, std::int64_t batches_before) {
+  const bool epoch_ended =
+      std::any_of(micros.begin(), micros.end(), [](const batch::Loaded& loaded) { return loaded.last_of_epoch; });
   const bool last = progress_.step >= progress_.max_steps;
   const bool by_step = o_.valid_every_steps > 0 && progress_.step % o_.valid_every_steps == 0;
   const bool by_batch = o_.valid_every_batches > 0 &&
                         progress_.batches / o_.valid_every_batches > batches_before / o_.valid_every_batches;
-  const bool by_epoch = epoch_ended && o_.valid_at_epoch_end;
-  // Where there is a companion, end_epoch() validates.
-  const bool validates =
-      !validator_.empty() && (by_step || by_batch || by_epoch || last) && !(by_epoch && job_.recipe.companion());
+  // Where there is a companion, end_epoch() validates: did in the middle of this step, or will at its end.
+  const bool companion = job_.recipe.companion() != nullptr;
+  const bool by_epoch = epoch_ended && o_.valid_at_epoch_end && !companion;
+  const bool later = companion && o_.valid_at_epoch_end && micros.back().last_of_epoch;
+  const bool validates = !validator_.empty() && (by_step || by_batch || by_epoch || last) && !later;
   if (validates)
     validate_now(last, progress_.next.batch == 0 ? progress_.next.epoch - 1 : progress_.next.epoch, progress_.batches);
   if (o_.sample_every_steps > 0 && progress_.step % o_.sample_every_steps == 0 && !(validates && last)) {
@@ -175,8 +189,6 @@ void Loop::after_step(bool epoch_ended, std::int64_t batches_before) {
     samples();
     if (average_) average_->swap();
   }
-  if (validates && job_.stop_when_memorised && verdict().pass()) ended_by_ = "memorised";
-  if (validates && o_.patience > 0 && progress_.worse_in_a_row >= o_.patience) ended_by_ = "patience";
   const bool due = o_.save_every_steps > 0 && progress_.step % o_.save_every_steps == 0;
   const bool old = o_.save_every_minutes > 0 && now_s() - last_save_s_ > 60 * o_.save_every_minutes;
   if (!due && !old) return;

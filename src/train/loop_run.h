@@ -21,7 +21,7 @@ class Loop {
   bool step(batch::Loader& loader);
   void report(const StepOutcome& outcome, double seconds, double lr);
   void validate_now(bool at_end, std::int64_t epoch, std::int64_t batches);
-  void after_step(bool epoch_ended, std::int64_t batches_before);
+  void after_step(const std::vector<batch::Loaded>& micros, std::int64_t batches_before);
   void save(const char* why);
   void look_untrained();
   OverfitVerdict verdict() const;
@@ -34,10 +34,11 @@ class Loop {
   std::vector<batch::Loaded> take(batch::Loader& loader);
   std::int64_t exact_steps() const;
   void end_epoch(std::int64_t epoch, std::int64_t batches);
+  void end_begun_epochs();
   void tell_of_batch(const std::vector<batch::Loaded>& micros, std::size_t m, const std::vector<Term>& terms,
                      std::vector<std::string> messages);
   Companion::State standing(std::int64_t epoch, std::int64_t batches);
-  void update_average(std::int64_t before);
+  void update_average(std::int64_t batches);
   StepOutcome run_step(const StepInfo& info, const std::vector<batch::Loaded>& micros, double lr);
   /// The rate of step `step`, with `batches` mini-batches done before it.
   double rate_of(std::int64_t step, std::int64_t epoch, std::int64_t batches) const {
