@@ -119,5 +119,38 @@ TEST(Schedule, WarnsOfTraps) {
   EXPECT_EQ(schedule_warnings(o, 4000, 1000).size(), 1u);  // meant in epochs?
 }
 
+/// Seed 001: 1e-5 and 1e-6 were given to a rule whose rate is relative, and nothing moved for 80 epochs.
+TEST(Schedule, KnowsRatesOfAnotherRule) {
+  TrainOptions o;
+  o.schedule.kind = "eden";
+  o.optim.kind = "scaled_adam";
+  for (const double lr : {1e-5, 1e-6, 1e-4}) {
+    o.optim.lr = lr;
+    ASSERT_EQ(schedule_warnings(o, 80, 10).size(), 1u) << lr;
+  }
+  EXPECT_EQ(schedule_warnings(o, 80, 10).front(),
+            "optim.lr=0.0001 with scaled_adam: its rate is a share of each tensor's own size, so the 80 steps of this "
+            "run move none by more than about 0.8 %. VALL-E's recipe has 0.05, its fine-tuning 0.04");
+  o.optim.lr = 0.04;
+  EXPECT_TRUE(schedule_warnings(o, 80, 10).empty());
+  o.optim.kind = "adamw";
+  EXPECT_NE(schedule_warnings(o, 80, 10).front().find("that is a rate of scaled_adam's"), std::string::npos);
+  o.optim.lr = 1e-3;
+  EXPECT_TRUE(schedule_warnings(o, 80, 10).empty());
+}
+
+/// Seed 001, run 6: "did not include validation as valid_interval was wrong".
+TEST(Schedule, KnowsValidationsThatAreNeverReached) {
+  TrainOptions o;
+  o.accumulate = 2;
+  o.valid_every_batches = 161;
+  EXPECT_EQ(schedule_warnings(o, 80, 10).front(),
+            "valid_every_batches=161 is beyond this run's 160 batches: it validates at the end of each epoch");
+  o.valid_at_epoch_end = false;
+  EXPECT_NE(schedule_warnings(o, 80, 10).front().find("when it ends, and not before"), std::string::npos);
+  o.valid_every_batches = 160;
+  EXPECT_TRUE(schedule_warnings(o, 80, 10).empty());
+}
+
 }  // namespace
 }  // namespace timbre::train

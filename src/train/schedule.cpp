@@ -60,6 +60,22 @@ std::vector<std::string> schedule_warnings(const TrainOptions& options, std::int
     warnings.push_back(
         fmt::format("schedule.warmup_steps={} counts optimiser steps; an epoch has {} of them. Was it meant in epochs?",
                     s.warmup_steps, steps_per_epoch));
+  const OptimOptions& optim = options.optim;
+  if (optim.kind == "scaled_adam" && optim.lr > 0 && optim.lr < 1e-3)
+    warnings.push_back(fmt::format(
+        "optim.lr={:g} with scaled_adam: its rate is a share of each tensor's own size, so the {} steps of this run "
+        "move none by more than about {:.2g} %. VALL-E's recipe has 0.05, its fine-tuning 0.04",
+        optim.lr, max_steps, 100 * optim.lr * static_cast<double>(max_steps)));
+  if (optim.kind != "scaled_adam" && !peaked && optim.lr >= 0.01)
+    warnings.push_back(
+        fmt::format("optim.lr={:g} with {}: that is a rate of scaled_adam's; {} moves every weight by so much a step. "
+                    "1e-3 or less is usual",
+                    optim.lr, optim.kind, optim.kind));
+  const std::int64_t batches = max_steps * options.accumulate;
+  if (options.valid_every_batches > batches)
+    warnings.push_back(fmt::format(
+        "valid_every_batches={} is beyond this run's {} batches: it validates {}", options.valid_every_batches, batches,
+        options.valid_at_epoch_end ? "at the end of each epoch" : "when it ends, and not before"));
   if (s.kind == "ming024" && !s.anneal_steps.empty() &&
       *std::max_element(s.anneal_steps.begin(), s.anneal_steps.end()) <= 1000 && steps_per_epoch > 1)
     warnings.push_back("schedule.anneal_steps are all below 1000: they count optimiser steps, not epochs");
