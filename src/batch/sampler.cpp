@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/rng.h"
+#include "corpus/rank_share.h"
 
 namespace timbre::batch {
 namespace {
@@ -33,7 +34,8 @@ config::Fields fields(SamplerOptions& o) {
       .range(0, 1e9);
   f.add("quadratic_seconds", o.quadratic_seconds, "with seconds: a clip of d seconds counts d + d²/this; 0 = d alone")
       .range(0, 1e9);
-  f.add("buckets", o.buckets, "with seconds: buckets of about equal total duration").range(0, 1e6);
+  f.add("buckets", o.buckets, "with seconds: buckets of about equal total duration; 0 = none, sorted by duration")
+      .range(0, 1e6);
   f.add("drop_last", o.drop_last, "with seconds: what fills no batch at the end of an epoch waits for the next");
   f.add("buffer", o.buffer, "with seconds: clips held in the buckets at a time").range(1, 1e12);
   f.add("shuffle_buffer", o.shuffle_buffer, "with seconds: clips that a shuffled order draws from").range(1, 1e12);
@@ -69,6 +71,9 @@ BucketSampler::BucketSampler(std::vector<std::int64_t> units, SamplerOptions opt
   if (kept_.size() < static_cast<std::size_t>(world_))
     throw UsageError(fmt::format("{} utterances cannot feed {} ranks", kept_.size(), world_), "start fewer ranks");
   if (options_.seconds <= 0) return;
+  // Without buckets batches are cut from what comes next: like beside like, as lhotse's users sort before it.
+  if (options_.buckets == 0)
+    std::stable_sort(kept_.begin(), kept_.end(), [&](std::size_t a, std::size_t b) { return seconds[a] < seconds[b]; });
   std::vector<double> kept_seconds;
   for (const std::size_t item : kept_) kept_seconds.push_back(seconds[item]);
   corpus::BucketOptions by;
@@ -155,12 +160,7 @@ std::vector<std::vector<std::size_t>> BucketSampler::joined_epoch(std::int64_t e
 }
 
 std::vector<std::vector<std::size_t>> BucketSampler::epoch(std::int64_t epoch) const {
-  auto joined = joined_epoch(epoch);
-  if (world_ == 1) return joined;
-  std::vector<std::vector<std::size_t>> mine;
-  for (std::size_t i = static_cast<std::size_t>(rank_); i < joined.size(); i += static_cast<std::size_t>(world_))
-    mine.push_back(std::move(joined[i]));
-  return mine;
+  return corpus::rank_share(joined_epoch(epoch), rank_, world_);
 }
 
 double BucketSampler::padding_waste(std::int64_t epoch) const {

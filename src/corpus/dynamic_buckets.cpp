@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/sums.h"
+#include "corpus/rank_share.h"
 
 namespace timbre::corpus {
 
@@ -193,12 +194,7 @@ std::vector<std::vector<std::size_t>> DynamicBuckets::joined_epoch(std::int64_t 
 }
 
 std::vector<std::vector<std::size_t>> DynamicBuckets::epoch(std::int64_t epoch) const {
-  auto joined = joined_epoch(epoch);
-  if (world_ == 1) return joined;
-  std::vector<std::vector<std::size_t>> mine;
-  for (std::size_t i = static_cast<std::size_t>(rank_); i < joined.size(); i += static_cast<std::size_t>(world_))
-    mine.push_back(std::move(joined[i]));
-  return mine;
+  return rank_share(joined_epoch(epoch), rank_, world_);
 }
 
 double DynamicBuckets::padding_waste(std::int64_t epoch) const {
