@@ -24,7 +24,8 @@ constexpr double kEnCodec_kbps = 6;  ///< VALL-E's eight codebooks
 /// A recording of several channels becomes a file of one, which the cut names: codes and audio stay the same thing, and
 /// no reader meets an array of two rows.
 void mix_down(const fs::path& folder, ValleClip& clip) {
-  const fs::path mono = folder / "mono" / (exchange::make_id(clip.recording_id) + ".wav");
+  // By the cut's id, whose number keeps recordings apart whose names make one file name ("a/b", "a_b").
+  const fs::path mono = folder / "mono" / (exchange::make_id(clip.cut_id) + ".wav");
   std::error_code missing;
   if (!fs::is_regular_file(mono, missing)) {
     const audio::Channels source = audio::decode_channels(clip.audio);
