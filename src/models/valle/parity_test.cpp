@@ -19,6 +19,11 @@ TEST(ValleParity, ComputesWhatLifeitengComputes) {
   expect_all("tests/golden/valle_lifeiteng", run_lifeiteng_parity, 300);
 }
 
+/// Weights, averages, rates and log lines after a step from the reference's own optimiser state.
+TEST(ValleParity, GoesOnFromLifeitengsState) {
+  expect_all("tests/golden/valle_lifeiteng_resume", run_resumed_parity, 60);
+}
+
 /// Inference and forward passes, and the fork's two fine-tuning runs.
 TEST(ValleParity, ComputesWhatVallEXComputes) {
   const auto both = [](roles::ParityRun& run) {
