@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
 /// What the next code can be guessed to be from the one before it alone: the least that a network has to beat before
@@ -8,7 +9,8 @@
 namespace timbre::valle {
 
 /// Counts of neighbours in the first codebook. For each code the ten likeliest followers are guessed: its own pairs,
-/// with the codes' overall frequency behind them where pairs are few.
+/// with the codes' overall frequency behind them where pairs are few. Memory grows with the pairs heard, not with the
+/// codebook's square: 65,536 codes are no more than 1,024.
 class Bigram {
  public:
   /// `codebook_size` entries; the start of a recording is one more.
@@ -25,11 +27,12 @@ class Bigram {
   Score score(std::span<const std::int64_t> codes_F, bool with_first);
 
  private:
-  void rank();
+  const std::vector<std::int64_t>& guesses(std::int64_t before);
   std::int64_t size_;
-  std::vector<float> pairs_;           ///< (size + 1) × size
-  std::vector<double> single_;         ///< size
-  std::vector<std::int32_t> guesses_;  ///< (size + 1) × 10, made when first asked
+  std::vector<std::unordered_map<std::int64_t, double>> followers_;  ///< by the code before: size + 1
+  std::vector<double> single_;                                       ///< size
+  std::vector<std::int64_t> by_frequency_;                           ///< all codes, made when first asked
+  std::vector<std::vector<std::int64_t>> guesses_;                   ///< by the code before, made when first asked
 };
 
 }  // namespace timbre::valle

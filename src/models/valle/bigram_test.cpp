@@ -37,6 +37,13 @@ TEST(Bigram, FallsBackOnHowOftenCodesAre) {
   EXPECT_EQ(score.hits, 1);
 }
 
+/// 65,536 codes (one FSQ book of X-Codec 2): a table of all pairs would take 17 GB.
+TEST(Bigram, TakesLargeCodebooks) {
+  Bigram bigram(65536);
+  bigram.learn(std::vector<std::int64_t>{65535, 3, 65535, 3, 65535, 4});
+  EXPECT_EQ(bigram.score(std::vector<std::int64_t>{65535, 4, 65000}, true).hits, 2);
+}
+
 TEST(Bigram, AsksTheFirstCodeOnlyWhereTheNetworkPredictsIt) {
   Bigram bigram(8);
   bigram.learn(std::vector<std::int64_t>{0, 1});

@@ -10,8 +10,10 @@
 #include "models/valle/convert.h"
 #include "models/valle/draws.h"
 #include "models/valle/layout.h"
+#include "models/valle/model_for_test.h"
 #include "models/valle/totals.h"
 #include "models/valle/vocabulary.h"
+#include "support/messages.h"
 #include "weights/torch_file.h"
 
 namespace timbre::valle {
@@ -44,10 +46,8 @@ TensorMap tensors_of(const Config& config) {
 }
 
 Config tiny() {
-  Config config;
-  apply_debug(config);
+  Config config = tiny_config();
   config.decoder_dim = 8;
-  config.nhead = 2;
   config.codebook_size = 10;
   config.num_quantizers = 4;
   config.text_rows = 16;
@@ -67,16 +67,6 @@ Value root_of(const Config& config) {
   Value root = to_value(checkpoint);
   root.put("exp_dir", Value::opaque(path));
   return root;
-}
-
-template <class Fault, class Call>
-std::string message_of(const Call& call) {
-  try {
-    call();
-  } catch (const Fault& error) {
-    return error.what();
-  }
-  return "";
 }
 
 TEST(ValleCheckpoint, KeepsOptionsTiesAndRunParameters) {
@@ -137,7 +127,7 @@ TEST(ValleCheckpoint, NamesEveryTensorThatDoesNotFit) {
   model.insert("extra.weight", Tensor::of<float>({1}, {1.0f}));
   model.set("nar_predict_layers.1.weight", Tensor::of<float>({10, 8}, std::vector<float>(80)));
   root.put("model", Value::state_dict(model));
-  const std::string said = message_of<DataError>([&] { parse_checkpoint(root, "bad.pt"); });
+  const std::string said = testing_support::message_of<DataError>([&] { parse_checkpoint(root, "bad.pt"); });
   EXPECT_EQ(said,
             "bad.pt: 4 tensors do not fit the network that its run parameters and shapes describe:\n"
             "  ar_decoder.norm.bias: missing\n"
@@ -146,7 +136,7 @@ TEST(ValleCheckpoint, NamesEveryTensorThatDoesNotFit) {
             "  nar_stage_embeddings.0.word_embeddings.weight: [1, 8] expected, the file has [2, 8]\n"
             "  extra.weight: unknown");
   EXPECT_EQ(parse_checkpoint(root, "bad.pt", {.strict = false}).notes.size(), 5u);
-  EXPECT_EQ(message_of<DataError>([] { parse_checkpoint(Value::dict(), "x"); }),
+  EXPECT_EQ(testing_support::message_of<DataError>([] { parse_checkpoint(Value::dict(), "x"); }),
             "x: no \"model\" in it, so no checkpoint of a VALL-E trainer");
 }
 
@@ -172,13 +162,13 @@ TEST(ValleVocabulary, KnowsTheOtherLinesSymbols) {
   const std::vector<std::string> collater = {"<pad>", "<bos>", "<eos>", "!", "a"}, bpe = {"[UNK]", "[CLS]", "a"};
   EXPECT_NO_THROW(check_symbols(config, "phonemizer:en-us", collater, "x"));
   EXPECT_NO_THROW(check_symbols(config, "vallex:en", bpe, "x"));
-  EXPECT_EQ(message_of<DataError>([&] { check_symbols(config, "vallex:en", collater, "x"); }),
+  EXPECT_EQ(testing_support::message_of<DataError>([&] { check_symbols(config, "vallex:en", collater, "x"); }),
             "x: the front end vallex:en makes characters of VALL-E X's tokenizer, but the symbols are those of "
             "lifeiteng's collater");
-  EXPECT_EQ(message_of<DataError>([&] { check_symbols(config, "phonemizer:en-us", bpe, "x"); }),
+  EXPECT_EQ(testing_support::message_of<DataError>([&] { check_symbols(config, "phonemizer:en-us", bpe, "x"); }),
             "x: the symbols are those of VALL-E X's tokenizer, but the front end phonemizer:en-us makes other tokens");
   config.text_rows = 4;
-  EXPECT_EQ(message_of<DataError>([&] { check_symbols(config, "phonemizer:en-us", collater, "x"); }),
+  EXPECT_EQ(testing_support::message_of<DataError>([&] { check_symbols(config, "phonemizer:en-us", collater, "x"); }),
             "x: 5 symbols, but the text tables have 4 rows");
 }
 

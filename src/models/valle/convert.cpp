@@ -26,8 +26,6 @@ namespace {
 using nlohmann::json;
 using weights::Value;
 
-constexpr const char* kSymbolsFile = "unique_text_tokens.k2symbols";
-constexpr const char* kTokenizerFile = "tokenizer.json";
 constexpr const char* kTrainingFile = "training.safetensors";
 constexpr const char* kVallexFile = "vallex-checkpoint.pt";
 
@@ -53,26 +51,18 @@ fs::path symbols_file(const roles::ConvertRequest& request, const Checkpoint& ch
       throw UsageError(fmt::format("--option {}={}: there is no such file", name, given));
     return given;
   }
-  const fs::path folder = fs::absolute(request.source).parent_path();
-  if (vallex) {
-    const fs::path found = found_tokenizer(folder);
-    if (!found.empty()) return found;
+  if (fs::path found = find_symbols_file(checkpoint, request.source); !found.empty()) return found;
+  if (vallex)
     throw UsageError(
         fmt::format("{}: no tokenizer.json or bpe_69.json beside it, and without one nobody knows what the "
                     "rows of its text tables mean",
                     request.source.string()),
         "--option tokenizer=FILE (utils/g2p/bpe_69.json of VALL-E X's repository)");
-  }
   const Value* told = checkpoint.parameter("text_tokens");
-  const fs::path by_checkpoint = told && told->is_text() ? fs::path(told->as_text()) : fs::path();
-  if (!by_checkpoint.empty() && fs::is_regular_file(by_checkpoint)) return by_checkpoint;
-  const fs::path found =
-      found_upwards(folder, {by_checkpoint.is_absolute() ? fs::path() : by_checkpoint, kSymbolsFile});
-  if (!found.empty()) return found;
   throw UsageError(
       fmt::format("{}: the checkpoint's text_tokens ({}) is not here, and without it nobody knows what the "
                   "rows of its text tables mean",
-                  request.source.string(), by_checkpoint.empty() ? "none" : by_checkpoint.string()),
+                  request.source.string(), told && told->is_text() ? told->as_text() : "none"),
       "--option text_tokens=unique_text_tokens.k2symbols");
 }
 
@@ -104,8 +94,7 @@ void to_voice(const roles::ConvertRequest& request, Line line) {
                     line == Line::vallex ? "of lifeiteng's line" : "VALL-E X"),
         line == Line::vallex ? "--from lifeiteng" : "--from vallex");
   const fs::path file = symbols_file(request, checkpoint);
-  const std::vector<std::string> symbols =
-      line == Line::vallex ? text::read_bpe_symbols(file) : text::collater_rows(text::read_k2_symbols(file));
+  const std::vector<std::string> symbols = read_symbols(line, file);
   Config& config = checkpoint.config;
   config.front_end = option(request, "front_end", line == Line::vallex ? "vallex:mix" : front_end_of(symbols));
   config.codec = option(request, "codec", "encodec");

@@ -1,6 +1,6 @@
 #include "models/valle/recipe.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <ATen/ops/isfinite.h>
 
@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "models/valle/checkpoint.h"
+#include "models/valle/model_wiring.h"
 #include "nn/dropout.h"
 #include "nn/init.h"
 #include "plot/png.h"
@@ -26,7 +27,7 @@ namespace timbre::valle {
 
 using nlohmann::json;
 
-NarDraws next_draws(StepDraws& from, const Config& config, const Inputs& inputs) {
+NarDraws next_draws(StepDraws& from, const Config& config, const Inputs& inputs, int ranks) {
   const std::int64_t shortest = *std::min_element(inputs.code_lens_B.begin(), inputs.code_lens_B.end());
   NarDraws draws;
   draws.stage = from.stage();
@@ -36,7 +37,10 @@ NarDraws next_draws(StepDraws& from, const Config& config, const Inputs& inputs)
   }
   if (config.prefix_mode == 2) {
     const std::int64_t prefix = std::min(config.prompt_frames, shortest / 4);
-    for (const std::int64_t length : inputs.code_lens_B) draws.starts_B.push_back(from.start(length, prefix));
+    for (const std::int64_t length : inputs.code_lens_B)
+      draws.starts_B.push_back(ranks == 1 ? from.start(length, prefix)
+                                          : static_cast<std::int64_t>(nn::next_noise_key() %
+                                                                      static_cast<std::uint64_t>(length - prefix + 1)));
   }
   return draws;
 }
@@ -58,6 +62,8 @@ void Recipe::open(const train::DataContext& context) {
     throw UsageError("--train-stage 2 trains the NAR part, which one codebook does without (num_quantizers=1)",
                      "train with --train-stage 1");
   checks_outputs_ = trainer_->applied() && trainer_->loop().inf_check;
+  ranks_ = context.world;
+  events_ = context.events;
   data_ = std::make_unique<Data>(context, config_, *trainer_);
   if (!data_->corpus() && (config_.front_end == "phonemizer:en-us" || config_.front_end == Config().front_end))
     config_.front_end = data_->guessed_front_end();
@@ -74,7 +80,7 @@ void Recipe::open(const train::DataContext& context) {
     files_->visualise([this] {
       std::vector<std::size_t> first(std::min<std::size_t>(4, data_->items(train::Split::valid).size()));
       std::iota(first.begin(), first.end(), 0);
-      return inputs_of(data_->collate(train::Split::valid, first, 0));
+      return pictures_of(*model_, inputs_of(data_->collate(train::Split::valid, first, 0)), stage());
     });
   if (files_ && !context.continued.is_object()) files_->load_weights();
 }
@@ -83,7 +89,7 @@ void Recipe::tell_bigram(const train::DataContext& context) {
   bigram_top10_ = data_->bigram_top10();
   if (bigram_top10_ <= 0) return;
   context.events(
-      {"bigram",
+      {"note",
        {{"bigram_top10", bigram_top10_},
         {"text", fmt::format("the code before alone names the first codebook's next among ten in {:.1f} % of "
                              "the validation frames: what ArTop10Accuracy has to beat",
@@ -114,7 +120,8 @@ Outputs Recipe::pass(const Inputs& inputs, const NarDraws& draws) const {
 std::vector<train::Term> Recipe::losses(const batch::Batch& batch, const train::StepInfo&) {
   const Inputs inputs = inputs_of(batch);
   const bool draws = stage() != Stage::ar && config_.num_quantizers > 1;
-  return terms_of(pass(inputs, draws ? next_draws(*draws_, config_, inputs) : NarDraws{}), batch.counts.at("frames"));
+  return terms_of(pass(inputs, draws ? next_draws(*draws_, config_, inputs, ranks_) : NarDraws{}),
+                  batch.counts.at("frames"));
 }
 
 /// Every validation hears the same stages and prefixes, drawn from the noise of its batches, so that two of them can be
@@ -141,7 +148,33 @@ void Recipe::samples(train::SampleSink& sink, const train::StepInfo&) {
   for (const auto& [name, png] : pictures_of(*model_, inputs_of(batch), stage())) sink.image(name, png);
 }
 
+/// Seed 001's mistakes in the forward pass, looked for in the one that will train: on the shortest clip.
+void Recipe::check_languages() {
+  if (config_.languages.empty()) return;
+  const std::vector<batch::Item>& items = data_->items(train::Split::train);
+  const auto shortest =
+      std::min_element(items.begin(), items.end(), [](const auto& a, const auto& b) { return a.units < b.units; });
+  const std::size_t place[] = {static_cast<std::size_t>(shortest - items.begin())};
+  batch::Batch batch = data_->collate(train::Split::train, place, 0);
+  batch.to(model_->device());
+  const Inputs inputs = inputs_of(batch);
+  const bool training = model_->is_training();
+  model_->eval();
+  NarDraws draws;
+  if (config_.prefix_mode == 2) draws.starts_B = {0};
+  const auto faults = language_faults(
+      *model_, [&](const Inputs& in, Stage of, const NarDraws& d) { return model_->forward(in, of, d); }, inputs,
+      draws);
+  model_->train(training);
+  if (!faults.empty()) throw std::logic_error(fmt::format("valle: languages: {}", fmt::join(faults, "; ")));
+  events_(
+      {"languages",
+       {{"clip", shortest->id},
+        {"text", "languages: every token of a text hears the row of its clip's language, of its own part's table"}}});
+}
+
 train::Beginning Recipe::begin(std::span<train::Optimiser> optimisers) {
+  check_languages();
   return files_ ? files_->begin(optimisers.front()) : train::Beginning{};
 }
 

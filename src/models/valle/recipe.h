@@ -12,8 +12,9 @@
 namespace timbre::valle {
 
 /// What a step of the NAR part draws: stages (and the pieces of prefix mode 2) from `draws`, which a run's checkpoints
-/// keep, so that a continued run draws on; prefixes of mode 1 from the noise of the step.
-NarDraws next_draws(StepDraws& draws, const Config& config, const Inputs& inputs);
+/// keep, so that a continued run draws on; prefixes of mode 1 from the noise of the step. With several ranks the pieces
+/// come from that noise too: each rank has other utterances, and stages must go on being the same on all of them.
+NarDraws next_draws(StepDraws& draws, const Config& config, const Inputs& inputs, int ranks = 1);
 
 /// The terms of one batch: "loss" as the trainer sums it, ArTop10Accuracy and NarTop10Accuracy by frame.
 std::vector<train::Term> terms_of(const Outputs& outputs, double frames);
@@ -49,7 +50,10 @@ class Recipe final : public train::Recipe {
  private:
   Stage stage() const { return static_cast<Stage>(trainer_->options().train_stage); }
   Outputs pass(const Inputs& inputs, const NarDraws& draws) const;
+  void check_languages();
   void tell_bigram(const train::DataContext& context);
+  std::string match_symbols(weights::TensorMap& tensors, const weights::TensorMap& fresh,
+                            const std::vector<std::string>& theirs, const std::string& source);
 
   Config config_;
   const Trainer* trainer_ = nullptr;
@@ -59,6 +63,8 @@ class Recipe final : public train::Recipe {
   std::unique_ptr<TrainerFiles> files_;
   std::optional<StepDraws> draws_;
   double bigram_top10_ = 0;
+  int ranks_ = 1;
+  EventSink events_ = no_events();
   bool checks_outputs_ = false;
 };
 

@@ -11,7 +11,10 @@
 #include "base/strings.h"
 #include "batch/collate.h"
 #include "corpus/neighbours.h"
+#include "models/valle/layout.h"
+#include "models/valle/vocabulary.h"
 #include "prepare/plan.h"
+#include "text/bpe_symbols.h"
 #include "text/k2_symbols.h"
 
 namespace timbre::valle {
@@ -59,6 +62,17 @@ Data::Data(const train::DataContext& context, const Config& config, const Traine
   choose_rows(context);
 }
 
+UtteranceOptions Data::utterance_options() const {
+  // The NAR part hears a quarter of the shortest utterance of a batch first: at least one frame.
+  const bool quartered = trainer_.options().train_stage != 1 && config_.num_quantizers > 1 && config_.prefix_mode == 1;
+  return {.min_duration_s = trainer_.options().filter_min_duration,
+          .max_duration_s = trainer_.options().filter_max_duration,
+          .min_frames = quartered ? 4 : 1,
+          .codebooks = config_.num_quantizers,
+          .codebook_size = config_.codebook_size,
+          .mel_bins = mels() ? kMelBins : 0};
+}
+
 void Data::open_corpus(const train::DataContext& context) {
   corpus_.emplace(corpus::Corpus::open(context.corpus));
   std::vector<prepare::ColumnRequest> wanted;
@@ -78,10 +92,7 @@ void Data::open_corpus(const train::DataContext& context) {
     if (of == corpus::Side::test) test_ids_.push_back(corpus_->utterances()[i].id);
     if (of == corpus::Side::train || of == corpus::Side::valid) places[of == corpus::Side::valid].push_back(i);
   }
-  const UtteranceOptions options{.min_duration_s = trainer_.options().filter_min_duration,
-                                 .max_duration_s = trainer_.options().filter_max_duration,
-                                 .codebooks = config_.num_quantizers,
-                                 .codebook_size = config_.codebook_size};
+  const UtteranceOptions options = utterance_options();
   for (std::size_t s = 0; s < 2; ++s)
     if (!places[s].empty())
       utterances_[s].emplace(
@@ -89,10 +100,7 @@ void Data::open_corpus(const train::DataContext& context) {
 }
 
 void Data::open_cuts(const train::DataContext&) {
-  const UtteranceOptions options{.min_duration_s = trainer_.options().filter_min_duration,
-                                 .max_duration_s = trainer_.options().filter_max_duration,
-                                 .codebooks = config_.num_quantizers,
-                                 .codebook_size = config_.codebook_size};
+  const UtteranceOptions options = utterance_options();
   // The reference's tokenizer knows one codec: EnCodec at 24 kHz.
   codec_ = {{"codec", "encodec"},
             {"rate_hz", 24000},
@@ -142,10 +150,19 @@ void Data::list_languages(const train::DataContext&) {
       const std::string code = ascii_lower(u.language).substr(0, 2);
       const std::string language = code == "ch" ? "zh" : code;  // lhotse's Baker recipe says "Chinese"
       const auto found = std::find(config_.languages.begin(), config_.languages.end(), language);
+      const std::string read_as = is_vallex(config_.front_end) ? config_.front_end.substr(7) : "";
+      if (found != config_.languages.end() && !read_as.empty() && read_as != "mix" && read_as != language)
+        throw DataError(
+            fmt::format("clip '{}' is in '{}', and its text was read as '{}' (front end {}): its tokens would get the "
+                        "embedding of another language than they are of",
+                        u.id, u.language, read_as, config_.front_end),
+            fmt::format("prepare it with --front-end vallex:{} or vallex:mix, or correct the clip's language",
+                        language));
       if (found == config_.languages.end())
         throw DataError(fmt::format("clip '{}' is in '{}', of which the network has no row: it knows {}", u.id,
                                     u.language, fmt::join(config_.languages, ", ")),
-                        "leave such clips out, or name their language by a row of --languages");
+                        u.language.empty() ? "give the clips of the manifest their language"
+                                           : "leave such clips out, or name their language by a row of --languages");
       languages_[s].push_back(found - config_.languages.begin());
     }
   }
@@ -155,10 +172,12 @@ void Data::choose_rows(const train::DataContext& context) {
   const text::TokenPolicy policy = policy_of(config_);
   if (context.continued.is_object()) {
     rows_.emplace(context.continued.at("symbols").get<std::vector<std::string>>(), policy, "the run's checkpoint");
-  } else if (!corpus_ && fs::exists(trainer_.text_tokens())) {
+  } else if (!corpus_ && is_vallex(config_.front_end) && trainer_.text_tokens().extension() == ".json") {
+    rows_.emplace(text::read_bpe_symbols(trainer_.text_tokens()), policy, trainer_.text_tokens().string());
+  } else if (!corpus_ && !is_vallex(config_.front_end) && fs::exists(trainer_.text_tokens())) {
     rows_.emplace(text::collater_rows(text::read_k2_symbols(trainer_.text_tokens())), policy,
                   trainer_.text_tokens().string());
-  } else if (!corpus_) {
+  } else if (!corpus_ && !is_vallex(config_.front_end)) {
     throw DataError(fmt::format("{} is not there", trainer_.text_tokens().string()),
                     "it is made with the cuts; name another by --text-tokens");
   } else {
@@ -166,22 +185,12 @@ void Data::choose_rows(const train::DataContext& context) {
     for (const auto& side : utterances_)
       if (side)
         for (const Utterance& u : side->all()) tokens.insert(u.tokens.begin(), u.tokens.end());
-    rows_.emplace(symbols_of(policy, tokens), policy, context.corpus.string());
+    rows_.emplace(symbols_of(policy, tokens), policy, (corpus_ ? context.corpus : trainer_.manifest_dir()).string());
   }
   check_rows("the data");
 }
 
-std::string Data::guessed_front_end() const {
-  // Pinyin: syllables or finals end in their tone; initials of their own mean that syllables were divided.
-  std::size_t tones = 0, initials = 0;
-  for (const std::string& symbol : rows_->symbols()) {
-    const bool letters = !symbol.empty() && symbol[0] >= 'a' && symbol[0] <= 'z';
-    tones += letters && symbol.size() > 1 && symbol.back() >= '1' && symbol.back() <= '5';
-    initials += symbol == "zh" || symbol == "b" || symbol == "d";
-  }
-  if (tones * 4 < rows_->symbols().size()) return "phonemizer:en-us";
-  return initials > 0 ? "pypinyin:initials_finals" : "pypinyin";
-}
+std::string Data::guessed_front_end() const { return front_end_of(rows_->symbols()); }
 
 void Data::use_symbols(std::vector<std::string> symbols, const text::TokenPolicy& policy, const std::string& where) {
   rows_.emplace(std::move(symbols), policy, where);
@@ -230,6 +239,28 @@ void Data::put_prompts(batch::Batch& batch, train::Split split, std::span<const 
                 {static_cast<std::int64_t>(items.size()), pieces.front().frames, config_.num_quantizers}, codes)));
 }
 
+void Data::put_codes(batch::Batch& batch, std::size_t side, std::span<const std::size_t> items,
+                     std::int64_t longest) const {
+  const auto B = static_cast<std::int64_t>(items.size()), Q = config_.num_quantizers;
+  std::vector<std::int64_t> codes_BYQ(static_cast<std::size_t>(B * longest * Q), 0);
+  for (std::int64_t b = 0; b < B; ++b) {
+    const std::vector<std::int64_t> codes = utterances_[side]->codes_FQ(items[static_cast<std::size_t>(b)]).to_i64();
+    std::copy(codes.begin(), codes.end(), codes_BYQ.begin() + b * longest * Q);
+  }
+  batch.put("codes_BYQ", nn::to_torch(weights::Tensor::of<std::int64_t>({B, longest, Q}, std::move(codes_BYQ))));
+}
+
+void Data::put_mels(batch::Batch& batch, std::size_t side, std::span<const std::size_t> items,
+                    std::int64_t longest) const {
+  const auto B = static_cast<std::int64_t>(items.size());
+  std::vector<float> mel_BFM(static_cast<std::size_t>(B * longest * kMelBins), 0.0f);
+  for (std::int64_t b = 0; b < B; ++b) {
+    const std::vector<float> mel = utterances_[side]->mel_FM(items[static_cast<std::size_t>(b)]).to_f32();
+    std::copy(mel.begin(), mel.end(), mel_BFM.begin() + b * longest * kMelBins);
+  }
+  batch.put("mel_BFM", nn::to_torch(weights::Tensor::of<float>({B, longest, kMelBins}, std::move(mel_BFM))));
+}
+
 batch::Batch Data::collate(train::Split split, std::span<const std::size_t> items, std::int64_t epoch) const {
   const std::size_t s = side(split);
   batch::Batch batch;
@@ -246,17 +277,12 @@ batch::Batch Data::collate(train::Split split, std::span<const std::size_t> item
     longest = std::max(longest, u.frames);
     frames += static_cast<double>(u.frames);
   }
-  const auto B = static_cast<std::int64_t>(items.size()), Q = config_.num_quantizers;
-  std::vector<std::int64_t> codes_BYQ(static_cast<std::size_t>(B * longest * Q), 0);
-  for (std::int64_t b = 0; b < B; ++b) {
-    const std::vector<std::int64_t> codes = utterances_[s]->codes_FQ(items[static_cast<std::size_t>(b)]).to_i64();
-    std::copy(codes.begin(), codes.end(), codes_BYQ.begin() + b * longest * Q);
-  }
+  const auto B = static_cast<std::int64_t>(items.size());
+  mels() ? put_mels(batch, s, items, longest) : put_codes(batch, s, items, longest);
   std::set<std::string> unknown;
   const text::TokenBatch tokens = rows_->batch(texts, unknown);
   batch.put("text_BX", batch::pad_ids(tokens.ids_BS, rows_->pad()));
   batch.put("text_lens_B", batch::to_lengths(tokens.lengths_B));
-  batch.put("codes_BYQ", nn::to_torch(weights::Tensor::of<std::int64_t>({B, longest, Q}, std::move(codes_BYQ))));
   batch.put("code_lens_B", batch::to_lengths(lengths));
   if (!languages.empty()) batch.put("language_BX", nn::to_torch(weights::Tensor::of<std::int64_t>({B, 1}, languages)));
   put_prompts(batch, split, items, epoch);
@@ -267,7 +293,7 @@ batch::Batch Data::collate(train::Split split, std::span<const std::size_t> item
 }
 
 double Data::bigram_top10() const {
-  if (!utterances_[1]) return 0;
+  if (!utterances_[1] || mels()) return 0;
   Bigram bigram(config_.codebook_size);
   const auto first_codes = [&](const Utterances& all, std::size_t place) {
     const std::vector<std::int64_t> codes = all.codes_FQ(place).to_i64();

@@ -25,8 +25,8 @@ class Data {
   /// Takes over the table of a network that is trained further: its rows stay what they are. Throws DataError when a
   /// token of the data has no row in it.
   void use_symbols(std::vector<std::string> symbols, const text::TokenPolicy& policy, const std::string& where);
-  /// "text_BX", "text_lens_B", "codes_BYQ", "code_lens_B", with languages "language_BX", in prefix mode 4
-  /// "prompts_BYQ" drawn from (epoch, items).
+  /// "text_BX", "text_lens_B", "codes_BYQ" (of the debug network "mel_BFM"), "code_lens_B", with languages
+  /// "language_BX", in prefix mode 4 "prompts_BYQ" drawn from (epoch, items).
   batch::Batch collate(train::Split split, std::span<const std::size_t> items, std::int64_t epoch) const;
   /// Share of the validation side's first codes that a bigram of the training side's guesses among its first ten.
   double bigram_top10() const;
@@ -41,7 +41,11 @@ class Data {
   const nlohmann::json& codec() const { return codec_; }
 
  private:
+  bool mels() const { return config_.network() == Network::transformer; }
+  void put_mels(batch::Batch& batch, std::size_t side, std::span<const std::size_t> items, std::int64_t longest) const;
+  void put_codes(batch::Batch& batch, std::size_t side, std::span<const std::size_t> items, std::int64_t longest) const;
   static std::size_t side(train::Split split) { return split == train::Split::train ? 0 : 1; }
+  UtteranceOptions utterance_options() const;
   void open_corpus(const train::DataContext& context);
   void open_cuts(const train::DataContext& context);
   void list(const train::DataContext& context);

@@ -37,7 +37,8 @@ double real(const Checkpoint& from, const char* key, double otherwise) {
 
 }  // namespace
 
-TrainerFiles::TrainerFiles(const Trainer& trainer, const Config& config, Valle& model, bool first, double bigram_top10)
+TrainerFiles::TrainerFiles(const Trainer& trainer, const Config& config, nn::Module& model, bool first,
+                           double bigram_top10)
     : trainer_(trainer),
       loop_(trainer.loop()),
       config_(config),
@@ -111,6 +112,23 @@ void TrainerFiles::load_weights() {
   for (const std::string& note : notes) log::note(note);
 }
 
+/// The epochs' files stay, unlike the run's own checkpoints: 2.7 GB each at the recipe's size.
+void TrainerFiles::require_room() const {
+  if (!first_ || loop_.max_epochs <= 0) return;
+  double weights = 0, trained = 0;
+  for (const nn::Named& named : model_.named_state()) weights += static_cast<double>(named.tensor.nbytes());
+  for (const nn::Named& named : model_.named_parameters())
+    if (named.tensor.requires_grad()) trained += static_cast<double>(named.tensor.nbytes());
+  const double file = weights * (loop_.average_every_batches > 0 ? 2 : 1) + 2 * trained;
+  constexpr double kBest = 2;  // best-train-loss.pt, best-valid-loss.pt
+  const double files = std::max(0.0, loop_.max_epochs - static_cast<double>(resumption_.start_epoch) + 1) + kBest;
+  const auto free = static_cast<double>(free_disk_bytes(dir_));
+  if (file * files <= free) return;
+  throw SystemError(fmt::format("{} will get {:.0f} files of {:.1f} GB, and {:.1f} GB are free there", dir_.string(),
+                                files, file / 1e9, free / 1e9),
+                    "name an --exp-dir with more room, or fewer --num-epochs");
+}
+
 void TrainerFiles::back_up_best(std::int64_t saved_stage) const {
   if (!first_) return;
   for (const char* which : {"train", "valid"}) {
@@ -123,10 +141,11 @@ void TrainerFiles::back_up_best(std::int64_t saved_stage) const {
 
 train::Beginning TrainerFiles::begin(train::Optimiser& optimiser) {
   open_log();
+  require_room();
   train::Beginning begun;
   if (!from_) return begun;
   const std::string where = "the file that the run goes on from";
-  begun.batches = resumption_.batch_idx_train;
+  begun.batches = saved_ = resumption_.batch_idx_train;  // the file that it goes on from is that batch's checkpoint
   begun.epoch = resumption_.start_epoch - 1;
   if (resumption_.optimizer_kept && from_->optimizer.is_dict()) {
     optimiser.load_torch(from_->optimizer, optimiser_names(config_, trainer_.options().train_stage), where);
@@ -250,17 +269,17 @@ void TrainerFiles::validated(const State& state, const std::map<std::string, dou
   const double frames = counts.at("loss");
   Totals valid;
   valid.add("frames", frames);
-  for (const char* name : {"loss", "ArTop10Accuracy", "NarTop10Accuracy", "bigram_top10"})
+  for (const char* name : {"loss", "ArTop10Accuracy", "NarTop10Accuracy", "bigram_top10", "stop_loss", "stop_accuracy"})
     if (const auto found = means.find(name); found != means.end()) valid.add(name, found->second * frames);
   books_->validation_begins();
   books_->validated(state.info.epoch + 1, state.info.batch, valid,
                     static_cast<std::int64_t>(train::peak_resident_bytes() / 1e6));
   if (board_) board_->flush();
-  if (!trainer_.visualizes() || !first_batch_) return;
+  if (!trainer_.visualizes() || !pictures_) return;
   const fs::path folder = dir_ / "eval" / fmt::format("step-{:06d}", state.info.batch);
   make_folders(folder);
-  const auto stage = static_cast<Stage>(trainer_.options().train_stage);
-  for (const auto& [name, png] : pictures_of(model_, first_batch_(), stage))
+  const Pictures pictures = pictures_();
+  for (const auto& [name, png] : pictures)
     write_file_atomic(folder / (name + ".png"), std::string(png.begin(), png.end()));
 }
 

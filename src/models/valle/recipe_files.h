@@ -34,22 +34,23 @@ std::optional<double> base_lr_of(const weights::Value& scheduler);
 
 /// Loads the weights of a checkpoint into a network. Text tables of another size are fitted, with a line in `notes` of
 /// what was kept. Throws DataError naming what else does not fit.
-void load_network(Valle& model, const Config& config, Checkpoint& checkpoint, const std::string& where,
+void load_network(nn::Module& model, const Config& config, Checkpoint& checkpoint, const std::string& where,
                   std::vector<std::string>& notes);
 
-/// Pictures of the first clips of a batch: bits by frame and what was said for which code. (name, PNG)
-std::vector<std::pair<std::string, std::vector<unsigned char>>> pictures_of(const Valle& model, const Inputs& inputs,
-                                                                            Stage stage);
+/// (name, PNG)
+using Pictures = std::vector<std::pair<std::string, std::vector<unsigned char>>>;
+/// Pictures of the first clips of a batch: bits by frame and what was said for which code.
+Pictures pictures_of(const Valle& model, const Inputs& inputs, Stage stage);
 
 class TrainerFiles final : public train::Companion {
  public:
-  TrainerFiles(const Trainer& trainer, const Config& config, Valle& model, bool first, double bigram_top10);
+  TrainerFiles(const Trainer& trainer, const Config& config, nn::Module& model, bool first, double bigram_top10 = 0);
 
   /// Reads the file that --start-epoch or --start-batch names, and loads its weights; nothing without them.
   void load_weights();
   train::Beginning begin(train::Optimiser& optimiser);
-  /// A batch whose pictures are drawn at validations.
-  void visualise(std::function<Inputs()> first_batch) { first_batch_ = std::move(first_batch); }
+  /// What --visualize draws at validations.
+  void visualise(std::function<Pictures()> pictures) { pictures_ = std::move(pictures); }
 
   void batch_done(const Report& report) override;
   void stepped(const State& state) override;
@@ -62,6 +63,7 @@ class TrainerFiles final : public train::Companion {
 
  private:
   void open_log();
+  void require_room() const;
   void line(const std::string& text);
   void back_up_best(std::int64_t saved_stage) const;
   Checkpoint checkpoint(const State& state, std::int64_t epoch) const;
@@ -71,7 +73,7 @@ class TrainerFiles final : public train::Companion {
   const Trainer& trainer_;
   const train::TrainOptions& loop_;
   const Config& config_;
-  Valle& model_;
+  nn::Module& model_;
   bool first_;
   double bigram_top10_;
   fs::path dir_;
@@ -80,7 +82,7 @@ class TrainerFiles final : public train::Companion {
   std::unique_ptr<Books> books_;
   std::unique_ptr<train::TensorBoard> board_;
   std::ofstream log_;
-  std::function<Inputs()> first_batch_;
+  std::function<Pictures()> pictures_;
   std::int64_t saved_ = 0;  ///< batch of the last checkpoint-N.pt
 };
 

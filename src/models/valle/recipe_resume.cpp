@@ -71,7 +71,7 @@ std::optional<double> base_lr_of(const Value& scheduler) {
   return rates->as_list().front().as_real();
 }
 
-void load_network(Valle& model, const Config& config, Checkpoint& checkpoint, const std::string& where,
+void load_network(nn::Module& model, const Config& config, Checkpoint& checkpoint, const std::string& where,
                   std::vector<std::string>& notes) {
   for (std::string& line : fit_text_rows(checkpoint.model, config.text_rows)) notes.push_back(std::move(line));
   const std::vector<std::string> wrong = misfits(config, checkpoint.model);
@@ -107,12 +107,11 @@ std::vector<std::pair<double, double>> bits_by_frame(const Tensor& logits_YV, co
 
 }  // namespace
 
-std::vector<std::pair<std::string, std::vector<unsigned char>>> pictures_of(const Valle& model, const Inputs& inputs,
-                                                                            Stage stage) {
+Pictures pictures_of(const Valle& model, const Inputs& inputs, Stage stage) {
   const at::NoGradGuard no_grad;
   const Config& config = model.config();
   constexpr std::int64_t kClips = 4;
-  std::vector<std::pair<std::string, std::vector<unsigned char>>> all;
+  Pictures all;
   NarDraws draws;
   draws.prefix =
       config.prefix_mode == 1 ? *std::min_element(inputs.code_lens_B.begin(), inputs.code_lens_B.end()) / 4 : 0;

@@ -1,10 +1,14 @@
 #include "models/valle/recipe_trainer.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "models/valle/layout.h"
+#include "nn/module.h"
 #include "train/job.h"
 
 namespace timbre::valle {
@@ -18,11 +22,15 @@ void add_data_fields(config::Fields& f, TrainerOptions& o) {
         "without --corpus: the folder of cuts_train.jsonl.gz and cuts_dev.jsonl.gz; "
         "data/tokenized")
       .metavar("FOLDER");
-  f.add("text_tokens", o.text_tokens, "without --corpus: the symbols' file; MANIFEST_DIR/unique_text_tokens.k2symbols")
+  f.add("text_tokens", o.text_tokens,
+        "without --corpus: the symbols' file; MANIFEST_DIR/unique_text_tokens.k2symbols. Of VALL-E X's characters "
+        "(front end vallex:…) bpe_69.json, needed where no --base names them")
       .metavar("FILE");
   f.add("max_duration", o.max_duration, "seconds of audio a batch (batch.seconds); 40").range(0.1, 1e9);
-  f.add("bucketing_sampler", o.bucketing_sampler, "batches of like duration; false: by ascending duration; true")
+  f.add("bucketing_sampler", o.bucketing_sampler,
+        "batches of like duration; false: of what comes next, by ascending duration where --shuffle is false; true")
       .metavar(kTruth);
+  f.add("shuffle", o.shuffle, "another order every epoch (batch.shuffle); true").metavar(kTruth);
   f.add("num_buckets", o.num_buckets,
         "buckets of like duration (batch.buckets); 10. The reference reads it and always takes 10")
       .range(1, 1e6);
@@ -151,8 +159,13 @@ void Trainer::apply_batches(train::RunOptions& run) const {
   if (options_.num_buckets) o.buckets = *options_.num_buckets;
   if (options_.buffer_size) o.buffer = *options_.buffer_size;
   if (options_.shuffle_buffer_size) o.shuffle_buffer = *options_.shuffle_buffer_size;
+  if (options_.shuffle) o.shuffle = truth(options_.shuffle, true, "--shuffle");
+  if (!truth(options_.bucketing_sampler, true, "--bucketing-sampler")) {  // the reference's SimpleCutSampler
+    o.buckets = 0;
+    o.quadratic_seconds = 0;
+    o.drop_last = false;
+  }
   if (options_.drop_last) o.drop_last = truth(options_.drop_last, true, "--drop-last");
-  if (!truth(options_.bucketing_sampler, true, "--bucketing-sampler")) o.buckets = 0;
 }
 
 void Trainer::apply_loop(train::RunOptions& run) const {
@@ -205,14 +218,40 @@ void Trainer::refuse_what_is_not_there(const train::RunOptions& run) const {
   if (config && config->prefix_mode == 4 && options_.train_stage != 1 && !prompted())
     throw UsageError("--prefix-mode 4 takes its prompts from neighbours of a clip",
                      "add --input-strategy PromptedPrecomputedFeatures");
-  if (config && config->network() == Network::transformer)
+  if (config && config->network() == Network::transformer && options_.train_stage != 0)
+    throw UsageError(fmt::format("--train-stage {}: --model-name Transformer has no stages", options_.train_stage),
+                     "leave --train-stage out");
+  if (config && config->network() == Network::transformer && !run.corpus.empty())
     throw UsageError(
-        "model_name=transformer is the reference's debug network on mels: it is loaded and run, not trained",
-        "choose --model-name valle or vallf");
+        "--model-name Transformer, the debug network, is trained on mels of 100 bins, not on codes",
+        "leave --corpus out, and name by --manifest-dir a folder of cuts that the reference's tokenizer.py "
+        "made with --audio-extractor Fbank");
+}
+
+/// Where heads are tables (--share-embedding), a pattern that names the head means the table: `nar_predict_layers`
+/// unfreezes all of them, as it does in seed 001's fork, where both names are one tensor.
+void Trainer::name_ties(train::RunOptions& run) const {
+  const auto* config = dynamic_cast<const Config*>(run.config.get());
+  if (!config) return;
+  const std::vector<Slot> slots = layout(*config);
+  for (const auto& [patterns, what] :
+       {std::pair(&run.loop.optim.unfreeze, "learn"), {&run.loop.optim.freeze, "stay"}}) {
+    std::vector<std::string> more;
+    for (const Slot& slot : slots)
+      for (const std::string& pattern : *patterns)
+        if (!slot.tied_to.empty() && nn::matches(pattern, slot.name) &&
+            std::find(patterns->begin(), patterns->end(), slot.tied_to) == patterns->end() &&
+            std::find(more.begin(), more.end(), slot.tied_to) == more.end())
+          more.push_back(slot.tied_to);
+    if (more.empty()) continue;
+    log::note(fmt::format("--share-embedding: {} {} too, under another name", fmt::join(more, ", "), what));
+    patterns->insert(patterns->end(), more.begin(), more.end());
+  }
 }
 
 void Trainer::apply(train::RunOptions& run) {
   refuse_what_is_not_there(run);
+  name_ties(run);
   apply_rule(run);
   apply_batches(run);
   apply_loop(run);

@@ -18,7 +18,7 @@ struct TrainerOptions {
       buffer_size, shuffle_buffer_size, num_workers, spec_aug_time_warp_factor, sampling_rate;
   std::optional<double> base_lr, max_duration, duration_factor, gap;
   std::optional<std::string> tensorboard, visualize, oom_check, bucketing_sampler, concatenate_cuts, on_the_fly_feats,
-      drop_last, return_cuts, enable_spec_aug;
+      shuffle, drop_last, return_cuts, enable_spec_aug;
   std::int64_t train_stage = 0;
   double filter_min_duration = 0.0, filter_max_duration = 20.0;
   std::int64_t log_interval = 100;
@@ -55,6 +55,7 @@ class Trainer final : public train::ForeignTrainer {
 
  private:
   void apply_loop(train::RunOptions& run) const;
+  void name_ties(train::RunOptions& run) const;
   void apply_rule(train::RunOptions& run) const;
   void apply_batches(train::RunOptions& run) const;
   void apply_dtype(train::RunOptions& run) const;

@@ -2,6 +2,7 @@
 #include "models/valle/parity_runs.h"
 #include "models/valle/parity_scaled_adam.h"
 #include "models/valle/recipe.h"
+#include "models/valle/recipe_mel.h"
 #include "train/registry.h"
 
 namespace timbre::models {
@@ -10,7 +11,9 @@ void register_valle_torch(train::Registry& registry) {
   registry.add_recipe(
       "valle",
       [](const roles::ModelConfig& config) -> std::unique_ptr<train::Recipe> {
-        return std::make_unique<valle::Recipe>(dynamic_cast<const valle::Config&>(config));
+        const auto& own = dynamic_cast<const valle::Config&>(config);
+        if (own.network() == valle::Network::transformer) return std::make_unique<valle::MelRecipe>(own);
+        return std::make_unique<valle::Recipe>(own);
       },
       valle::trainer_defaults);
   registry.add_trainer("valle", "Flags of lifeiteng/vall-e's trainer",

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "base/threads.h"
@@ -27,8 +28,20 @@ struct Utterances::State {
       ++too_short;
     else if (utterance.duration_s > options.max_duration_s)
       ++too_long;
+    else if (utterance.frames < options.min_frames)
+      quarantined.push_back(
+          {utterance.id, fmt::format("{} frames of codes: too short to take a quarter as prompt", utterance.frames)});
     else
       all.push_back(std::move(utterance)), places.push_back(place);
+  }
+
+  std::string fault_of(const weights::Tensor& stored) const {
+    if (options.mel_bins == 0) return prepare::code_fault(stored, options.codebooks, options.codebook_size);
+    if (stored.shape.size() != 2 || stored.shape[1] != options.mel_bins)
+      return fmt::format("{}; expected frames × {} mel bins", stored.describe(), options.mel_bins);
+    const std::vector<float> values = stored.to_f32();
+    const bool whole = std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
+    return whole ? "" : "a mel with numbers that are not finite";
   }
 
   std::string fault(std::size_t at) const {
@@ -36,7 +49,7 @@ struct Utterances::State {
       const weights::Tensor codes_FQ = read(places[at]);
       if (codes_FQ.shape.size() == 2 && codes_FQ.shape[0] != all[at].frames)
         return fmt::format("{} frames are stored, {} were", codes_FQ.shape[0], all[at].frames);
-      return prepare::code_fault(codes_FQ, options.codebooks, options.codebook_size);
+      return fault_of(codes_FQ);
     } catch (const DataError& problem) {
       return problem.what();
     }
@@ -179,6 +192,16 @@ weights::Tensor Utterances::codes_FQ(std::size_t place) const {
     all.resize(static_cast<std::size_t>(about.frames) * wanted);
   }
   return weights::Tensor::of<std::int64_t>({about.frames, o.codebooks}, std::move(all));
+}
+
+weights::Tensor Utterances::mel_FM(std::size_t place) const {
+  const Utterance& about = state_->all.at(place);
+  const weights::Tensor stored = state_->read(state_->places[place]);
+  std::string fault = state_->fault_of(stored);
+  if (fault.empty() && stored.shape[0] != about.frames)
+    fault = fmt::format("{} frames are stored, {} were when it was opened", stored.shape[0], about.frames);
+  if (!fault.empty()) throw DataError(fmt::format("mel of {}: {}", about.id, fault));
+  return weights::Tensor::of<float>(stored.shape, stored.to_f32());
 }
 
 std::string quarantine_text(std::span<const Skipped> quarantined, std::size_t utterances) {

@@ -20,10 +20,12 @@ namespace timbre::valle {
 namespace fs = std::filesystem;
 
 struct UtteranceOptions {
-  double min_duration_s = 0;   ///< --filter-min-duration: shorter ones are left out, the bound itself stays
-  double max_duration_s = 20;  ///< --filter-max-duration: the same for longer ones
-  std::int64_t codebooks = 8;  ///< the first so many columns of the stored codes
+  double min_duration_s = 0;    ///< --filter-min-duration: shorter ones are left out, the bound itself stays
+  double max_duration_s = 20;   ///< --filter-max-duration: the same for longer ones
+  std::int64_t min_frames = 1;  ///< what has fewer cannot be divided as the network wants it: quarantined
+  std::int64_t codebooks = 8;   ///< the first so many columns of the stored codes
   std::int64_t codebook_size = 1024;
+  std::int64_t mel_bins = 0;  ///< > 0: the clips are mels of so many bins instead of codes
   /// Reads all codes once at opening, on all threads, so that what no codebook holds is found before training and not
   /// in the middle of it (about 1 s for 100 hours).
   bool check_codes = true;
@@ -59,6 +61,8 @@ class Utterances {
   /// Codes of all()[place]: i64, frames × options.codebooks. Throws DataError naming the utterance when they are
   /// outside the codebook or their file changed.
   weights::Tensor codes_FQ(std::size_t place) const;
+  /// The same with options.mel_bins: f32, frames × bins.
+  weights::Tensor mel_FM(std::size_t place) const;
 
   /// What was refused, with the reason: to be counted and told before training.
   const std::vector<Skipped>& quarantined() const;

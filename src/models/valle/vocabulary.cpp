@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "text/bpe_symbols.h"
+#include "text/k2_symbols.h"
 
 namespace timbre::valle {
 
@@ -72,6 +74,27 @@ std::string format_tokenizer(const std::vector<std::string>& symbols) {
                        {"vocab", vocabulary},
                        {"merges", json::array()}}}};
   return file.dump(1) + "\n";
+}
+
+fs::path find_symbols_file(const Checkpoint& checkpoint, const fs::path& source) {
+  const fs::path folder = fs::absolute(source).parent_path();
+  if (checkpoint.line() == Line::vallex) return found_tokenizer(folder);
+  const weights::Value* told = checkpoint.parameter("text_tokens");
+  const fs::path by_checkpoint = told && told->is_text() ? fs::path(told->as_text()) : fs::path();
+  // First beside it: from where we stand, data/tokenized may be that of another corpus.
+  if (fs::path found = found_upwards(folder, {by_checkpoint.is_absolute() ? fs::path() : by_checkpoint, kSymbolsFile});
+      !found.empty())
+    return found;
+  return !by_checkpoint.empty() && fs::is_regular_file(by_checkpoint) ? by_checkpoint : fs::path();
+}
+
+std::vector<std::string> read_symbols(Line line, const fs::path& file) {
+  return line == Line::vallex ? text::read_bpe_symbols(file) : text::collater_rows(text::read_k2_symbols(file));
+}
+
+std::optional<Line> line_of(const std::vector<std::string>& symbols) {
+  if (holds(symbols, kUnknown)) return Line::vallex;
+  return holds(symbols, "<pad>") ? std::optional(Line::lifeiteng) : std::nullopt;
 }
 
 std::string front_end_of(const std::vector<std::string>& symbols) {

@@ -1,9 +1,10 @@
 #pragma once
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "models/valle/config.h"
+#include "models/valle/checkpoint.h"
 
 /// What the rows of the text tables stand for, and whether they go with a front end: seed 001 lost its first runs to
 /// tokens of one line in the tables of the other.
@@ -15,6 +16,18 @@ std::filesystem::path found_upwards(std::filesystem::path folder, const std::vec
 std::filesystem::path found_tokenizer(const std::filesystem::path& folder);
 /// These symbols as a file of Hugging Face's tokenizers, as VALL-E X's program reads it.
 std::string format_tokenizer(const std::vector<std::string>& symbols);
+/// In a voice and beside a checkpoint.
+inline constexpr const char* kSymbolsFile = "unique_text_tokens.k2symbols";
+inline constexpr const char* kTokenizerFile = "tokenizer.json";
+
+/// The file that says what the rows of a checkpoint's text tables stand for, looked for beside `source` and in the
+/// folders above it, then where the checkpoint says it was: tokenizer.json or bpe_69.json of VALL-E X, else the
+/// k2symbols file that its run read. "" when there is none.
+std::filesystem::path find_symbols_file(const Checkpoint& checkpoint, const std::filesystem::path& source);
+/// Symbols by row. Throws DataError naming the file.
+std::vector<std::string> read_symbols(Line line, const std::filesystem::path& file);
+/// The line that such symbols are of: [UNK] is one of VALL-E X's, <pad> of lifeiteng's; else nothing.
+std::optional<Line> line_of(const std::vector<std::string>& symbols);
 
 /// The front end that such symbols of lifeiteng's collater come from: pypinyin's tones are digits, the rest is
 /// espeak's.
