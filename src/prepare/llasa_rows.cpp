@@ -285,7 +285,7 @@ RecipeReport make_rows(const LlasaJob& job) {
   Rows rows = job.speed() ? speed_plan(job, clips) : plain_plan(job, source, clips);
   Writer writer(job, maker, clips);
   writer.write(rows);
-  report.lines = std::move(rows.notes);
+  report.lines.insert(report.lines.end(), rows.notes.begin(), rows.notes.end());
   report.left_out = std::move(rows.left_out);
   report.counts = writer.counts();
   write_left_out(job, report);
