@@ -52,6 +52,7 @@ Config tiny() {
   config.num_quantizers = 4;
   config.text_rows = 16;
   config.share_embedding = true;
+  config.dropout = 0.1;  // which the file has no place for
   return config;
 }
 
