@@ -10,6 +10,7 @@
 #include "cli/verb.h"
 #include "report/folder.h"
 #include "roles/registry.h"
+#include "tokenizer/describe.h"
 #include "weights/describe.h"
 
 namespace timbre::cli {
@@ -26,7 +27,8 @@ struct InfoVerb {
 
 config::Fields fields(InfoVerb& verb) {
   config::Fields f;
-  f.add("path", verb.path, "weights file, or the folder of a corpus, a run, a voice or a model")
+  f.add("path", verb.path,
+        "weights file, tokenizer.json, or the folder of a corpus, a run, a voice, a model or a tokenizer")
       .positional()
       .metavar("FILE|FOLDER");
   f.add("system", verb.system,
@@ -93,6 +95,10 @@ int run(const InfoVerb& verb, Context& context) {
   if (auto folder = report::describe_folder(verb.path)) {
     if (!model.empty()) (*folder)["model"] = {{"format", converter->format}, {"text", model}};
     return print(*folder, model + report::folder_text(*folder));
+  }
+  if (model.empty() && tokenizer::is_tokenizer(verb.path)) {
+    const Json about = tokenizer::describe(tokenizer::Tokenizer::read(verb.path));
+    return print(about, tokenizer::describe_text(about));
   }
   weights::LoadOptions options;
   options.verify_crc = verb.verify;
