@@ -4,6 +4,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "base/mean.h"
 #include "base/threads.h"
 #include "exchange/lines.h"
 #include "prepare/llasa_recipe.h"
@@ -61,8 +62,9 @@ std::string part_text(const LlasaJob& job, std::span<const LlasaClip> clips, Syl
   return text;
 }
 
-void count_and_tell(RecipeReport& report, const std::string& text) {
-  std::int64_t rated = 0;
+/// Counts what the lines of rates.jsonl say; the rates of those that have one.
+std::vector<double> count(RecipeReport& report, const std::string& text) {
+  std::vector<double> rates;
   std::size_t at = 0;
   for (std::size_t end = 0; (end = text.find('\n', at)) != std::string::npos; at = end + 1) {
     const json line =
@@ -70,9 +72,18 @@ void count_and_tell(RecipeReport& report, const std::string& text) {
     if (line.contains("left_out"))
       report.left_out.push_back({line["name"], line["left_out"]});
     else
-      ++rated;
+      rates.push_back(1 / line.at("seconds_per_syllable").get<double>());
   }
-  report.counts["rated"] = rated;
+  report.counts["rated"] = rates.size();
+  return rates;
+}
+
+/// ": 4.12 syllables a second on average (95 % interval 3.80 to 4.44)".
+std::string average(const std::vector<double>& rates) {
+  if (rates.size() < 2) return "";
+  const Mean mean = mean_of(rates);
+  return fmt::format(": {:.2f} syllables a second on average (95 % interval {:.2f} to {:.2f})", mean.value,
+                     mean.value - mean.half_width, mean.value + mean.half_width);
 }
 
 }  // namespace
@@ -88,7 +99,7 @@ RecipeReport rate_clips(const LlasaJob& job) {
   const DoneMarker done(job.out() / ".llasa.rates.done", made_of), part_marker(parts / "made_of.json", made_of);
   if (done.done() && fs::is_regular_file(job.rates())) {
     report.kept = true;
-    count_and_tell(report, read_file(job.rates()));
+    count(report, read_file(job.rates()));
     return report;
   }
   if (const std::string stale = done.stale(); !stale.empty()) report.lines.push_back("rates are made anew: " + stale);
@@ -114,9 +125,9 @@ RecipeReport rate_clips(const LlasaJob& job) {
   write_file_atomic(job.rates(), all);
   done.set();
   fs::remove_all(parts);
-  count_and_tell(report, all);
-  report.lines.push_back(fmt::format("{} of {} clips have a rate", report.counts["rated"].get<std::int64_t>(),
-                                     source.clips.size() + source.left_out.size()));
+  const std::vector<double> rates = count(report, all);
+  report.lines.push_back(fmt::format("{} of {} clips have a rate{}", rates.size(),
+                                     source.clips.size() + source.left_out.size(), average(rates)));
   return report;
 }
 

@@ -37,13 +37,4 @@ double speaking_rate(std::span<const float> wave_N, std::int64_t rate_hz, std::i
                          : 0;
 }
 
-Mean mean_of(std::span<const double> values) {
-  if (values.empty()) return {};
-  const double n = static_cast<double>(values.size());
-  double sum = 0, squares = 0;
-  for (const double v : values) sum += v;
-  for (const double v : values) squares += (v - sum / n) * (v - sum / n);
-  return {sum / n, values.size() > 1 ? kZ * std::sqrt(squares / (n - 1) / n) : 0};
-}
-
 }  // namespace timbre::score

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "audio/mel.h"
+#include "base/mean.h"
 
 /// Objective measures of speech, one clip at a time and summed up.
 namespace timbre::score {
@@ -25,11 +26,5 @@ PitchRange pitch_range(std::span<const float> wave_N, std::int64_t rate_hz);
 
 /// Phones a second between the first and the last sound.
 double speaking_rate(std::span<const float> wave_N, std::int64_t rate_hz, std::int64_t phones);
-
-/// Mean and half the width of its normal 95 % interval.
-struct Mean {
-  double value = 0, half_width = 0;
-};
-Mean mean_of(std::span<const double> values);
 
 }  // namespace timbre::score
