@@ -139,6 +139,36 @@ TIMBRE_FOR_EACH_CPU(void, layer_norm_of,
                      float eps, float* y),
                     (x, rows, channels, gain, shift, eps, y))
 
+TIMBRE_INLINE void rms_norm_of_body(const float* x, std::int64_t rows, std::int64_t channels, const float* gain,
+                                    float eps, float* y) {
+  for (std::int64_t t = 0; t < rows; ++t, x += channels, y += channels) {
+    const float square = sum_of(x, channels, [](const V16& v) TIMBRE_LAMBDA { return v * v; });
+    const float factor = 1.0f / std::sqrt(square / static_cast<float>(channels) + eps);
+    std::int64_t i = 0;
+    for (; i + 16 <= channels; i += 16) inl::store(y + i, inl::load<V16>(x + i) * factor * inl::load<V16>(gain + i));
+    for (; i < channels; ++i) y[i] = x[i] * factor * gain[i];
+  }
+}
+TIMBRE_FOR_EACH_CPU(void, rms_norm_of,
+                    (const float* x, std::int64_t rows, std::int64_t channels, const float* gain, float eps, float* y),
+                    (x, rows, channels, gain, eps, y))
+
+TIMBRE_INLINE void silu_times_of_body(const float* gate, const float* up, float* y, std::int64_t n) {
+  std::int64_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    const V16 g = inl::load<V16>(gate + i);
+    inl::store(y + i, g * inl::sigmoid(g) * inl::load<V16>(up + i));
+  }
+  if (i == n) return;
+  float part[16] = {};
+  std::copy(gate + i, gate + n, part);
+  const V16 g = inl::load<V16>(part);
+  inl::store(part, g * inl::sigmoid(g));
+  for (std::int64_t k = 0; i < n; ++i, ++k) y[i] = part[k] * up[i];
+}
+TIMBRE_FOR_EACH_CPU(void, silu_times_of, (const float* gate, const float* up, float* y, std::int64_t n),
+                    (gate, up, y, n))
+
 TIMBRE_INLINE void softmax_row_body(float* x, std::int64_t n) {
   float most = x[0];
   for (std::int64_t i = 1; i < n; ++i) most = x[i] > most ? x[i] : most;
@@ -187,6 +217,12 @@ void layer_norm(const float* x_TC, std::int64_t rows, std::int64_t channels, con
                 float eps, float* y_TC) {
   layer_norm_of(x_TC, rows, channels, gain_C, shift_C, eps, y_TC);
 }
+
+void rms_norm(const float* x_TC, std::int64_t rows, std::int64_t channels, const float* gain_C, float eps,
+              float* y_TC) {
+  rms_norm_of(x_TC, rows, channels, gain_C, eps, y_TC);
+}
+void silu_times(const float* gate, const float* up, float* y, std::int64_t n) { silu_times_of(gate, up, y, n); }
 
 void softmax(float* x_TC, std::int64_t rows, std::int64_t channels, std::int64_t stride) {
   if (channels <= 0) return;

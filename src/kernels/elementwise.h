@@ -29,6 +29,10 @@ void scale(float* to, float factor, float offset, std::int64_t n);
 /// Each row to mean 0, variance 1 (torch.nn.LayerNorm), then · gain_C + shift_C where given (both or none). y may be x.
 void layer_norm(const float* x_TC, std::int64_t rows, std::int64_t channels, const float* gain_C, const float* shift_C,
                 float eps, float* y_TC);
+/// Each row divided by √(mean square + eps), · gain_C (torch.nn.RMSNorm). y may be x.
+void rms_norm(const float* x_TC, std::int64_t rows, std::int64_t channels, const float* gain_C, float eps, float* y_TC);
+/// y = gate · sigmoid(gate) · up (Shazeer 2020, SwiGLU), absolute error ≤ 1e-6 · max(1, |gate · up|). y may be either.
+void silu_times(const float* gate, const float* up, float* y, std::int64_t n);
 /// Each row x → e^(x − max) / Σ, in place; rows begin `stride` floats apart.
 void softmax(float* x_TC, std::int64_t rows, std::int64_t channels, std::int64_t stride);
 

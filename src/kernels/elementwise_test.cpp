@@ -109,6 +109,41 @@ TEST(Attention, EqualsTheFormula) {
   }
 }
 
+TEST(Elementwise, NormByTheMeanSquareEqualsTheFormula) {
+  for (const std::int64_t channels : {1, 15, 16, 100}) {
+    const std::int64_t rows = 3;
+    const Floats x = numbers(rows * channels, 1, 5), gain = numbers(channels, 2, 2);
+    Floats y(x.size(), NAN), in_place = x;
+    std::vector<double> want;
+    for (std::int64_t t = 0; t < rows; ++t) {
+      double square = 0;
+      for (std::int64_t i = 0; i < channels; ++i)
+        square += std::pow(static_cast<double>(x[static_cast<std::size_t>(t * channels + i)]), 2);
+      for (std::int64_t i = 0; i < channels; ++i)
+        want.push_back(static_cast<double>(x[static_cast<std::size_t>(t * channels + i)]) *
+                       static_cast<double>(gain[static_cast<std::size_t>(i)]) /
+                       std::sqrt(square / static_cast<double>(channels) + 0.3));
+    }
+    rms_norm(x.data(), rows, channels, gain.data(), 0.3f, y.data());
+    expect_near(y, want, 3e-6);
+    rms_norm(x.data(), rows, channels, gain.data(), 0.3f, in_place.data());
+    EXPECT_EQ(in_place, y);
+  }
+}
+
+TEST(Elementwise, GatedUnitEqualsTheFormula) {
+  for (const std::int64_t n : {1, 16, 37}) {
+    const Floats gate = numbers(n, 1, 20), up = numbers(n, 2, 3);
+    Floats y = gate;
+    std::vector<double> want;
+    for (std::size_t i = 0; i < gate.size(); ++i)
+      want.push_back(static_cast<double>(gate[i]) / (1 + std::exp(-static_cast<double>(gate[i]))) *
+                     static_cast<double>(up[i]));
+    silu_times(y.data(), up.data(), y.data(), n);
+    expect_near(y, want, 1e-6 * 60);
+  }
+}
+
 TEST(Lstm, EqualsTheFormula) {
   const std::int64_t inputs = 19, hidden = 37, rows = 12;
   const Floats w_ih = numbers(4 * hidden * inputs, 1, 0.4f), w_hh = numbers(4 * hidden * hidden, 2, 0.3f);

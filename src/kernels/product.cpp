@@ -6,6 +6,7 @@
 
 #include "base/threads.h"
 #include "kernels/elementwise.h"
+#include "kernels/stream.h"
 #include "kernels/tile.h"
 
 namespace timbre::kernels {
@@ -18,9 +19,10 @@ std::int64_t cache_bytes(int which, std::int64_t least, std::int64_t most, std::
 }
 
 /// Steps of one pass over the rows: their weights take two thirds of the first-level cache, the rows have the rest.
+constexpr std::int64_t kMostCache = 64 << 10, kDeepest = kMostCache * 2 / 3 / (4 * kPanel);
 std::int64_t depth_of_pass() {
   static const std::int64_t depth =
-      cache_bytes(_SC_LEVEL1_DCACHE_SIZE, 16 << 10, 64 << 10, 32 << 10) * 2 / 3 / (4 * kPanel);
+      cache_bytes(_SC_LEVEL1_DCACHE_SIZE, 16 << 10, kMostCache, 32 << 10) * 2 / 3 / (4 * kPanel);
   return depth;
 }
 /// Inputs of one block of rows: while all panels go over them they stay in the second-level cache.
@@ -118,7 +120,10 @@ class Run {
       Tile tile = tile_of(panel, chunk, begin, end);
       tile.x = p_.x + (lowest + begin * p_.stride) * p_.x_row + chunk.channel;
       tile.taps = chunk.tap_end - chunk.tap;
-      submit(panel, tile);
+      if (p_.halves)
+        submit_halves(panel, chunk, tile);
+      else
+        submit(panel, tile);
     }
     if (to > end) run_edge(panel, chunk, end, to);
   }
@@ -160,13 +165,15 @@ class Run {
     }
   }
 
+  std::int64_t panel_stride() const { return p_.panel_stride ? p_.panel_stride : p_.taps * p_.inputs * kPanel; }
+
   Tile tile_of(std::int64_t panel, const Chunk& chunk, std::int64_t from, std::int64_t to) const {
     const std::int64_t column = panel * kPanel, at = from * p_.y_row + column;
     const Finish& f = p_.finish;
     Tile t;
     t.x_row = p_.x_row * p_.stride;
     t.x_tap = p_.x_row * p_.dilation;
-    t.w = p_.panels + ((panel * p_.taps + chunk.tap) * p_.inputs + chunk.channel) * kPanel;
+    if (p_.panels) t.w = p_.panels + panel * panel_stride() + (chunk.tap * p_.inputs + chunk.channel) * kPanel;
     t.w_tap = p_.inputs * kPanel;
     t.channels = chunk.channel_end - chunk.channel;
     t.y = p_.y + at;
@@ -184,6 +191,14 @@ class Run {
       t.activated = in_tile_ && f.activated_TO ? f.activated_TO + at : nullptr;
     }
     return t;
+  }
+
+  /// The chunk's weights in single precision; they stay in the first-level cache while all rows go over them.
+  void submit_halves(std::int64_t panel, const Chunk& chunk, Tile& tile) const {
+    alignas(64) float expanded[kDeepest * kPanel];
+    expand_halves(p_.halves + panel * panel_stride() + chunk.channel * kPanel, tile.channels, expanded);
+    tile.w = expanded;
+    submit(panel, tile);
   }
 
   void submit(std::int64_t panel, Tile& tile) const {

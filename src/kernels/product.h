@@ -10,8 +10,11 @@ struct Product {
   const float* x = nullptr;
   std::int64_t length = 0, x_row = 0;  ///< input rows, and floats from one to the next
   const float* panels = nullptr;       ///< [panels][taps][inputs][32], 64-byte aligned
-  const float* few = nullptr;          ///< [outputs][taps][inputs] when the outputs are few
-  const float* bias = nullptr;         ///< 32 · panels, or null
+  const std::uint16_t* halves =
+      nullptr;                    ///< the same as bf16 (numbers.h), for one tap and stride 1; panels is null then
+  std::int64_t panel_stride = 0;  ///< numbers from one panel to the next; 0 = close together
+  const float* few = nullptr;     ///< [outputs][taps][inputs] when the outputs are few
+  const float* bias = nullptr;    ///< 32 · panels, or null
   std::int64_t outputs = 0, inputs = 0, taps = 1;
   std::int64_t stride = 1, dilation = 1;
   std::int64_t first = 0;  ///< input row of tap 0 for output row 0; rows outside [0, length) count as zeros
