@@ -1,6 +1,7 @@
 #include "text/markup.h"
 
 #include <algorithm>
+#include <cctype>
 
 #include "base/error.h"
 #include "base/strings.h"
@@ -45,12 +46,64 @@ double pause_seconds(std::string_view amount, std::string_view text, std::size_t
   return seconds;
 }
 
+constexpr const char* kWriteTags = "write <slow>…</slow>, <medium>…</medium> or <fast>…</fast>";
+
+/// Bytes of "<name>" or "</name>" at the beginning of `rest`; 0 where other text begins with "<".
+std::size_t tag_bytes(std::string_view rest) {
+  std::size_t end = rest.starts_with("</") ? 2 : 1;
+  const std::size_t name = end;
+  while (end < rest.size() && std::isalpha(static_cast<unsigned char>(rest[end]))) ++end;
+  return end > name && end < rest.size() && rest[end] == '>' ? end + 1 : 0;
+}
+
+/// Reads tags of speed, one after the other.
+class SpeedTags {
+ public:
+  explicit SpeedTags(std::string_view text) : text_(text) {}
+
+  /// A tag of `bytes` at `at`, where `out` has got so far.
+  void take(std::size_t at, std::size_t bytes, Marked& out) {
+    std::string_view name = text_.substr(at + 1, bytes - 2);
+    const bool closes = name.starts_with('/');
+    if (closes) name.remove_prefix(1);
+    if (name != "slow" && name != "medium" && name != "fast")
+      refuse(at, fmt::format("'{}' is no markup", text_.substr(at, bytes)));
+    if (closes && open_ != name) refuse(at, fmt::format("'</{0}>' closes no <{0}>", name));
+    if (!closes && !open_.empty()) refuse(at, fmt::format("'<{}>' begins inside of <{}>", name, open_));
+    if (!closes) {
+      open_ = name;
+      open_at_ = at;
+      begin_ = out.plain.size();
+      return;
+    }
+    if (begin_ < out.plain.size()) out.speeds.push_back({begin_, out.plain.size(), open_});
+    open_.clear();
+  }
+  void finish() const {
+    if (!open_.empty()) refuse(open_at_, fmt::format("'<{0}>' is not closed by </{0}>", open_));
+  }
+
+ private:
+  [[noreturn]] void refuse(std::size_t at, const std::string& what) const {
+    throw UsageError(fmt::format("{}: {}", place(text_, at), what), kWriteTags);
+  }
+  std::string_view text_;
+  std::string open_;  ///< the speed we are in; "" = none
+  std::size_t open_at_ = 0, begin_ = 0;
+};
+
 }  // namespace
 
-Marked parse_markup(std::string_view text) {
+Marked parse_markup(std::string_view text, Tags tags) {
   Marked out;
+  SpeedTags speeds(text);
   constexpr std::string_view kPause = "[pause:";
   for (std::size_t at = 0; at < text.size();) {
+    if (const std::size_t bytes = tags == Tags::speeds && text[at] == '<' ? tag_bytes(text.substr(at)) : 0; bytes > 0) {
+      speeds.take(at, bytes, out);
+      at += bytes;
+      continue;
+    }
     if (text[at] != '[') {
       out.plain += text[at++];
       continue;
@@ -88,11 +141,12 @@ Marked parse_markup(std::string_view text) {
     out.plain += word;
     at += end + 2;
   }
+  speeds.finish();
   return out;
 }
 
-std::vector<SpeechPiece> plan_speech(std::string_view text, const SentenceOptions& options) {
-  Marked marked = parse_markup(text);
+std::vector<SpeechPiece> plan_speech(std::string_view text, const SentenceOptions& options, Tags tags) {
+  Marked marked = parse_markup(text, tags);
   // A word with given phones is one word to the splitter, whatever it is made of.
   std::string masked = marked.plain;
   for (const Spoken& s : marked.spoken) std::fill(masked.begin() + s.begin, masked.begin() + s.end, 'x');
@@ -104,6 +158,9 @@ std::vector<SpeechPiece> plan_speech(std::string_view text, const SentenceOption
       std::size_t begin = from + sentence.begin, end = from + sentence.end;
       for (const Spoken& s : marked.spoken)
         if (s.begin >= begin && s.end <= end) piece.spoken.push_back({s.begin - begin, s.end - begin, s.phones});
+      for (const SpeedSpan& s : marked.speeds)
+        if (s.begin < end && s.end > begin)
+          piece.speeds.push_back({std::max(s.begin, begin) - begin, std::min(s.end, end) - begin, s.speed});
       piece.text = marked.plain.substr(begin, end - begin);
       bool cut_by_pause = !whole && &sentence == &sentences.back();
       piece.ends_sentence = sentence.ends_sentence && !cut_by_pause;

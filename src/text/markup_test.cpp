@@ -40,6 +40,32 @@ TEST(Markup, MalformedIsNamedWithItsPlace) {
   expect_error("[b](/ /)", "lacks its phones");
 }
 
+TEST(Markup, SpeedsAreTagsWhereTheyAreAskedFor) {
+  const Marked marked = parse_markup("Hello <slow>there</slow>, <fast></fast>3 < 4 <fast>now</fast>", Tags::speeds);
+  EXPECT_EQ(marked.plain, "Hello there, 3 < 4 now");
+  EXPECT_EQ(marked.speeds, (std::vector<SpeedSpan>{{6, 11, "slow"}, {19, 22, "fast"}}));
+  EXPECT_EQ(parse_markup("a <slow>b</slow>").plain, "a <slow>b</slow>");
+  const auto refuses = [](std::string_view text, const std::string& what) {
+    try {
+      parse_markup(text, Tags::speeds);
+      ADD_FAILURE() << text;
+    } catch (const UsageError& error) {
+      EXPECT_NE(std::string(error.what()).find(what), std::string::npos) << error.what();
+    }
+  };
+  refuses("a\nb <quick>c</quick>", "line 2, column 3: '<quick>' is no markup");
+  refuses("<slow>a", "line 1, column 1: '<slow>' is not closed");
+  refuses("<slow>a <fast>b</fast></slow>", "'<fast>' begins inside of <slow>");
+  refuses("a</fast>", "'</fast>' closes no <fast>");
+}
+
+TEST(SpeechPlan, SpeedsGoWithTheirSentences) {
+  const auto plan = plan_speech("One <slow>two. Three</slow> four.", {}, Tags::speeds);
+  ASSERT_EQ(plan.size(), 2u);
+  EXPECT_EQ(plan[0].speeds, (std::vector<SpeedSpan>{{4, 8, "slow"}}));
+  EXPECT_EQ(plan[1].speeds, (std::vector<SpeedSpan>{{0, 5, "slow"}}));
+}
+
 TEST(SpeechPlan, PiecesPausesOffsets) {
   auto plan = plan_speech("[pause:200ms]First. Second [the U.S. way](/ðə/) goes[pause:1s] on. Third.[pause:2s]");
   ASSERT_EQ(plan.size(), 5u);

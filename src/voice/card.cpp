@@ -22,7 +22,7 @@ const json& object_at(const json& object, const char* key) {
 
 /// What a reader types, by what the folder is.
 std::string usage(const json& about, const std::string& folder) {
-  if (about.contains("symbols")) return fmt::format("timbre say \"Good morning.\" --voice {} -o said.wav\n", folder);
+  if (about.contains("front_end")) return fmt::format("timbre say \"Good morning.\" --voice {} -o said.wav\n", folder);
   if (about.contains("codec"))
     return fmt::format(
         "timbre codec encode clip.wav --codec {0} -o codes.npy\ntimbre codec decode codes.npy --codec {0} "

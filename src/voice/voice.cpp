@@ -10,6 +10,7 @@
 #include "text/text_options.h"
 #include "text/token_policy_json.h"
 #include "text/user_lexicon.h"
+#include "voice/token_voice.h"
 
 namespace timbre::voice {
 namespace {
@@ -17,15 +18,35 @@ namespace {
 constexpr const char* kFormat = "timbre voice 1";
 
 /// voice.json's fields without which nothing can be said.
-constexpr const char* kRequired[] = {"model", "front_end", "language", "symbols"};
+constexpr const char* kRequired[] = {"model", "front_end", "language"};
 constexpr const char* kOfMels[] = {"mel", "vocoder"};  // what speaks in codes has a codec instead
+
+bool is_of_tokens(const nlohmann::json& about) { return about["front_end"] == kTokenizerFrontEnd; }
+
+/// The rows of texts: phones, or a tokenizer's tokens.
+void check_rows(const nlohmann::json& about, const std::string& where) {
+  if (!is_of_tokens(about)) {
+    if (!about.contains("symbols")) throw DataError(fmt::format("{}: the field 'symbols' is missing", where));
+    if (!about["symbols"].is_array() || about["symbols"].empty())
+      throw DataError(fmt::format("{}: 'symbols' must be a list of at least one phone", where));
+    return;
+  }
+  const auto found = about.find("tokenizer");
+  if (found == about.end() || !found->is_object() || !found->contains("folder") || !(*found)["folder"].is_string() ||
+      !is_safe_relative((*found)["folder"].get<std::string>()))
+    throw DataError(fmt::format("{}: the field 'tokenizer.folder' must name a folder inside the voice's folder", where),
+                    "timbre convert makes the voice anew from the network's own folder");
+  token_speaking(about, where);
+}
 
 void check_about(const nlohmann::json& about, const std::string& where) {
   if (!about.is_object()) throw DataError(fmt::format("{}: expected a JSON object", where));
   for (const char* key : kRequired) {
     if (!about.contains(key)) throw DataError(fmt::format("{}: the field '{}' is missing", where, key));
   }
-  if (about.contains("codec")) {
+  if (about.contains("codec") || is_of_tokens(about)) {
+    if (!about.contains("codec"))
+      throw DataError(fmt::format("{}: the field 'codec' is missing: what has a tokenizer speaks in codes", where));
     if (!about["codec"].is_object()) throw DataError(fmt::format("{}: the field 'codec' must be an object", where));
   } else {
     for (const char* key : kOfMels)
@@ -36,9 +57,7 @@ void check_about(const nlohmann::json& about, const std::string& where) {
       throw DataError(fmt::format("{}: the field 'model.{}' is missing", where, key));
     }
   }
-  if (!about["symbols"].is_array() || about["symbols"].empty()) {
-    throw DataError(fmt::format("{}: 'symbols' must be a list of at least one phone", where));
-  }
+  check_rows(about, where);
   const auto want_text = [&](const nlohmann::json& group, const char* key) {
     if (group.contains(key) && !group[key].is_string())
       throw DataError(fmt::format("{}: the field '{}' is {}; expected a string", where, key, group[key].dump()));
@@ -119,7 +138,22 @@ audio::MelOptions Voice::mel() const {
   return options;
 }
 
+bool Voice::has_tokenizer() const { return is_of_tokens(about()); }
+
+fs::path Voice::tokenizer_folder() const {
+  const fs::path folder = dir() / about()["tokenizer"]["folder"].get<std::string>();
+  if (!fs::is_regular_file(folder / "tokenizer.json"))
+    throw DataError(
+        fmt::format("{}: there is no tokenizer.json, and without it nobody knows the voice's tokens", folder.string()),
+        "copy the tokenizer's files of its training, or of its Hugging Face folder, there");
+  return folder;
+}
+
 std::unique_ptr<text::FrontEnd> Voice::make_front_end() const {
+  if (has_tokenizer())
+    throw UsageError(fmt::format("'{}' reads texts with a tokenizer and has no phones", name()),
+                     fmt::format("timbre tokens TEXT --tokenizer {}",
+                                 (dir() / about()["tokenizer"]["folder"].get<std::string>()).string()));
   text::FrontEndOptions options;
   const auto inside = [&](const char* key) {
     const auto file = about()[key].get<std::string>();

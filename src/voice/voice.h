@@ -32,6 +32,7 @@
 ///                (text/probe.h), and the versions it was made with; of a front end of several languages
 ///                {readers: {"espeak:fr-fr": the same, …}}; tokens: a copy of token_policy
 ///   token_policy of voices that speak in codes: {pad, bos, eos, unknown} (text/token_rows.h)
+///   tokenizer, speaking instead of symbols and text, of voices whose front_end is "tokenizer" (voice/token_voice.h)
 ///   licence, attribution, provenance {corpus, corpus_hash, base_voice, seed, steps, tool_version}, scores
 namespace timbre::voice {
 
@@ -56,7 +57,12 @@ class Voice {
   std::string language_of_speaker(const std::string& speaker) const;
   audio::MelOptions mel() const;
 
-  /// The front end with the voice's own words.
+  /// Whether texts become tokens by the tokenizer of this folder, not by a front end.
+  bool has_tokenizer() const;
+  /// That tokenizer's folder. Throws DataError when there is none in it.
+  fs::path tokenizer_folder() const;
+
+  /// The front end with the voice's own words. Throws UsageError for a voice with a tokenizer.
   std::unique_ptr<text::FrontEnd> make_front_end() const;
   /// Probe sentences that this machine's text path reads otherwise than the one the voice was trained with; empty =
   /// same, or no fingerprint in the voice. They are read once and remembered as long as nothing changed that the
@@ -77,8 +83,9 @@ class Voice {
 };
 
 /// Writes voice.json atomically, with the format line first and, when `front_end` is given, its fingerprint. A g2p
-/// voice that about["text"] names by its path is copied into `dir`, so that the voice is whole by itself. The weights
-/// file must lie in `dir` already. Throws DataError naming what `about` lacks.
+/// voice that about["text"] names by its path is copied into
+/// `dir`, so that the voice is whole by itself. The weights file must lie in `dir` already. Throws DataError naming
+/// what `about` lacks.
 void write_voice(const fs::path& dir, nlohmann::json about, text::FrontEnd* front_end = nullptr);
 
 }  // namespace timbre::voice

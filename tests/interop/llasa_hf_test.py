@@ -33,9 +33,7 @@ class HuggingFace(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
         self.tokenizer = os.path.join(self.folder.name, "tokenizer")
-        os.mkdir(self.tokenizer)
-        with open(os.path.join(self.tokenizer, "tokenizer.json"), "w") as file:
-            file.write("{}")
+        subprocess.run(["python3", "tests/support/make_small_tokenizer.py", self.tokenizer], check=True)
 
     def tearDown(self):
         self.folder.cleanup()
