@@ -234,6 +234,13 @@ void start_from_base(const RunOptions& o, Recipe& recipe, bool first, const fs::
   if (first) say_base(base, report, log);
 }
 
+/// What a base says of itself: our own folders in their voice.json, others as the model's recipe reads them.
+nlohmann::json about_of_base(const fs::path& base, const Registry::Entry& entry) {
+  if (entry.about_base)
+    if (nlohmann::json about = entry.about_base(base); about.is_object()) return about;
+  return open_base(base).about;
+}
+
 /// The reference's own flags, in our words.
 void obey_trainer(RunOptions& o, bool continuing) {
   if (!o.trainer) return;
@@ -312,7 +319,7 @@ void extend_fields(RunOptions& o, config::Fields& all, const std::vector<std::st
   std::string base = word("base");
   if (base.empty() && !text.empty()) base = config::peek_yaml(text, "base", file).value_or("");
   if (!base.empty() && continued.empty()) {
-    const nlohmann::json about = open_base(base).about;
+    const nlohmann::json about = about_of_base(base, entry);
     if (about.is_object() && about.contains("model") && about["model"].value("kind", "") == model &&
         about["model"].contains("config")) {
       config::Fields own = o.config->fields();

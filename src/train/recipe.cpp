@@ -49,6 +49,12 @@ void Registry::add_trainer(const std::string& model, std::string title, TrainerM
   found->second.trainer = std::move(make);
 }
 
+void Registry::add_foreign_base(const std::string& model, AboutBase about) {
+  const auto found = recipes_.find(model);
+  if (found == recipes_.end()) throw std::logic_error(fmt::format("no recipe '{}' for a base", model));
+  found->second.about_base = std::move(about);
+}
+
 const Registry::Entry& Registry::recipe(const std::string& model) const {
   const auto found = recipes_.find(model);
   if (found != recipes_.end()) return found->second;

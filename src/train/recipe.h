@@ -68,6 +68,9 @@ struct StepInfo {
   std::int64_t epoch = 0;  ///< 0 = the first pass over the data
   std::size_t player = 0;  ///< index into players()
   bool training = true;
+  /// What the sum of a term will be divided by, by unit (weights aside): a loss that makes its gradients at once needs
+  /// it before them. Null in validation.
+  const std::map<std::string, double>* divisors = nullptr;
 };
 
 /// Where a run begins that goes on from another trainer's file.

@@ -38,11 +38,18 @@ class Registry {
   /// Throws std::logic_error for a model without recipe.
   void add_trainer(const std::string& model, std::string title, TrainerMaker make);
 
+  /// {"model": {"kind", "config"}} of a foreign base that start_from() reads, so that its sizes need not be typed; null
+  /// where it is none of those.
+  using AboutBase = std::function<nlohmann::json(const std::filesystem::path& base)>;
+  /// Throws std::logic_error for a model without recipe.
+  void add_foreign_base(const std::string& model, AboutBase about);
+
   struct Entry {
     Maker make;
     Defaults defaults;
     std::string trainer_title{};
     TrainerMaker trainer{};
+    AboutBase about_base{};
   };
   /// Throws UsageError with "did you mean" and the list.
   const Entry& recipe(const std::string& model) const;

@@ -245,12 +245,14 @@ StepOutcome Stepper::run(const StepInfo& given, const std::vector<const batch::B
                                  static_cast<std::uint32_t>(m + p * 4096), static_cast<std::uint32_t>(ranks_.rank()));
       std::vector<Term> terms;
       info.batch = given.batch + static_cast<std::int64_t>(m);
+      const std::map<std::string, double> own =
+          options_.normalise == "per_device" ? denominators(micros, *micros[m]) : std::map<std::string, double>{};
+      info.divisors = options_.normalise == "per_device" ? &own : &shared;
       {
         const Autocast autocast(options_.precision, recipe_.model().device().type());
         terms = recipe_.losses(*micros[m], info);
       }
-      const Tensor total =
-          backward(terms, options_.normalise == "per_device" ? denominators(micros, *micros[m]) : shared);
+      const Tensor total = backward(terms, *info.divisors);
       finite = finite && std::isfinite(total.item<double>());
       sums.add(terms, micros[m]->counts);
       if (options_.inf_check) name_what_is_not_finite(p, *micros[m], outcome);
@@ -313,7 +315,8 @@ double Stepper::trial(const batch::Batch& batch, std::int64_t step) {
     std::vector<Term> terms;
     {
       const Autocast autocast(options_.precision, recipe_.model().device().type());
-      terms = recipe_.losses(batch, {.step = step, .epoch = 0, .player = p, .training = true});
+      terms =
+          recipe_.losses(batch, {.step = step, .epoch = 0, .player = p, .training = true, .divisors = &batch.counts});
     }
     loss = backward(terms, batch.counts).item<double>();
   }

@@ -1,10 +1,9 @@
 #include "codecs/vocos/parity_codes.h"
 
-#include <unistd.h>
-
 #include "base/error.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "base/temporary_folder.h"
 #include "roles/codec.h"
 #include "roles/registry.h"
 #include "train/registry.h"
@@ -13,20 +12,6 @@ namespace timbre::vocos {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A folder for the time of a conversion.
-struct Scratch {
-  fs::path dir;
-  Scratch() {
-    std::string pattern = (fs::temp_directory_path() / "timbre-parity-XXXXXX").string();
-    if (!::mkdtemp(pattern.data())) throw SystemError("no temporary folder can be made", "look at TMPDIR");
-    dir = pattern;
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    fs::remove_all(dir, ignored);
-  }
-};
 
 /// [Q, B, F] of the recordings of a batch, one after the other.
 weights::Tensor codes_of(roles::Codec& codec, const weights::Tensor& wave_BN, double kbps) {
@@ -58,8 +43,8 @@ void put_codes_of_codec(roles::ParityRun& run, const std::string& folder, const 
   const fs::path source = run.input_path(file);
   const roles::Converter* converter = roles.converter_for(source);
   if (!converter) return run.skip(cases + ":audio*.codes", "no converter here reads " + file);
-  const Scratch scratch;
-  const fs::path made = scratch.dir / "codec";
+  const TemporaryFolder scratch;
+  const fs::path made = scratch.path() / "codec";
   converter->to_voice({.source = source, .out = made});
   const auto codec = roles.make_codec({made, parse_json(read_file(made / "voice.json"), "voice.json")});
   for (const std::string& name : run.names(cases)) {

@@ -85,7 +85,15 @@ config::Fields Config::fields() {
   f.add("eos_token_id", eos_token_id, "tokens that end one");
   f.add("tokenizer", tokenizer, "folder with tokenizer.json").metavar("FOLDER");
   f.add("codec", codec, "folder of the codec, or the name of one whose codes the corpus has").metavar("FOLDER");
-  f.add("row_length", row_length, "tokens of a training row").range(2, 1 << 20);
+  f.add("row_length", row_length, "tokens of a training row, the chat template's among them").range(2, 1 << 20);
+  f.add("cut_rows", cut_rows,
+        "rows that do not end within row_length: leave_out; keep: train on what is there, as the reference does, which "
+        "teaches the network not to stop")
+      .choices({"leave_out", "keep"});
+  f.add("new_rows", new_rows,
+        "with --base: what the embedding gets for tokens that the base has not: mean: of all its rows; spread: drawn "
+        "around the mean, as transformers has it")
+      .choices({"mean", "spread"});
   f.add("packing", packing, "several utterances in one row, each seeing itself alone");
   f.add("recompute", recompute, "less memory: compute the inside of a layer again for the gradients");
   f.add("base_model", base_model, "what an adapter is for");
@@ -175,7 +183,6 @@ void apply_small(Config& config) {
   config.rope_theta = 10000;
   config.rope_scaling.rope_type = "default";
   config.max_position_embeddings = 4096;
-  config.row_length = 1024;
   config.codec = "small_codec";
 }
 

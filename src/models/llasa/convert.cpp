@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -12,6 +11,7 @@
 #include "models/llasa/adapter.h"
 #include "models/llasa/growth.h"
 #include "models/llasa/layout.h"
+#include "models/llasa/voice_about.h"
 #include "roles/network_folder.h"
 #include "weights/load.h"
 
@@ -23,15 +23,6 @@ using weights::DType;
 
 constexpr const char* kKeptConfig = "hf_config.json";
 constexpr const char* kKeptGeneration = "hf_generation_config.json";
-constexpr const char* kTokenizerFolder = "tokenizer";
-constexpr std::array<const char*, 8> kTokenizerFiles{"tokenizer.json",
-                                                     "tokenizer_config.json",
-                                                     "special_tokens_map.json",
-                                                     "added_tokens.json",
-                                                     "chat_template.jinja",
-                                                     "tokenizer.model",
-                                                     "vocab.json",
-                                                     "merges.txt"};
 
 void note(const roles::ConvertRequest& request, const std::string& text) { request.events({"note", {{"text", text}}}); }
 
@@ -61,17 +52,6 @@ DType dtype_option(const roles::ConvertRequest& request, DType stored) {
   if (!dtype || (*dtype != DType::f32 && *dtype != DType::bf16 && *dtype != DType::f16))
     throw UsageError(fmt::format("--option dtype={}: expected f32, bf16 or f16", name));
   return *dtype;
-}
-
-int copy_tokenizer(const fs::path& from, const fs::path& to) {
-  int copied = 0;
-  for (const char* name : kTokenizerFiles) {
-    if (!fs::is_regular_file(from / name)) continue;
-    make_folders(to);
-    copy_contents(from / name, to / name);
-    ++copied;
-  }
-  return copied;
 }
 
 /// The tensors, with the adapter merged that the options name.
@@ -104,7 +84,6 @@ void to_voice(const roles::ConvertRequest& request) {
                                  tokenizer.string()),
                      "--option tokenizer=FOLDER");
   about.config.codec = option(request, "codec", "xcodec2");
-  about.config.tokenizer = kTokenizerFolder;
   roles::refuse_existing(request.out);
   make_folders(request.out);
   copy_tokenizer(tokenizer, request.out / kTokenizerFolder);
@@ -112,15 +91,11 @@ void to_voice(const roles::ConvertRequest& request) {
   write_file_atomic(request.out / kKeptConfig, about.config_json.dump(2) + "\n");
   if (!about.generation_json.is_null())
     write_file_atomic(request.out / kKeptGeneration, about.generation_json.dump(2) + "\n");
-  const nlohmann::json voice = {
-      {"format", "timbre voice 1"},
-      {"name", request.out.filename().string()},
-      {"model", roles::about_model("llasa", about.config)},
-      {"front_end", "tokenizer"},
-      {"language", "en"},
-      {"tokenizer", {{"folder", kTokenizerFolder}}},
-      {"codec", {{"codec", about.config.codec}, {"codebooks", 1}}},
-      {"provenance", {{"imported_from", "hf"}, {"file", request.source.filename().string()}}}};
+  nlohmann::json voice = about_voice(about.config, tokenizer_facts(tokenizer::Tokenizer::read(tokenizer)),
+                                     {{"codec", about.config.codec}, {"codebooks", 1}});
+  voice["format"] = "timbre voice 1";
+  voice["name"] = request.out.filename().string();
+  voice["provenance"] = {{"imported_from", "hf"}, {"file", request.source.filename().string()}};
   write_file_atomic(request.out / "voice.json", voice.dump(2) + "\n");
 }
 

@@ -257,6 +257,11 @@ void Model::use_adapters(bool on) {
 Tensor Model::logits(const Tensor& hidden_ND) const { return linear_of(hidden_ND, head()); }
 
 Model::Loss Model::loss(const Rows& rows, const Tensor& labels_BT, LossOptions options, Tensor* nll_BT) const {
+  return loss_of_hidden(hidden(rows), labels_BT, options, nll_BT);
+}
+
+Model::Loss Model::loss_of_hidden(const Tensor& hidden_ND, const Tensor& labels_BT, LossOptions options,
+                                  Tensor* nll_BT) const {
   const Tensor labels = int64_of(labels_BT);
   const std::int64_t batch = labels.size(0), length = labels.size(1);
   const auto* values = labels.const_data_ptr<std::int64_t>();
@@ -272,7 +277,6 @@ Model::Loss Model::loss(const Rows& rows, const Tensor& labels_BT, LossOptions o
       targets.push_back(target);
     }
   }
-  const Tensor hidden_ND = hidden(rows);
   const auto tensor_of = [&](std::vector<std::int64_t>& numbers) {
     return at::from_blob(numbers.data(), {static_cast<std::int64_t>(numbers.size())},
                          at::TensorOptions().dtype(at::kLong))

@@ -74,6 +74,9 @@ class Model : public nn::Module {
     std::int64_t targets = 0;
   };
   Loss loss(const Rows& rows, const Tensor& labels_BT, LossOptions options = {}, Tensor* nll_BT = nullptr) const;
+  /// The same where hidden() is known.
+  Loss loss_of_hidden(const Tensor& hidden_ND, const Tensor& labels_BT, LossOptions options = {},
+                      Tensor* nll_BT = nullptr) const;
 
   /// Off: the network as it is without its adapters.
   void use_adapters(bool on);

@@ -22,7 +22,6 @@ void register_llasa(roles::Registry& registry) {
                   preset("llasa_8b", "Llasa-8B: 4096 wide, 32 layers, 8.6 B parameters", llasa::apply_llasa_8b),
                   preset("debug", "two layers of width 64, for trying things out", llasa::apply_debug)},
       .columns = [](const roles::ModelConfig&) { return std::vector<roles::ColumnNeed>{}; },
-      .own_data = true,
       .converters = {llasa::hf_converter()},
       .parts = {{"embedding",
                  "the table of tokens, which is the output matrix too where they are tied",

@@ -1,9 +1,18 @@
 #include "models/llasa/parity.h"
+#include "models/llasa/recipe.h"
+#include "models/llasa/recipe_base.h"
 #include "train/registry.h"
 
 namespace timbre::models {
 
 void register_llasa_torch(train::Registry& registry) {
+  registry.add_recipe(
+      "llasa",
+      [](const roles::ModelConfig& config) -> std::unique_ptr<train::Recipe> {
+        return std::make_unique<llasa::Recipe>(dynamic_cast<const llasa::Config&>(config));
+      },
+      llasa::recipe_defaults);
+  registry.add_foreign_base("llasa", llasa::about_hf_base);
   registry.roles().add_parity_part("llasa_lm", llasa::run_lm_parity);
 }
 

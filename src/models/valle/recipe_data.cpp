@@ -294,7 +294,7 @@ batch::Batch Data::collate(train::Split split, std::span<const std::size_t> item
 
 double Data::bigram_top10() const {
   if (!utterances_[1] || mels()) return 0;
-  Bigram bigram(config_.codebook_size);
+  corpus::CodeBigram bigram(config_.codebook_size);
   const auto first_codes = [&](const Utterances& all, std::size_t place) {
     const std::vector<std::int64_t> codes = all.codes_FQ(place).to_i64();
     std::vector<std::int64_t> first;
@@ -303,7 +303,7 @@ double Data::bigram_top10() const {
     return first;
   };
   for (std::size_t i = 0; i < utterances_[0]->size(); ++i) bigram.learn(first_codes(*utterances_[0], i));
-  Bigram::Score score;
+  corpus::CodeBigram::Score score;
   for (std::size_t i = 0; i < utterances_[1]->size(); ++i)
     score += bigram.score(first_codes(*utterances_[1], i), config_.prepend_bos);
   return score.share();

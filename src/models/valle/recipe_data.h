@@ -4,7 +4,7 @@
 #include "base/python_random.h"
 #include "batch/batch.h"
 #include "corpus/corpus.h"
-#include "models/valle/bigram.h"
+#include "corpus/code_bigram.h"
 #include "models/valle/config.h"
 #include "models/valle/model.h"
 #include "models/valle/recipe_trainer.h"

@@ -1,9 +1,9 @@
-#include "models/valle/bigram.h"
+#include "corpus/code_bigram.h"
 
 #include <algorithm>
 #include <numeric>
 
-namespace timbre::valle {
+namespace timbre::corpus {
 namespace {
 
 constexpr std::int64_t kGuesses = 10;
@@ -12,12 +12,12 @@ constexpr double kPrior = 5;
 
 }  // namespace
 
-Bigram::Bigram(std::int64_t codebook_size)
+CodeBigram::CodeBigram(std::int64_t codebook_size)
     : size_(codebook_size),
       followers_(static_cast<std::size_t>(codebook_size + 1)),
       single_(static_cast<std::size_t>(codebook_size)) {}
 
-void Bigram::learn(std::span<const std::int64_t> codes_F) {
+void CodeBigram::learn(std::span<const std::int64_t> codes_F) {
   guesses_.clear();
   by_frequency_.clear();
   std::int64_t before = size_;
@@ -29,7 +29,7 @@ void Bigram::learn(std::span<const std::int64_t> codes_F) {
 }
 
 /// Of the codes that never followed `before` the most frequent ones may be guessed: ten of them are looked at.
-const std::vector<std::int64_t>& Bigram::guesses(std::int64_t before) {
+const std::vector<std::int64_t>& CodeBigram::guesses(std::int64_t before) {
   const auto frequency = [&](std::int64_t code) { return single_[static_cast<std::size_t>(code)]; };
   if (by_frequency_.empty()) {
     by_frequency_.resize(static_cast<std::size_t>(size_));
@@ -56,13 +56,14 @@ const std::vector<std::int64_t>& Bigram::guesses(std::int64_t before) {
   return best;
 }
 
-Bigram::Score Bigram::score(std::span<const std::int64_t> codes_F, bool with_first) {
+CodeBigram::Score CodeBigram::score(std::span<const std::int64_t> codes_F, bool with_first) {
   std::int64_t before = size_;
   Score score;
   for (std::size_t f = 0; f < codes_F.size(); ++f) {
     if (f > 0 || with_first) {
       const std::vector<std::int64_t>& guessed = guesses(before);
       score.tries += 1;
+      score.first_hits += guessed.front() == codes_F[f] ? 1 : 0;
       score.hits += std::find(guessed.begin(), guessed.end(), codes_F[f]) != guessed.end() ? 1 : 0;
     }
     before = codes_F[f];
@@ -70,10 +71,11 @@ Bigram::Score Bigram::score(std::span<const std::int64_t> codes_F, bool with_fir
   return score;
 }
 
-Bigram::Score& Bigram::Score::operator+=(const Score& other) {
+CodeBigram::Score& CodeBigram::Score::operator+=(const Score& other) {
   hits += other.hits;
   tries += other.tries;
+  first_hits += other.first_hits;
   return *this;
 }
 
-}  // namespace timbre::valle
+}  // namespace timbre::corpus

@@ -1,10 +1,10 @@
-#include "models/valle/bigram.h"
+#include "corpus/code_bigram.h"
 
 #include <gtest/gtest.h>
 
 #include "base/rng.h"
 
-namespace timbre::valle {
+namespace timbre::corpus {
 namespace {
 
 /// Code c is followed by one of twenty codes that are c's own, the first ten of them nine times in ten.
@@ -19,16 +19,17 @@ std::vector<std::int64_t> chain(std::int64_t frames, std::uint64_t seed) {
   return codes;
 }
 
-TEST(Bigram, FindsWhatFollowsWhat) {
-  Bigram bigram(101);
+TEST(CodeBigram, FindsWhatFollowsWhat) {
+  CodeBigram bigram(101);
   bigram.learn(chain(60000, 1));
   const auto score = bigram.score(chain(20000, 2), true);
   EXPECT_EQ(score.tries, 20000);
   EXPECT_NEAR(score.share(), 0.9, 0.01);
+  EXPECT_NEAR(score.first_share(), 0.09, 0.02);  // one of ten that are alike
 }
 
-TEST(Bigram, FallsBackOnHowOftenCodesAre) {
-  Bigram bigram(50);
+TEST(CodeBigram, FallsBackOnHowOftenCodesAre) {
+  CodeBigram bigram(50);
   bigram.learn(std::vector<std::int64_t>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
   // 40 was never seen: what follows it is guessed to be what is frequent.
   const std::vector<std::int64_t> heard{40, 5, 40, 49};
@@ -38,14 +39,14 @@ TEST(Bigram, FallsBackOnHowOftenCodesAre) {
 }
 
 /// 65,536 codes (one FSQ book of X-Codec 2): a table of all pairs would take 17 GB.
-TEST(Bigram, TakesLargeCodebooks) {
-  Bigram bigram(65536);
+TEST(CodeBigram, TakesLargeCodebooks) {
+  CodeBigram bigram(65536);
   bigram.learn(std::vector<std::int64_t>{65535, 3, 65535, 3, 65535, 4});
   EXPECT_EQ(bigram.score(std::vector<std::int64_t>{65535, 4, 65000}, true).hits, 2);
 }
 
-TEST(Bigram, AsksTheFirstCodeOnlyWhereTheNetworkPredictsIt) {
-  Bigram bigram(8);
+TEST(CodeBigram, AsksTheFirstCodeOnlyWhereTheNetworkPredictsIt) {
+  CodeBigram bigram(8);
   bigram.learn(std::vector<std::int64_t>{0, 1});
   EXPECT_EQ(bigram.score(std::vector<std::int64_t>{0}, false).tries, 0);
   EXPECT_EQ(bigram.score(std::vector<std::int64_t>{0}, true).tries, 1);
@@ -53,4 +54,4 @@ TEST(Bigram, AsksTheFirstCodeOnlyWhereTheNetworkPredictsIt) {
 }
 
 }  // namespace
-}  // namespace timbre::valle
+}  // namespace timbre::corpus
