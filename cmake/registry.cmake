@@ -98,7 +98,7 @@ macro(timbre_registry)
   list(FILTER verbs EXCLUDE REGEX "(_test|/main)\\.cpp$")
   set(verbs_light ${verbs})
   set(verbs_heavy ${verbs})
-  set(frame dispatch verb usage draw faults speaking code_speaking recipe_data recipe_stages llasa_data)   # the frame of the command line, not verbs
+  set(frame dispatch verb usage draw faults speaking code_speaking recipe_data recipe_stages llasa_data read_rate)   # the frame of the command line, not verbs
   set(light_stems "")
   set(heavy_stems "")
   set(heavy_table "")

@@ -1,15 +1,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <nlohmann/json.hpp>
-#include <thread>
 
-#include "base/cpu_levels.h"
 #include "base/rng.h"
 #include "base/threads.h"
+#include "cli/read_rate.h"
 #include "cli/verb.h"
-#include "kernels/vectors-inl.h"
 #include "models/valle/engine_synthesizer.h"
 #include "models/valle/layout.h"
 
@@ -34,43 +31,6 @@ config::Fields fields(BenchValle& o) {
   f.add("times", o.times, "passes; the fastest counts").range(1, 100);
   f.add("nar", o.nar, "also fill in the other seven codebooks");
   return f;
-}
-
-double wall_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
-/// Σ of n numbers, n a multiple of 64: reading is all it costs.
-TIMBRE_INLINE float sum_of_body(const float* x, std::int64_t n) {
-  using kernels::inl::V16;
-  V16 sums[4] = {};
-  for (std::int64_t i = 0; i < n; i += 64)
-    for (int k = 0; k < 4; ++k) sums[k] += kernels::inl::load<V16>(x + i + 16 * k);
-  const V16 all = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-  float sum = 0;
-  for (int k = 0; k < 16; ++k) sum += all[k];
-  return sum;
-}
-TIMBRE_FOR_EACH_CPU(float, sum_of, (const float* x, std::int64_t n), (x, n))
-
-/// GB/s that all threads read together: buffers of `bytes` each, the best of many passes of every thread.
-double read_bandwidth(int threads, std::int64_t bytes, double seconds) {
-  const std::int64_t n = bytes / 4;
-  std::vector<Aligned<float>> buffers(static_cast<std::size_t>(threads));
-  std::vector<double> best(buffers.size(), 1e9);
-  std::vector<float> sums(buffers.size());
-  std::vector<std::thread> team;
-  for (std::size_t i = 0; i < buffers.size(); ++i) buffers[i].assign(static_cast<std::size_t>(n), 1.0f);
-  for (std::size_t i = 0; i < buffers.size(); ++i)
-    team.emplace_back([&, i] {
-      for (const double end = wall_s() + seconds; wall_s() < end;) {
-        const double before = wall_s();
-        sums[i] += sum_of(buffers[i].data(), n);
-        best[i] = std::min(best[i], wall_s() - before);
-      }
-    });
-  for (auto& thread : team) thread.join();
-  double all = 0;
-  for (const double s : best) all += static_cast<double>(bytes) / s;
-  return sums[0] < 0 ? 0 : all / 1e9;
 }
 
 /// Random weights that keep activations near 1, in the layout of a checkpoint.
@@ -113,8 +73,8 @@ int run(const BenchValle& o, Context& context) {
   std::vector<double> steps_s;
   double limit = 0;
   for (std::int64_t i = 0; i < o.times; ++i) {
-    limit = std::max(
-        limit, read_bandwidth(thread_count(), 64 << 20, 0.5));  // before each pass, so that both meet the same load
+    limit =
+        std::max(limit, read_rate(thread_count(), 64 << 20, 0.5));  // before each pass, so that both meet the same load
     voice.engine().generate(request);
     const valle::EngineTimes& now = voice.engine().times();
     best.prefill_s = std::min(best.prefill_s, now.prefill_s);

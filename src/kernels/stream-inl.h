@@ -45,7 +45,7 @@ TIMBRE_INLINE void row_of_panel(const std::uint16_t* w, V (&out)[P]) {
 template <class V, int R, int C, class N>
 TIMBRE_INLINE void stream_rows(const Stream& s, const N* weights, std::int64_t row) {
   constexpr int kWidth = sizeof(V) / sizeof(float), kP = kPanel / kWidth;
-  constexpr std::int64_t kAhead = 2048 / static_cast<std::int64_t>(sizeof(N));  // numbers
+  constexpr std::int64_t kAhead = 8192 / static_cast<std::int64_t>(sizeof(N));  // numbers: two pages, measured
   const std::int64_t stride = s.panel_stride ? s.panel_stride : s.inputs * kPanel;
   const float* x = s.x + row * s.x_row;
   for (std::int64_t panel = 0; panel < s.panels; ++panel) {

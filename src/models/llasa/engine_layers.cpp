@@ -16,29 +16,26 @@ using weights::DType;
 
 std::size_t numbers(std::int64_t rows, std::int64_t channels) { return static_cast<std::size_t>(rows * channels); }
 
-template <class T>
-void convert(const weights::Tensor& matrix, std::int64_t at, std::int64_t count, float* to) {
+template <class T, class F>
+void convert(const weights::Tensor& matrix, std::int64_t at, std::int64_t count, float* to, const F& number) {
   const T* from = reinterpret_cast<const T*>(matrix.data) + at;
-  for (std::int64_t i = 0; i < count; ++i)
-    if constexpr (std::is_arithmetic_v<T>)
-      to[i] = static_cast<float>(from[i]);
-    else
-      to[i] = weights::to_float(from[i]);
+  for (std::int64_t i = 0; i < count; ++i) to[i] = number(from[i]);
 }
 
 }  // namespace
 
 void row_of(const weights::Tensor& matrix, std::int64_t row, std::int64_t from, std::int64_t count, float* to) {
   const std::int64_t at = row * matrix.shape.at(1) + from;
+  const auto plain = [](auto value) { return static_cast<float>(value); };
   switch (matrix.dtype) {
     case DType::f32:
-      return convert<float>(matrix, at, count, to);
+      return convert<float>(matrix, at, count, to, plain);
     case DType::bf16:
-      return convert<weights::BF16>(matrix, at, count, to);
+      return convert<weights::BF16>(matrix, at, count, to, [](weights::BF16 v) { return kernels::from_half(v.bits); });
     case DType::f16:
-      return convert<weights::F16>(matrix, at, count, to);
+      return convert<weights::F16>(matrix, at, count, to, [](weights::F16 v) { return weights::to_float(v); });
     case DType::f64:
-      return convert<double>(matrix, at, count, to);
+      return convert<double>(matrix, at, count, to, plain);
     default:
       throw DataError(fmt::format("weights of type {}: expected fp32, fp16 or bf16", weights::name_of(matrix.dtype)));
   }
