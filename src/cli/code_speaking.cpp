@@ -8,6 +8,8 @@
 #include "cli/verb.h"
 #include "prepare/codecs.h"
 #include "roles/network_folder.h"
+#include "voice/code_texts.h"
+#include "voice/token_texts.h"
 
 namespace timbre::cli {
 namespace {
@@ -48,6 +50,23 @@ void expect_named_codec(const voice::Voice& voice, const roles::Codec& codec) {
   differs("rate_hz", codec.rate_hz());
   differs("hop_samples", codec.hop_samples());
   differs("codebook_size", codec.codebook_size());
+}
+
+/// How the voice reads: with phones, or a tokenizer.
+std::unique_ptr<voice::TextReader> texts_of(const voice::Voice& voice, const voice::CodeSpeaker::Parts& parts,
+                                            bool accept_text_changes) {
+  const std::string where = (voice.dir() / "voice.json").string();
+  if (voice.has_tokenizer()) {
+    const double frames_per_s =
+        static_cast<double>(parts.codec->rate_hz()) / static_cast<double>(parts.codec->hop_samples());
+    return std::make_unique<voice::TokenTexts>(tokenizer::Tokenizer::read(voice.tokenizer_folder()),
+                                               voice::token_speaking(voice.about(), where), voice.name(), frames_per_s);
+  }
+  auto front_end = voice.make_front_end();
+  if (!accept_text_changes) voice::expect_same_reading(voice, *front_end);
+  return std::make_unique<voice::CodeTexts>(std::move(front_end),
+                                            voice.about()["symbols"].get<std::vector<std::string>>(),
+                                            parts.synthesizer->languages(), where, voice.token_policy());
 }
 
 /// As VALL-E X finds prompts by name: the path itself, presets/NAME.npz, customs/NAME.npz.
@@ -133,11 +152,7 @@ std::unique_ptr<voice::CodeSpeaker> open_code_speaker(const roles::Registry& reg
   const fs::path vocoder = options.vocoder.empty() ? own_folder(voice, "code_vocoder") : fs::path(options.vocoder);
   auto parts = open_code_parts(registry, speaking, voice.name(), &voice.files(), nullptr, codec, vocoder);
   expect_named_codec(voice, *parts.codec);
-  auto front_end = voice.make_front_end();
-  if (!accept_text_changes) voice::expect_same_reading(voice, *front_end);
-  const auto languages = parts.synthesizer->languages();
-  voice::CodeTexts texts(std::move(front_end), voice.about()["symbols"].get<std::vector<std::string>>(), languages,
-                         (voice.dir() / "voice.json").string(), voice.token_policy());
+  auto texts = texts_of(voice, parts, accept_text_changes);
   auto speaker = std::make_unique<voice::CodeSpeaker>(std::move(parts), std::move(texts), drawing);
   give_prompt(*speaker, voice, options);
   return speaker;

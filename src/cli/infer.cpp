@@ -14,6 +14,7 @@
 #include "models/valle/vocabulary.h"
 #include "text/bpe_symbols.h"
 #include "text/k2_symbols.h"
+#include "voice/code_texts.h"
 
 namespace timbre::cli {
 namespace {
@@ -114,8 +115,8 @@ std::unique_ptr<voice::CodeSpeaker> open_checkpoint(const InferVerb& o, const ro
   auto symbols = vallex ? text::read_bpe_symbols(file) : text::collater_rows(text::read_k2_symbols(file));
   const std::string front_end = vallex ? "vallex:mix" : front_end_of(o.text_extractor);
   valle::check_symbols(checkpoint.config, front_end, symbols, file.string());
-  voice::CodeTexts texts(text::make_front_end(front_end), std::move(symbols), checkpoint.config.languages,
-                         file.string());
+  auto texts = std::make_unique<voice::CodeTexts>(text::make_front_end(front_end), std::move(symbols),
+                                                  checkpoint.config.languages, file.string());
   auto network = std::make_unique<valle::EngineSynthesizer>(
       checkpoint.config, valle::without_ties(checkpoint.config, checkpoint.model), o.checkpoint);
   auto parts = open_code_parts(registry, speaking, o.checkpoint, nullptr, std::move(network), o.codec, o.vocoder);
@@ -225,7 +226,9 @@ std::vector<Work> work_of(const InferVerb& o) {
 
 int run(const InferVerb& o, Context& context) {
   if (o.model != "valle")
-    throw UsageError(fmt::format("infer {}: {}", o.model, did_you_mean(o.model, {"valle"})),
+    throw UsageError(fmt::format("infer {}: {}", o.model,
+                                 o.model == "llasa" ? std::string("its reference has no inference command of its own")
+                                                    : did_you_mean(o.model, {"valle"})),
                      "timbre infer valle --checkpoint FILE …; other voices speak with timbre say");
   if (o.codes.long_text != "fixed")
     throw UsageError("--long: infer says every text in one go, as the reference does", "timbre say --long sliding");

@@ -24,7 +24,7 @@ struct SayVerb {
   std::vector<std::string> text;
   std::string voice, vocoder, out = "out.wav", format, file, lines, timestamps, engine = "auto";
   std::vector<std::string> speaker_wav;
-  std::string speaker_vec;
+  std::string speaker_vec, markup;
   voice::SayOptions say;
   CodeVoiceOptions code_voice;
   voice::CodeSayOptions codes;
@@ -39,6 +39,10 @@ config::Fields fields(SayVerb& o) {
       .metavar("FILE");
   f.add("format", o.format,
         "wav, flac, ogg, mp3 or raw (16-bit little endian); default: by the file's ending, wav for '-'");
+  f.add("markup", o.markup,
+        "what to say instead of TEXT, with <slow>…</slow>, <medium>…</medium>, <fast>…</fast> in it (Llasa); '-' reads "
+        "standard input")
+      .metavar("TEXT");
   f.add("file", o.file, "read the text from a file").metavar("FILE");
   f.add("lines", o.lines, "one sound file for each line of a file, 'id|text' or 'text'; -o names the folder")
       .metavar("FILE");
@@ -53,14 +57,16 @@ config::Fields fields(SayVerb& o) {
       .metavar("FILE.npy");
   config::Fields codes = fields(o.code_voice);
   codes.group("", voice::fields(o.codes));
-  f.group("", std::move(codes), "voices that speak in codes (VALL-E)");
+  f.group("", std::move(codes), "voices that speak in codes (VALL-E, Llasa)");
   return f;
 }
 
 std::string text_of(const SayVerb& o) {
   if (!o.file.empty() && !o.text.empty()) throw UsageError("both a text and --file were given", "give one of them");
+  if (!o.markup.empty() && (!o.file.empty() || !o.text.empty()))
+    throw UsageError("both --markup and another text were given", "give one of them");
   if (!o.file.empty()) return read_file(o.file);
-  const std::string words = join(o.text, " ");
+  const std::string words = o.markup.empty() ? join(o.text, " ") : o.markup;
   if (!words.empty() && words != "-") return words;
   if (words.empty() && ::isatty(STDIN_FILENO)) {
     throw UsageError("there is nothing to say: no text was given",
@@ -106,7 +112,7 @@ std::vector<voice::SpokenPiece> say_into(voice::AnySpeaker& speaker, const std::
 
 void report(const SayVerb& o, const std::string& out, double seconds, const std::vector<voice::SpokenPiece>& pieces,
             voice::AnySpeaker& speaker, Context& context) {
-  const std::string guesser = speaker.front_end().guesser();
+  const std::string guesser = speaker.guesser();
   std::set<std::string> unknown;
   for (const auto& piece : pieces) unknown.insert(piece.guessed.begin(), piece.guessed.end());
   if (context.json) {
@@ -129,28 +135,46 @@ void warn_of_endings(const voice::AnySpeaker& speaker) {
   if (codes && !codes->counts().clean()) log::warn(codes->counts().text());
 }
 
-int say_lines(voice::AnySpeaker& speaker, const SayVerb& o, Context& context) {
-  const fs::path folder = o.out;
-  make_folders(folder);
-  const auto lines = split(read_file(o.lines), '\n');
-  const std::string ending = o.format.empty() ? "wav" : o.format;
-  std::int64_t number = 0, said = 0;
-  for (const auto& line : lines) {
+struct Line {
+  std::string id, text;
+};
+
+/// The lines of --lines. What is wrong with one is said before the first is spoken.
+std::vector<Line> lines_of(const std::string& file) {
+  std::vector<Line> lines;
+  std::set<std::string> ids;
+  std::int64_t number = 0;
+  for (const std::string& line : split(read_file(file), '\n')) {
     ++number;
     if (trim(line).empty()) continue;
     const auto bar = line.find('|');
-    const std::string id =
-        bar == std::string::npos ? fmt::format("{:04}", number) : std::string(trim(line.substr(0, bar)));
-    if (!is_safe_relative(id))
-      throw DataError(fmt::format("{}:{}: '{}' cannot be a file name", o.lines, number, id),
+    Line one{fmt::format("{:04}", number), line};
+    if (bar != std::string::npos) one = {std::string(trim(line.substr(0, bar))), line.substr(bar + 1)};
+    if (!is_safe_relative(one.id))
+      throw DataError(fmt::format("{}:{}: '{}' cannot be a file name", file, number, one.id),
                       "use letters, digits, - and _");
-    const fs::path path = folder / (id + "." + ending);
-    auto writer = audio::AudioWriter::open(path, speaker.rate_hz(), ending);
-    say_into(speaker, bar == std::string::npos ? line : line.substr(bar + 1), o, *writer, false);
-    emit_progress(context.events, "say", static_cast<double>(number), static_cast<double>(lines.size()), "lines");
-    ++said;
+    if (!ids.insert(one.id).second)
+      throw DataError(fmt::format("{}:{}: '{}' names a line before it as well", file, number, one.id),
+                      "give every line a name of its own");
+    if (trim(one.text).empty())
+      throw DataError(fmt::format("{}:{}: there is nothing to say behind '{}|'", file, number, one.id));
+    lines.push_back(std::move(one));
   }
-  if (said == 0) throw UsageError(fmt::format("{} has no line to say", o.lines));
+  if (lines.empty()) throw UsageError(fmt::format("{} has no line to say", file));
+  return lines;
+}
+
+int say_lines(voice::AnySpeaker& speaker, const SayVerb& o, Context& context) {
+  const fs::path folder = o.out;
+  const std::vector<Line> lines = lines_of(o.lines);
+  make_folders(folder);
+  const std::string ending = o.format.empty() ? "wav" : o.format;
+  std::size_t said = 0;
+  for (const Line& line : lines) {
+    auto writer = audio::AudioWriter::open(folder / (line.id + "." + ending), speaker.rate_hz(), ending);
+    say_into(speaker, line.text, o, *writer, false);
+    emit_progress(context.events, "say", static_cast<double>(++said), static_cast<double>(lines.size()), "lines");
+  }
   warn_of_endings(speaker);
   if (context.json) {
     nlohmann::json json{{"out", o.out}, {"files", said}};
@@ -212,6 +236,8 @@ int run(const SayVerb& given, Context& context) {
   SayVerb o = given;
   if (!o.timestamps.empty()) voice::timestamp_format(o.timestamps);  // a bad ending is said before minutes of work
   voice::speed_factor(o.say.speed);
+  if (!o.lines.empty() && !o.markup.empty()) throw UsageError("--markup goes with one text, not with --lines");
+  if (!o.markup.empty()) o.say.tags = text::Tags::speeds;
   if (!o.lines.empty() && !o.timestamps.empty()) throw UsageError("--timestamps goes with one text, not with --lines");
   auto voice = voice::Voice::open(o.voice);
   roles::Registry registry;
@@ -249,6 +275,9 @@ void register_say(Verbs& verbs) {
        .examples =
            {"timbre say \"Hello there.\" --voice runs/first/voice -o hello.wav",
             "timbre say \"Slowly, [pause:1s] please.\" --voice V --speed slow -o slow.mp3 --timestamps slow.srt",
+            "timbre say --markup \"Hello <slow>there</slow>.\" --voice V --prompt clip.wav --prompt-text \"What the "
+            "clip "
+            "says.\" -o slow.wav",
             "timbre say \"I say [tomato](/təˈmɑːtoʊ/).\" --voice V -o tomato.wav",
             "timbre say \"In that voice.\" --voice V --prompt clip.wav --prompt-text \"What the clip says.\" -o "
             "that.wav",

@@ -17,6 +17,7 @@ namespace {
 struct ScoreVerb {
   std::string voice, vocoder, corpus, out, engine = "auto";
   std::optional<double> min_understood;
+  bool prompts = true;
   score::ScoreOptions score;
   CodeVoiceOptions code_voice;
   voice::CodeSayOptions codes;
@@ -34,8 +35,11 @@ config::Fields fields(ScoreVerb& o) {
   add_engine_field(f, o.engine);
   f.group("", score::fields(o.score));
   config::Fields codes = fields(o.code_voice);
+  codes.add("prompts", o.prompts,
+            "go on from a recording of each prompt's speaker, where the voice has no prompt of its own; --no-prompts: "
+            "speak by itself");
   codes.group("", voice::fields(o.codes));
-  f.group("", std::move(codes), "voices that speak in codes (VALL-E)");
+  f.group("", std::move(codes), "voices that speak in codes (VALL-E, Llasa)");
   return f;
 }
 
@@ -89,7 +93,7 @@ score::ScoreTable spoken_codes(ScoreVerb o, const roles::Registry& registry, con
     }
     return at->second;
   };
-  const bool has_prompt = !o.code_voice.prompt.empty() || voice.about().contains("prompt");
+  const bool has_prompt = !o.prompts || !o.code_voice.prompt.empty() || voice.about().contains("prompt");
   auto table = score::score_codes(*speaker, voice.about(), corpus, o.score,
                                   has_prompt ? score::PromptOf() : score::PromptOf(prompt_of), context.events);
   if (const auto told = speaker->told(); !told.is_null()) log::note("endings: " + told.at("endings").dump());

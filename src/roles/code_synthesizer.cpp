@@ -1,5 +1,6 @@
 #include "roles/code_synthesizer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -43,6 +44,10 @@ std::string name_of(Ending ending) {
       return "loop";
     case Ending::limit:
       return "limit";
+    case Ending::cut_short:
+      return "short";
+    case Ending::silence:
+      return "silence";
     case Ending::end_token:
       break;
   }
@@ -54,8 +59,10 @@ int worth_of(Ending ending) {
     case Ending::end_token:
       return 3;
     case Ending::loop:
+    case Ending::cut_short:
       return 2;
     case Ending::limit:
+    case Ending::silence:
       return 1;
     case Ending::immediate:
       break;
@@ -63,9 +70,27 @@ int worth_of(Ending ending) {
   return 0;
 }
 
-bool is_better(const CodeUtterance& made, const CodeUtterance& best) {
+bool is_better(const CodeUtterance& made, const CodeUtterance& best, double expected_frames) {
   const int worth = worth_of(made.ending), before = worth_of(best.ending);
-  return worth != before ? worth > before : made.score > best.score;
+  if (worth != before) return worth > before;
+  if (expected_frames <= 0) return made.score > best.score;
+  const auto distance = [&](const CodeUtterance& one) {
+    return std::abs(std::log(std::max(1.0, static_cast<double>(one.frames)) / expected_frames));
+  };
+  return distance(made) < distance(best);
+}
+
+void refuse_language_model_rules(const CodeSynthesizer& synthesizer, const CodeSampling& s) {
+  const auto refuse = [&](bool given, const char* flag, const char* next) {
+    if (given)
+      throw UsageError(fmt::format("{} has no {}: it is for language models of speech", synthesizer.name(), flag),
+                       next);
+  };
+  refuse(s.repetition_penalty != 1, "--repetition-penalty",
+         "--repetition-window 10 is what it has against repetitions");
+  refuse(s.no_repeat_ngram != 0, "--no-repeat-ngram", "--repetition-window 10 is what it has against repetitions");
+  refuse(s.min_p != 0, "--min-p", "--top-p");
+  refuse(!s.prompt_mask.empty(), "--prompt-mask", "leave it out");
 }
 
 void check_request(const CodeSynthesizer& synthesizer, const CodeRequest& r) {

@@ -27,6 +27,13 @@ struct CodeSampling {
   std::int64_t best_of = 1;
   double length_penalty = 1;  ///< of the score; 0 likes short ones, above 1 long ones
 
+  // Of language models over text and speech tokens alone; others throw for anything but these defaults.
+  double repetition_penalty = 1;     ///< LogitsRules, of codes said before and of the prompt's; 1 = off
+  std::int64_t no_repeat_ngram = 0;  ///< LogitsRules; 0 = off
+  double min_p = 0;                  ///< LogitsRules; 0 = off
+  double expected_frames = 0;        ///< of best_of the one nearest to it comes back, whatever its score; 0 = by score
+  std::string prompt_mask;           ///< what is seen of the prompt (voice::PromptMask); "" = as in training
+
   /// False where every seed gives the same: greedy, without repetition-aware draws.
   bool draws() const { return top_k != 1 || repetition_window > 0; }
 };
@@ -42,8 +49,10 @@ enum class Ending : std::uint8_t {
   immediate,  ///< it said so before the first frame, or as soon as it was listened to (CodeSampling::least_frames)
   loop,       ///< it repeated itself (CodeSampling::loop_frames); codes end where the repeating began
   limit,      ///< a runaway: CodeSampling::frames were made and no end was in sight
+  cut_short,  ///< the network said it was done long before the text can be said; found afterwards, by who knows it
+  silence,    ///< there is little to hear; found afterwards, in the sound
 };
-/// "end", "immediate", "loop", "limit".
+/// "end", "immediate", "loop", "limit", "short", "silence".
 std::string name_of(Ending ending);
 
 /// What is to be said, and the recording to go on from.
@@ -68,8 +77,9 @@ struct CodeUtterance {
 
 /// How much there is to hear after an ending: the higher the better.
 int worth_of(Ending ending);
-/// True when `made` is to be taken rather than `best`, by ending and score.
-bool is_better(const CodeUtterance& made, const CodeUtterance& best);
+/// True when `made` is to be taken rather than `best`: by ending, then by its frames' distance from what is expected
+/// (as a factor), or by score where nothing is (0).
+bool is_better(const CodeUtterance& made, const CodeUtterance& best, double expected_frames = 0);
 
 /// Not thread-safe: one object a thread; shares its work out over thread_count() threads itself.
 class CodeSynthesizer {
@@ -85,6 +95,8 @@ class CodeSynthesizer {
   virtual bool speaks_without_prompt() const = 0;
   /// Language codes ("en") in the order of CodeRequest::languages_S; empty when it takes none.
   virtual const std::vector<std::string>& languages() const = 0;
+  /// How it is drawn from where nobody says otherwise.
+  virtual CodeSampling usual_sampling() const { return {}; }
 
   /// Throws UsageError for a request that cannot be: no tokens, a prompt that is too long or missing where one is
   /// needed, tokens or languages there are none of, and settings out of range; DataError for codes out of range, by
@@ -97,5 +109,7 @@ class CodeSynthesizer {
 
 /// Checks what does not depend on the network: throws as generate() says.
 void check_request(const CodeSynthesizer& synthesizer, const CodeRequest& request);
+/// Throws UsageError naming the first setting that only language models over text and speech tokens have.
+void refuse_language_model_rules(const CodeSynthesizer& synthesizer, const CodeSampling& sampling);
 
 }  // namespace timbre::roles

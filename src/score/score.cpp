@@ -190,6 +190,8 @@ config::Fields fields(ScoreOptions& o) {
   f.add("keep", o.keep, "folder that gets every clip as WAV").metavar("DIR");
   f.add("min_words", o.min_words, "shortest sentence of the recogniser's grammar").range(1, 20);
   f.add("seed", o.seed, "seed of whatever is random in the voice");
+  f.add("speed", o.speed, "of voices with speed tokens (Llasa): say every prompt so")
+      .choices({"slow", "medium", "fast"});
   return f;
 }
 

@@ -32,6 +32,7 @@ struct ScoreOptions {
   std::string keep;                    ///< folder that gets every clip as WAV; empty = none
   std::int64_t min_words = 3;          ///< of the grammar's sentences
   std::int64_t seed = 0;
+  std::string speed = "medium";  ///< of voices of codes with speed tokens
 };
 config::Fields fields(ScoreOptions& options);
 

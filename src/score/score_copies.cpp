@@ -171,7 +171,8 @@ ScoreTable score_codes(voice::CodeSpeaker& speaker, const nlohmann::json& about,
     if (prompt_of) speaker.set_prompt(prompt_of(prompt));
     voice::SayOptions say;
     say.seed = options.seed;
-    if (!speaker.languages().empty() || speaker.front_end().readers().size() > 1) say.language = prompt.language;
+    say.speed = options.speed;
+    if (speaker.asks_for_language()) say.language = prompt.language;
     std::vector<voice::SpokenPiece> pieces;
     speaker.say(prompt.text, say, [&](voice::SpokenPiece&& p) { pieces.push_back(std::move(p)); });
     return voice::join_pieces(std::move(pieces)).wave_N;

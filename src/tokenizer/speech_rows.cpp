@@ -122,4 +122,14 @@ TrainingRow RowExpander::expand(std::span<const std::int32_t> row, const std::st
   return out;
 }
 
+std::vector<std::int32_t> RowExpander::prompt(std::span<const std::int32_t> row) const {
+  const auto start = std::find(row.begin(), row.end(), tokens_.speech_generation_start);
+  if (start == row.end()) throw DataError("a prompt without the start of speech");
+  std::vector<std::int32_t> out = head_;
+  out.insert(out.end(), row.begin(), start);
+  out.insert(out.end(), middle_.begin(), middle_.end());
+  out.insert(out.end(), start, row.end());
+  return out;
+}
+
 }  // namespace timbre::tokenizer

@@ -77,11 +77,17 @@ class RowExpander {
   TrainingRow expand(std::span<const std::int32_t> row, const std::string& where,
                      MissingEnd missing_end = MissingEnd::refuse) const;
 
+  /// What a network goes on from: `row` is TUS text TUE SGS and the codes there are already, without an end. Throws
+  /// DataError for a row without SGS.
+  std::vector<std::int32_t> prompt(std::span<const std::int32_t> row) const;
+
   /// Ids that the template adds to a row: 42 with Llama 3's tokenizer.
   std::int64_t overhead() const { return static_cast<std::int64_t>(head_.size() + middle_.size() + tail_.size()); }
   /// The longest row that stays whole.
   std::int64_t longest_row() const { return length_ - overhead(); }
   std::int64_t length() const { return length_; }
+  /// The token that fills rows and ends turns, which nothing sees.
+  std::int32_t pad() const { return pad_; }
 
  private:
   SpeechTokens tokens_;

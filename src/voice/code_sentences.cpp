@@ -15,6 +15,21 @@ void append(std::vector<std::int64_t>& to, const std::vector<std::int64_t>& from
   to.insert(to.end(), from.begin(), from.end());
 }
 
+std::int64_t& count_of(EndingCounts& counts, Ending ending) {
+  switch (ending) {
+    case Ending::immediate:
+      return counts.immediate;
+    case Ending::loop:
+      return counts.loop;
+    case Ending::cut_short:
+      return counts.cut_short;
+    case Ending::silence:
+      return counts.silence;
+    default:
+      return counts.limit;
+  }
+}
+
 }  // namespace
 
 EndingCounts& EndingCounts::operator+=(const EndingCounts& more) {
@@ -24,6 +39,8 @@ EndingCounts& EndingCounts::operator+=(const EndingCounts& more) {
   immediate += more.immediate;
   loop += more.loop;
   limit += more.limit;
+  cut_short += more.cut_short;
+  silence += more.silence;
   return *this;
 }
 
@@ -36,6 +53,8 @@ std::string EndingCounts::text() const {
   add(immediate, "ended at once", "ended at once");
   add(loop, "loop", "loops");
   add(limit, "runaway", "runaways");
+  add(cut_short, "too short for its text", "too short for their texts");
+  add(silence, "silent", "silent");
   std::string out =
       fmt::format("{} {}, {} further {} with other seeds ({})", utterances, utterances == 1 ? "sentence" : "sentences",
                   retried, retried == 1 ? "try" : "tries", join(kinds, ", "));
@@ -44,7 +63,7 @@ std::string EndingCounts::text() const {
 }
 
 roles::CodeUtterance generate_until_ended(roles::CodeSynthesizer& synthesizer, roles::CodeRequest request,
-                                          std::int64_t tries, EndingCounts& counts) {
+                                          std::int64_t tries, EndingCounts& counts, const Judge& judge) {
   const bool draws = request.sampling.draws();
   const std::int64_t most = draws ? std::max<std::int64_t>(1, tries) : 1;
   ++counts.utterances;
@@ -52,8 +71,9 @@ roles::CodeUtterance generate_until_ended(roles::CodeSynthesizer& synthesizer, r
   for (std::int64_t i = 0; i < most; ++i, request.sampling.seed += kSeedStep) {
     if (i > 0) ++counts.retried;
     roles::CodeUtterance made = synthesizer.generate(request);
+    if (made.ending == Ending::end_token && judge) made.ending = judge(made);
     if (made.ending == Ending::end_token) return made;
-    (made.ending == Ending::immediate ? counts.immediate : made.ending == Ending::loop ? counts.loop : counts.limit)++;
+    ++count_of(counts, made.ending);
     if (made.ending == Ending::immediate) {
       // The likeliest end is the same for every seed: it is not listened to for a frame a token.
       request.sampling.least_frames = std::max(
@@ -82,7 +102,7 @@ roles::CodeUtterance CodeSentences::generate(roles::CodeRequest request, const C
   request.prompt_frames = now_.frames;
   last_ = request;
   const std::int64_t given_up = counts_.given_up;
-  roles::CodeUtterance made = generate_until_ended(synthesizer_, std::move(request), how_.tries, counts_);
+  roles::CodeUtterance made = generate_until_ended(synthesizer_, std::move(request), how_.tries, counts_, how_.judge);
   const std::size_t index = said_++;
   if (!how_.sliding) return made;
   if (how_.becomes_prompt) {
@@ -91,7 +111,7 @@ roles::CodeUtterance CodeSentences::generate(roles::CodeRequest request, const C
     moved_ = took_last_;
   } else {
     const std::int64_t most = how_.most_frames > 0 ? how_.most_frames : synthesizer_.most_prompt_frames();
-    took_last_ = counts_.given_up == given_up && made.frames <= most;
+    took_last_ = may_prompt_ && counts_.given_up == given_up && made.frames <= most;
     moved_ = moved_ || took_last_;
   }
   if (took_last_) now_ = {.text = sentence, .codes_FQ = made.codes_FQ, .frames = made.frames};

@@ -29,18 +29,21 @@ struct EndingCounts {
   std::int64_t utterances = 0;
   std::int64_t retried = 0;   ///< tries beyond the first
   std::int64_t given_up = 0;  ///< utterances none of whose tries ended by itself
-  std::int64_t immediate = 0, loop = 0, limit = 0;
+  std::int64_t immediate = 0, loop = 0, limit = 0, cut_short = 0, silence = 0;
   EndingCounts& operator+=(const EndingCounts& more);
   bool clean() const { return retried == 0 && given_up == 0; }
   /// "5 sentences, 2 further tries with other seeds (1 loop, 1 runaway)"; "" when clean.
   std::string text() const;
 };
 
+/// Looks at an utterance that ended by itself: end_token again, or what is wrong with it all the same.
+using Judge = std::function<roles::Ending(const roles::CodeUtterance&)>;
+
 /// The request again with other seeds until it ends by itself, `tries` times at most (once where nothing is drawn).
 /// Of tries that all went wrong the first of the best kind comes back: cut before a loop, else the runaway. After an
 /// immediate end the end is not listened to for a frame a token. Throws DataError when every try ended at once.
 roles::CodeUtterance generate_until_ended(roles::CodeSynthesizer& synthesizer, roles::CodeRequest request,
-                                          std::int64_t tries, EndingCounts& counts);
+                                          std::int64_t tries, EndingCounts& counts, const Judge& judge = {});
 
 struct LongText {
   bool sliding = false;          ///< the prompt is the sentence before; else always the first one
@@ -50,6 +53,7 @@ struct LongText {
   /// sentence, else the first one again), whatever its ending and length; its language rows stay the first prompt's.
   /// Empty = every sentence that ended well and is short enough becomes the prompt.
   std::function<bool(std::size_t sentence)> becomes_prompt;
+  Judge judge;  ///< of every try; empty = the network's own end is enough
 };
 
 /// One sentence after the other from a prompt that may be empty.
@@ -62,6 +66,8 @@ class CodeSentences {
   /// The same where prompt and sentence are read as one text (lifeiteng): `whole` are the tokens of both.
   roles::CodeUtterance say_read_together(const CodeText& whole, std::int64_t prompt_tokens,
                                          const roles::CodeSampling& sampling);
+  /// Whether the next sentence may become the prompt of those after it; true until it is said otherwise.
+  void let_prompt(bool may) { may_prompt_ = may; }
   const CodeContext& prompt() const { return now_; }
   /// True when the prompt is the sentence that was said last.
   bool took_last() const { return took_last_; }
@@ -78,7 +84,7 @@ class CodeSentences {
   EndingCounts counts_;
   roles::CodeRequest last_;
   std::size_t said_ = 0;
-  bool moved_ = false, took_last_ = false;
+  bool moved_ = false, took_last_ = false, may_prompt_ = true;
 };
 
 }  // namespace timbre::voice

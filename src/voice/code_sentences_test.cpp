@@ -154,5 +154,22 @@ TEST(CodeSentences, RequestsThatCannotBeAreRefused) {
   }
 }
 
+TEST(CodeSentences, WhatEndsByItselfIsJudged) {
+  Planned voice({Ending::end_token, Ending::end_token, Ending::end_token});
+  EndingCounts counts;
+  const Judge judge = [](const CodeUtterance& made) {
+    return made.frames == 1 ? Ending::cut_short : made.frames == 2 ? Ending::silence : Ending::end_token;
+  };
+  const CodeUtterance made = generate_until_ended(voice, request(), 5, counts, judge);
+  EXPECT_EQ(made.frames, 3);
+  EXPECT_EQ(made.ending, Ending::end_token);
+  EXPECT_EQ(counts.text(), "1 sentence, 2 further tries with other seeds (1 too short for its text, 1 silent)");
+  Planned hopeless({Ending::end_token, Ending::end_token});
+  counts = {};
+  EXPECT_EQ(generate_until_ended(hopeless, request(), 2, counts, judge).ending, Ending::cut_short)
+      << "something that is heard is better than silence";
+  EXPECT_EQ(counts.given_up, 1);
+}
+
 }  // namespace
 }  // namespace timbre::voice

@@ -102,6 +102,24 @@ std::vector<text::SpeechPiece> CodeTexts::plan(const std::string& text, const st
   return pieces;
 }
 
+std::vector<text::SpeechPiece> CodeTexts::plan(const std::string& text, const ReadingOptions& options) const {
+  if (options.speed != "medium" || options.tags != text::Tags::text)
+    throw UsageError("--speed and --markup are for voices with speed tokens (Llasa)",
+                     "--prompt RECORDING of somebody who speaks so fast or so slowly");
+  return plan(text, options.language);
+}
+
+TextReader::Joined CodeTexts::read_together(const text::SpeechPiece& prompt, const text::SpeechPiece& piece,
+                                            const std::string& language) {
+  std::vector<text::Spoken> spoken = prompt.spoken;
+  const std::size_t moved = prompt.text.size() + 1;
+  for (const text::Spoken& one : piece.spoken) spoken.push_back({one.begin + moved, one.end + moved, one.phones});
+  Joined out;
+  out.prompt_tokens = static_cast<std::int64_t>(read(prompt, language).tokens.tokens_S.size());
+  out.tokens = read(prompt.text + " " + piece.text, spoken, language).tokens;
+  return out;
+}
+
 text::FrontEnd& CodeTexts::reader(const std::string& language) {
   const std::string name = front_end_->name();
   if (language.empty()) return *front_end_;

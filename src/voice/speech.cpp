@@ -185,6 +185,10 @@ void Speaker::stream(const std::string& text, const SayOptions& options, const H
 
 void Speaker::run(const std::string& text, const SayOptions& options, const Hear& hear,
                   const std::function<void(SpokenPiece&&)>& each) {
+  if (options.tags != text::Tags::text)
+    throw UsageError(
+        fmt::format("'{}' has one speed a sentence: --markup is for voices with speed tokens (Llasa)", voice_.name()),
+        "--speed slow, or a factor");
   const roles::Controls controls{.speed = speed_factor(options.speed),
                                  .pitch = options.pitch,
                                  .energy = options.energy,

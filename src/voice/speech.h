@@ -25,9 +25,10 @@ struct SayOptions {
   double pitch = 1, energy = 1;
   std::int64_t seed = 0;
   std::string speaker;
-  std::string language;               ///< of the text; "" = the speaker's, else the first the voice reads
-  std::vector<float> speaker_vector;  ///< whom to sound like instead, for voices that take one; no flag of its own
-  double sentence_pause_s = 0.15;     ///< between sentences, beyond the silence the voice itself speaks
+  std::string language;                ///< of the text; "" = the speaker's, else the first the voice reads
+  std::vector<float> speaker_vector;   ///< whom to sound like instead, for voices that take one; no flag of its own
+  text::Tags tags = text::Tags::text;  ///< whether "<slow>" in the text is markup; no flag of its own
+  double sentence_pause_s = 0.15;      ///< between sentences, beyond the silence the voice itself speaks
   double paragraph_pause_s = 0.5;
   bool accept_text_changes = false;  ///< speak although the text path reads probe sentences otherwise than in training
 };
@@ -67,7 +68,8 @@ class AnySpeaker {
                       const std::function<void(std::span<const float>)>& hear,
                       const std::function<void(SpokenPiece&&)>& each) = 0;
   virtual std::int64_t rate_hz() const = 0;
-  virtual text::FrontEnd& front_end() = 0;
+  /// What pronounces words in no lexicon; "" where nothing does.
+  virtual std::string guesser() = 0;
   /// What happened while it spoke, beyond the pieces; null when there is nothing to tell.
   virtual nlohmann::json told() const { return nullptr; }
 };
@@ -100,7 +102,8 @@ class Speaker final : public AnySpeaker {
   roles::Vocoder& vocoder() { return *vocoder_; }
   /// A mel of this voice's settings through its vocoder.
   std::vector<float> vocode(std::span<const float> mel_FM, std::int64_t frames);
-  text::FrontEnd& front_end() override { return *front_end_; }
+  text::FrontEnd& front_end() { return *front_end_; }
+  std::string guesser() override { return front_end_->guesser(); }
   /// The part of the front end that reads what is said with these options. Throws UsageError for a language the voice
   /// does not read.
   text::FrontEnd& reader(const SayOptions& options);

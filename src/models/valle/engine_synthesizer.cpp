@@ -8,6 +8,7 @@ namespace timbre::valle {
 
 void ValleFacts::check(const roles::CodeRequest& request) const {
   roles::check_request(*this, request);
+  roles::refuse_language_model_rules(*this, request.sampling);
   for (const std::int64_t token : request.tokens_S)
     if (token < 0 || token >= config_.text_rows)
       throw UsageError(fmt::format("text token {}: {} knows 0 … {}", token, name(), config_.text_rows - 1),
