@@ -160,7 +160,7 @@ ScoreTable score_codes(voice::CodeSpeaker& speaker, const nlohmann::json& about,
   Copies copies;
   if (options.vocoded)
     copies.emplace_back("recordings, coded", [&](const corpus::Utterance&, const std::vector<float>& wave_N) {
-      return codec.decode(codec.encode(wave_N, codec.codebooks()));
+      return codec.decode(codec.encode(wave_N, speaker.codebooks()));
     });
   if (options.espeak)
     copies.emplace_back("espeak-ng", [&](const corpus::Utterance& prompt, const std::vector<float>&) {

@@ -37,6 +37,8 @@ void add_row(std::string& out, std::string_view what, const std::string& value) 
 
 std::string sound(const json& about) {
   const json& codec = object_at(about, "codec");
+  if (!codec.empty() && codec.value("rate_hz", 0) == 0)  // of an imported network: its maker's word alone
+    return fmt::format("codes of {}, {} codebooks", text_at(codec, "codec"), codec.value("codebooks", 0));
   if (!codec.empty())
     return fmt::format("{} Hz, {:g} frames a second, {} codebooks of {} entries", codec.value("rate_hz", 0),
                        static_cast<double>(codec.value("rate_hz", 0)) / codec.value("hop_samples", 1),

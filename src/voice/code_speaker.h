@@ -80,6 +80,8 @@ class CodeSpeaker final : public AnySpeaker {
   const std::vector<std::string>& languages() const { return texts_->languages(); }
   /// Whether it makes a difference which language a text is said to be in.
   bool asks_for_language() const;
+  /// Of its codes: the codec may have more.
+  std::int64_t codebooks() const { return parts_.synthesizer->codebooks(); }
   double longest_prompt_s() const { return static_cast<double>(parts_.synthesizer->most_prompt_frames()) * frame_s(); }
   double frame_s() const { return static_cast<double>(parts_.codec->hop_samples()) / static_cast<double>(rate_hz()); }
 

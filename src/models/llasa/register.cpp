@@ -1,5 +1,6 @@
 #include "models/llasa/config.h"
 #include "models/llasa/convert.h"
+#include "models/llasa/engine_synthesizer.h"
 #include "roles/registry.h"
 
 namespace timbre::models {
@@ -29,6 +30,7 @@ void register_llasa(roles::Registry& registry) {
                  {}},
                 {"layers", "the decoder", {"model.layers*", "model.norm*"}, {}}},
   });
+  registry.add_code_synthesizer_engine("llasa", {.lacks = llasa::voice_lacks, .make = llasa::open_engine});
 }
 
 }  // namespace timbre::models
