@@ -65,6 +65,14 @@ std::vector<Source> sources_with_adapter(const roles::ConvertRequest& request, c
   return merged_sources(tensors, adapter);
 }
 
+/// "small_codec" of a codec's folder, or the name itself.
+std::string codec_name(const std::string& given) {
+  for (const fs::path& folder : {fs::path(given), fs::path(given) / "voice"})
+    if (fs::is_regular_file(folder / "voice.json"))
+      return read_json(folder / "voice.json").value(nlohmann::json::json_pointer("/model/kind"), given);
+  return given;
+}
+
 void to_voice(const roles::ConvertRequest& request) {
   refuse_unknown_options(request, {"dtype", "adapter", "tokenizer", "codec", "vocab_size", "new_rows"});
   HfFolder about = read_hf_folder(request.source);
@@ -72,18 +80,23 @@ void to_voice(const roles::ConvertRequest& request) {
   for (const std::string& line : about.notes) note(request, line);
   const DType dtype = dtype_option(request, tensors.at(kEmbedding).dtype);
   std::vector<Source> sources = sources_with_adapter(request, tensors, about.config);
-  if (const std::int64_t size = whole_option(request, "vocab_size", about.config.vocab_size);
-      size != about.config.vocab_size) {
-    note(request, fmt::format("the vocabulary grows from {} to {} tokens", about.config.vocab_size, size));
-    grow(about.config, sources, size, new_rows_of(option(request, "new_rows", "mean")), 0);
-  }
   const fs::path tokenizer = option(request, "tokenizer", request.source.string());
   if (!fs::is_regular_file(tokenizer / "tokenizer.json"))
     throw UsageError(fmt::format("{}: no tokenizer.json in it, and without one nobody knows what the rows of the "
                                  "embedding mean",
                                  tokenizer.string()),
                      "--option tokenizer=FOLDER");
-  about.config.codec = option(request, "codec", "xcodec2");
+  const tokenizer::Tokenizer words = tokenizer::Tokenizer::read(tokenizer);
+  const std::int64_t rows = about.config.vocab_size, size = whole_option(request, "vocab_size", rows);
+  if (words.size() > size)
+    throw UsageError(
+        fmt::format("{}: the tokenizer has {} tokens, the network knows {}", tokenizer.string(), words.size(), size),
+        fmt::format("its own tokenizer; or, where the others are new, --option vocab_size={}", words.size()));
+  if (size != rows) {
+    note(request, fmt::format("the vocabulary grows from {} to {} tokens", rows, size));
+    grow(about.config, sources, size, new_rows_of(option(request, "new_rows", "mean")), 0);
+  }
+  about.config.codec = codec_name(option(request, "codec", "xcodec2"));
   roles::refuse_existing(request.out);
   make_folders(request.out);
   copy_tokenizer(tokenizer, request.out / kTokenizerFolder);
@@ -91,8 +104,8 @@ void to_voice(const roles::ConvertRequest& request) {
   write_file_atomic(request.out / kKeptConfig, about.config_json.dump(2) + "\n");
   if (!about.generation_json.is_null())
     write_file_atomic(request.out / kKeptGeneration, about.generation_json.dump(2) + "\n");
-  nlohmann::json voice = about_voice(about.config, tokenizer_facts(tokenizer::Tokenizer::read(tokenizer)),
-                                     {{"codec", about.config.codec}, {"codebooks", 1}});
+  nlohmann::json voice =
+      about_voice(about.config, tokenizer_facts(words), {{"codec", about.config.codec}, {"codebooks", 1}});
   voice["format"] = "timbre voice 1";
   voice["name"] = request.out.filename().string();
   voice["provenance"] = {{"imported_from", "hf"}, {"file", request.source.filename().string()}};

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/rng.h"
+#include "models/llasa/voice_about.h"
 #include "roles/network_folder.h"
 #include "voice/voice.h"
 
@@ -61,6 +62,11 @@ OpenedVoice open_voice(const roles::VoiceFiles& files) {
     throw DataError(fmt::format("{}: the tokenizer has {} tokens, the network knows {}", where, tokenizer.size(),
                                 config.vocab_size),
                     "the voice needs the tokenizer that it was trained with");
+  const auto trained_with = files.about.value(nlohmann::json::json_pointer("/tokenizer/fingerprint"), std::string());
+  if (!trained_with.empty() && trained_with != tokens_fingerprint(tokenizer, tokenizer.size()))
+    throw DataError(
+        fmt::format("{}: the tokenizer is not the one that the voice was trained with", (files.dir / folder).string()),
+        "put its own files back");
   auto tokens = tokenizer::SpeechTokens::of(tokenizer);
   OpenedVoice out{.config = std::move(config),
                   .tokenizer = std::move(tokenizer),
