@@ -1,4 +1,4 @@
-// folders: base config audio text align weights corpus roles voice score
+// folders: base config audio text tokenizer align weights corpus roles voice score
 #include "base/error.h"
 #include "base/json.h"
 #include "fuzz/folder_input.h"

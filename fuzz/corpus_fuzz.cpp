@@ -1,4 +1,4 @@
-// folders: base config audio text align weights corpus roles voice plot score doctor report
+// folders: base config audio text tokenizer align weights corpus roles voice plot score doctor report
 #include "corpus/columns.h"
 #include "corpus/corpus.h"
 #include "corpus/split.h"

@@ -1,4 +1,4 @@
-// folders: base config audio text tokenizer align weights corpus plot roles voice fetch exchange prepare models/llasa
+// folders: base config kernels audio text tokenizer align weights corpus plot roles voice fetch exchange prepare models/llasa
 #include <nlohmann/json.hpp>
 
 #include "fuzz/folder_input.h"

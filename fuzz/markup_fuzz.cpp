@@ -17,6 +17,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         for (const auto& s : piece.spoken) fuzz::must(s.begin < s.end && s.end <= piece.text.size());
       }
     });
+    fuzz::guarded([&] {
+      for (const auto& piece : text::plan_speech(text, {.language = language}, text::Tags::speeds)) {
+        std::size_t at = 0;
+        for (const auto& s : piece.speeds) {
+          fuzz::must(at <= s.begin && s.begin < s.end && s.end <= piece.text.size());
+          at = s.end;
+        }
+      }
+    });
   }
   return 0;
 }

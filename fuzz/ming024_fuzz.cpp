@@ -1,4 +1,4 @@
-// folders: base config audio text align weights corpus plot roles voice fetch exchange prepare models/fastspeech2
+// folders: base config audio text tokenizer align weights corpus plot roles voice fetch exchange prepare models/fastspeech2
 #include <nlohmann/json.hpp>
 
 #include "fuzz/folder_input.h"

@@ -1,6 +1,7 @@
-// folders: base config audio text align weights corpus roles voice plot score doctor report
+// folders: base config audio text tokenizer align weights corpus roles voice plot score doctor report
 #include "fuzz/folder_input.h"
 #include "report/folder.h"
+#include "voice/token_voice.h"
 #include "voice/voice.h"
 
 #include <nlohmann/json.hpp>
@@ -14,6 +15,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     (void)opened.name();
     (void)opened.front_end_name();
     (void)opened.language();
+    if (opened.has_tokenizer()) {
+      (void)voice::to_json(voice::token_speaking(opened.about(), "voice.json"));
+      (void)opened.tokenizer_folder();
+      return;
+    }
     (void)opened.mel();
     // espeak-ng is another program's code; its voices are read by the tests.
     if (!opened.front_end_name().starts_with("espeak")) (void)opened.make_front_end();

@@ -132,6 +132,8 @@ std::string Voice::front_end_name() const { return about()["front_end"].get<std:
 std::string Voice::language() const { return about()["language"].get<std::string>(); }
 
 audio::MelOptions Voice::mel() const {
+  if (!about().contains("mel"))
+    throw UsageError(fmt::format("'{}' speaks in codes and has no mel spectrogram", name()));
   audio::MelOptions options;
   auto list = audio::fields(options);
   config::from_json(list, about()["mel"], (dir() / "voice.json").string() + ": mel");
