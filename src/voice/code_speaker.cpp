@@ -12,6 +12,7 @@
 namespace timbre::voice {
 namespace {
 
+constexpr double kShortestShare = 0.4, kLongestShare = 2.5, kLongestSilence_s = 1.5;  // unless told otherwise
 constexpr double kShortText_s = 0.2;  // of one word may be so much shorter still
 constexpr double kMostSilence = 0.7;  // of an utterance
 constexpr const char* kGivePrompt = "--prompt RECORDING --prompt-text \"what is said in it\"";
@@ -90,12 +91,14 @@ config::Fields fields(CodeSayOptions& o) {
         "it; script, as the speed fork's script does; default: as the voice says, else training")
       .choices({"", "training", "card", "script"});
   f.add("shortest_share", o.shortest_share,
-        "Llasa: a sentence that takes less than this share of the time its text should take is tried again; 0 = never")
+        "Llasa: a sentence that takes less than this share of the time its text should take is tried again; 0 = never; "
+        "0.4 unless told")
       .range(0, 1);
   f.add("longest_share", o.longest_share,
-        "Llasa: one that takes more than so many times that is cut and tried again; 0 = never")
+        "Llasa: one that takes more than so many times that is cut and tried again; 0 = never; 2.5 unless told")
       .range(0, 100);
-  f.add("silence_s", o.silence_s, "Llasa: a sentence with so many seconds of silence in it is tried again; 0 = never")
+  f.add("silence_s", o.silence_s,
+        "Llasa: a sentence with so many seconds of silence in it is tried again; 0 = never; 1.5 unless told")
       .range(0, 60);
   return f;
 }
@@ -107,6 +110,11 @@ CodeSpeaker::CodeSpeaker(Parts parts, std::unique_ptr<TextReader> texts, const C
     throw UsageError(fmt::format("the codec {} has {} channels; voices speak in one", parts_.codec->name(),
                                  parts_.codec->channels()));
   if (parts_.vocoder) parts_.vocoder->expect(*parts_.codec);
+  if (texts_->front_end() && (options_.shortest_share || options_.longest_share || options_.silence_s))
+    throw UsageError(fmt::format("nobody knows how long '{}' should speak: --shortest-share, --longest-share and "
+                                 "--silence-s are for voices with a tokenizer (Llasa)",
+                                 parts_.name),
+                     "--longest-s");
   if (options_.accent.empty()) return;
   if (texts_->languages().empty())
     throw UsageError(fmt::format("'{}' knows nothing of languages: --accent is for voices of VALL-E X", parts_.name),
@@ -215,23 +223,26 @@ roles::CodeSampling CodeSpeaker::sampling_of(const text::SpeechPiece& part, cons
   sampling.expected_frames = expected;
   if (expected <= 0) return sampling;
   const double second = 1 / frame_s();
-  if (options_.shortest_share > 0)  // the end is not even listened to before half of that
-    sampling.least_frames =
-        std::max<std::int64_t>(1, static_cast<std::int64_t>(expected * options_.shortest_share / 2));
-  if (options_.longest_share > 0 && sampling.frames == 0)
-    sampling.frames = static_cast<std::int64_t>(std::ceil(expected * options_.longest_share + second));
+  const double shortest = options_.shortest_share.value_or(kShortestShare);
+  const double longest = options_.longest_share.value_or(kLongestShare);
+  if (shortest > 0)  // the end is not even listened to before half of that
+    sampling.least_frames = std::max<std::int64_t>(1, static_cast<std::int64_t>(expected * shortest / 2));
+  if (longest > 0 && sampling.frames == 0)
+    sampling.frames = static_cast<std::int64_t>(std::ceil(expected * longest + second));
   return sampling;
 }
 
 roles::Ending CodeSpeaker::judged(const roles::CodeUtterance& made) {
   if (expected_frames_ <= 0) return made.ending;
-  if (static_cast<double>(made.frames) < options_.shortest_share * expected_frames_ - kShortText_s / frame_s())
+  if (static_cast<double>(made.frames) <
+      options_.shortest_share.value_or(kShortestShare) * expected_frames_ - kShortText_s / frame_s())
     return roles::Ending::cut_short;
-  if (options_.silence_s <= 0) return made.ending;
+  const double most_s = options_.silence_s.value_or(kLongestSilence_s);
+  if (most_s <= 0) return made.ending;
   heard_N_ = decoded(made);
   heard_FQ_ = made.codes_FQ;
   const Silence silence = silence_in(heard_N_, rate_hz());
-  const bool mute = silence.longest_s >= options_.silence_s || silence.share > kMostSilence;
+  const bool mute = silence.longest_s >= most_s || silence.share > kMostSilence;
   return mute ? roles::Ending::silence : made.ending;
 }
 

@@ -31,10 +31,11 @@ struct CodeSayOptions {
   // Of voices with a tokenizer (Llasa).
   double repetition_penalty = 1, min_p = 0;
   std::int64_t no_repeat_ngram = 0;
-  std::string prompt_mask;      ///< voice::PromptMask by name; "" = as in training
-  double shortest_share = 0.4;  ///< of what its text should take: what is shorter is tried again; 0 = never
-  double longest_share = 2.5;   ///< what is longer is a runaway; 0 = only the row's end is
-  double silence_s = 1.5;       ///< so long a silence is tried again; 0 = never
+  std::string prompt_mask;  ///< voice::PromptMask by name; "" = as in training
+  std::optional<double>
+      shortest_share;  ///< 0.4; of what its text should take: what is shorter is tried again; 0 = never
+  std::optional<double> longest_share;  ///< 2.5; what is longer is a runaway; 0 = only the row's end is
+  std::optional<double> silence_s;      ///< 1.5; so long a silence is tried again; 0 = never
 };
 config::Fields fields(CodeSayOptions& options);
 

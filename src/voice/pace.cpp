@@ -15,7 +15,7 @@ constexpr double kSlower = 1.35, kFaster = 0.75;
 
 std::size_t index_of(Speed speed) { return static_cast<std::size_t>(speed); }
 
-/// Gauss elimination of a symmetric system; unknowns that nothing was said of (or that come out below 0) are 0.
+/// Gauss elimination of a symmetric system; unknowns that nothing was said of are 0.
 template <std::size_t N>
 std::array<double, N> solved(std::array<std::array<double, N>, N> a, std::array<double, N> b) {
   std::array<bool, N> known{};
@@ -33,7 +33,7 @@ std::array<double, N> solved(std::array<std::array<double, N>, N> a, std::array<
     }
   }
   std::array<double, N> out{};
-  for (std::size_t k = 0; k < N; ++k) out[k] = known[k] ? std::max(0.0, b[k] / a[k][k]) : 0;
+  for (std::size_t k = 0; k < N; ++k) out[k] = known[k] ? b[k] / a[k][k] : 0;
   return out;
 }
 
@@ -79,11 +79,13 @@ void PaceOfRows::add(std::span<const std::int32_t> row) {
   const auto frames =
       static_cast<double>(std::count_if(end, row.end(), [this](std::int32_t id) { return tokens_.is_speech(id); }));
   if (frames == 0) return;
-  std::array<double, kSpeeds> letters{};
+  std::array<double, kUnknowns> letters{};  // by speed; behind them how many texts there are
   Speed speed = Speed::medium;
   std::vector<std::int32_t> text;
   const auto take = [&] {
-    letters[index_of(speed)] += letters_of(tokenizer_.decode(text));
+    const double more = letters_of(tokenizer_.decode(text));
+    letters[index_of(speed)] += more;
+    letters[kSpeeds] += more > 0 ? 1 : 0;
     text.clear();
   };
   for (auto id = begin + 1; id != end; ++id) {
@@ -100,17 +102,22 @@ void PaceOfRows::add(std::span<const std::int32_t> row) {
     marked_[index_of(speed)] = true;
   }
   take();
-  for (std::size_t i = 0; i < kSpeeds; ++i) {
-    for (std::size_t k = 0; k < kSpeeds; ++k) products_[i][k] += letters[i] * letters[k];
+  for (std::size_t i = 0; i < kUnknowns; ++i) {
+    for (std::size_t k = 0; k < kUnknowns; ++k) products_[i][k] += letters[i] * letters[k];
     targets_[i] += letters[i] * frames;
   }
 }
 
 Pace PaceOfRows::pace() const {
-  const auto found = solved(products_, targets_);
-  return {.medium = found[index_of(Speed::medium)],
-          .slow = found[index_of(Speed::slow)],
-          .fast = found[index_of(Speed::fast)]};
+  auto found = solved(products_, targets_);
+  if (found[kSpeeds] < 0) {  // nobody begins to speak before the recording: letters alone
+    auto products = products_;
+    products[kSpeeds] = {};
+    for (auto& row : products) row[kSpeeds] = 0;
+    found = solved(products, targets_);
+  }
+  const auto of = [&](Speed speed) { return std::max(0.0, found[index_of(speed)]); };
+  return {.medium = of(Speed::medium), .slow = of(Speed::slow), .fast = of(Speed::fast), .text = found[kSpeeds]};
 }
 
 std::vector<std::string> PaceOfRows::speeds() const {

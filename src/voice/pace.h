@@ -21,6 +21,7 @@ double letters_of(std::string_view text);
 /// Frames of a codec that a letter takes, by speed; 0 = not known.
 struct Pace {
   double medium = 0, slow = 0, fast = 0;
+  double text = 0;  ///< beside its letters, of every text: the silence around it
   /// Of a speed that is not known: the nearest known, times 1.35 for slow and 0.75 for fast, which is what lies between
   /// the classes' thresholds and their middle. 0 when nothing is known.
   double of(std::optional<tokenizer::Speed> speed) const;
@@ -39,12 +40,13 @@ class PaceOfRows {
   std::vector<std::string> speeds() const;
 
  private:
-  static constexpr std::size_t kSpeeds = 3;  // by tokenizer::Speed
+  static constexpr std::size_t kSpeeds = 3;              // by tokenizer::Speed
+  static constexpr std::size_t kUnknowns = kSpeeds + 1;  // and what a text takes beside its letters
   const tokenizer::Tokenizer& tokenizer_;
   tokenizer::SpeechTokens tokens_;
   std::array<bool, kSpeeds> marked_{};
-  std::array<std::array<double, kSpeeds>, kSpeeds> products_{};  // Σ letters · letters
-  std::array<double, kSpeeds> targets_{};                        // Σ letters · frames
+  std::array<std::array<double, kUnknowns>, kUnknowns> products_{};  // Σ of products of letters and of numbers of texts
+  std::array<double, kUnknowns> targets_{};                          // Σ of theirs with frames
 };
 
 }  // namespace timbre::voice

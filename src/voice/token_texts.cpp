@@ -185,12 +185,14 @@ double TokenTexts::expected_frames(const SpeechPiece& piece, std::string_view pr
   const double known = own.of({}), anybody = frames_per_s_ / kAnybodysLetters_s;
   double medium = known > 0 ? known : anybody;
   if (const double letters = letters_of(prompt_text); prompt_frames > 0 && letters >= kLeastPromptLetters)
-    medium = std::clamp(static_cast<double>(prompt_frames) / letters, medium / kOddestPace, medium * kOddestPace);
+    medium = std::clamp((static_cast<double>(prompt_frames) - own.text) / letters, medium / kOddestPace,
+                        medium * kOddestPace);
   double frames = 0;
   for (const Stretch& one : stretches(piece)) {
     const Speed speed = speed_of(one.speed);
     const double share = known > 0 ? own.of(speed) / known : Pace{.medium = 1, .slow = 0, .fast = 0}.of(speed);
-    frames += letters_of(std::string_view(piece.text).substr(one.begin, one.end - one.begin)) * medium * share;
+    frames +=
+        own.text + letters_of(std::string_view(piece.text).substr(one.begin, one.end - one.begin)) * medium * share;
   }
   return frames;
 }

@@ -102,6 +102,9 @@ TEST(TokenTexts, ExpectsWhatTheSpeakerTakes) {
   EXPECT_NEAR(expected(texts_of(speaking), "ab <slow>cde</slow>", "ten letters", 50), 2 * 5 + 3 * 5 * 1.5, 1e-9);
   EXPECT_NEAR(expected(texts_of(speaking), "abc", "ten letters", 500), 3 * 8, 1e-9) << "a pause is no pace";
   EXPECT_NEAR(expected(texts_of(speaking), "abc", "hm", 500), 3 * 4, 1e-9);
+  const TokenSpeaking pausing{.pace = {.medium = 4, .slow = 6, .fast = 3, .text = 10}};
+  EXPECT_NEAR(expected(texts_of(pausing), "ab <slow>cde</slow>", "ten letters", 60), 10 + 2 * 5 + 10 + 3 * 5 * 1.5,
+              1e-9);
   EXPECT_NEAR(expected(texts_of(), "abcdefg", "", 0), 25, 1e-9) << "7 letters at 14 a second, 50 frames a second";
 }
 

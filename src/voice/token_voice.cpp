@@ -27,8 +27,10 @@ nlohmann::json to_json(const TokenSpeaking& speaking) {
   nlohmann::json out = {{"date", speaking.date}, {"mask", name_of(speaking.mask)}};
   if (speaking.speeds) out["speeds"] = *speaking.speeds;
   if (speaking.pace.of({}) > 0)
-    out["frames_per_letter"] = {
-        {"medium", speaking.pace.medium}, {"slow", speaking.pace.slow}, {"fast", speaking.pace.fast}};
+    out["frames_per_letter"] = {{"medium", speaking.pace.medium},
+                                {"slow", speaking.pace.slow},
+                                {"fast", speaking.pace.fast},
+                                {"text", speaking.pace.text}};
   return out;
 }
 
@@ -41,7 +43,10 @@ TokenSpeaking token_speaking(const nlohmann::json& about, const std::string& whe
     out.mask = prompt_mask_of(found->value("mask", name_of(out.mask)));
     if (found->contains("speeds")) out.speeds = (*found)["speeds"].get<std::vector<std::string>>();
     const nlohmann::json pace = found->value("frames_per_letter", nlohmann::json::object());
-    out.pace = {.medium = pace.value("medium", 0.0), .slow = pace.value("slow", 0.0), .fast = pace.value("fast", 0.0)};
+    out.pace = {.medium = pace.value("medium", 0.0),
+                .slow = pace.value("slow", 0.0),
+                .fast = pace.value("fast", 0.0),
+                .text = pace.value("text", 0.0)};
   } catch (const nlohmann::json::exception&) {
     throw DataError(
         fmt::format("{}: 'speaking' must hold date and mask (texts), speeds (a list of texts) and "

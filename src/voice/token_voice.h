@@ -12,7 +12,8 @@
 ///
 ///   front_end   "tokenizer"; no symbols, text, token_policy
 ///   tokenizer   {folder "tokenizer" …}: tokenizer.json and what lies beside it, with the speech tokens
-///   speaking    {date, mask, speeds [names], frames_per_letter {medium, slow, fast}}: how the network was trained
+///   speaking    {date, mask, speeds [names], frames_per_letter {medium, slow, fast, text}}: how the network
+///               was trained
 namespace timbre::voice {
 
 inline constexpr const char* kTokenizerFrontEnd = "tokenizer";

@@ -45,6 +45,24 @@ TEST(PaceOfRows, TellsTheSpeedsOfPairsApart) {
   EXPECT_NEAR(pace.pace().of(tokenizer::Speed::fast), 3 * 0.75, 1e-9);
   EXPECT_NEAR(pace.pace().of({}), 3, 1e-9);
   EXPECT_EQ(PaceOfRows(tokenizer).pace().of({}), 0);
+
+  // With recordings of other lengths what lies around each text is told from it.
+  PaceOfRows pausing(tokenizer);
+  const auto say = [&](const std::string& text, std::size_t frames) {
+    pausing.add(rows.plain(text, codes(frames), "row"));
+  };
+  say("abcd", 20 + 8);
+  say("abcdefgh", 20 + 16);
+  say("ab", 20 + 4);
+  pausing.add(rows.paired("ab", tokenizer::Speed::slow, "cdefgh", codes(20 + 4), codes(20 + 18), "row"));
+  EXPECT_NEAR(pausing.pace().text, 20, 1e-6);
+  EXPECT_NEAR(pausing.pace().medium, 2, 1e-6);
+  EXPECT_NEAR(pausing.pace().slow, 3, 1e-6);
+  PaceOfRows shorter(tokenizer);  // long texts are said faster than short ones: that is no silence below nothing
+  shorter.add(rows.plain("ab", codes(2), "row"));
+  shorter.add(rows.plain("abcdefgh", codes(20), "row"));
+  EXPECT_EQ(shorter.pace().text, 0);
+  EXPECT_NEAR(shorter.pace().medium, (2 * 2 + 8 * 20) / (2.0 * 2 + 8 * 8), 1e-9);
 }
 
 class TokenVoice : public ::testing::Test {
@@ -80,7 +98,7 @@ TEST_F(TokenVoice, KeepsHowItWasTrained) {
   told["speaking"] = to_json({.date = "05 Mar 2025",
                               .mask = PromptMask::card,
                               .speeds = {{"fast"}},
-                              .pace = {.medium = 3.5, .slow = 0, .fast = 2}});
+                              .pace = {.medium = 3.5, .slow = 0, .fast = 2, .text = 7}});
   write_voice(dir_ / "voice", told);
   const Voice voice = Voice::open(dir_ / "voice");
   EXPECT_TRUE(voice.has_tokenizer());
@@ -91,6 +109,7 @@ TEST_F(TokenVoice, KeepsHowItWasTrained) {
   EXPECT_THAT(*speaking.speeds, ElementsAre("fast"));
   EXPECT_EQ(speaking.pace.medium, 3.5);
   EXPECT_EQ(speaking.pace.fast, 2);
+  EXPECT_EQ(speaking.pace.text, 7);
   const TokenSpeaking untold = token_speaking(about(), "here");
   EXPECT_EQ(untold.mask, PromptMask::training);
   EXPECT_FALSE(untold.speeds);
