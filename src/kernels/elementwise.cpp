@@ -169,11 +169,37 @@ TIMBRE_INLINE void silu_times_of_body(const float* gate, const float* up, float*
 TIMBRE_FOR_EACH_CPU(void, silu_times_of, (const float* gate, const float* up, float* y, std::int64_t n),
                     (gate, up, y, n))
 
+TIMBRE_INLINE float most_of(const float* x, std::int64_t n) {
+  V16 most = V16{} + x[0];
+  std::int64_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    const V16 v = inl::load<V16>(x + i);
+    most = v > most ? v : most;
+  }
+  float part[16];
+  inl::store(part, most);
+  float all = part[0];
+  for (const float p : part) all = p > all ? p : all;
+  for (; i < n; ++i) all = x[i] > all ? x[i] : all;
+  return all;
+}
+
 TIMBRE_INLINE void softmax_row_body(float* x, std::int64_t n) {
-  float most = x[0];
-  for (std::int64_t i = 1; i < n; ++i) most = x[i] > most ? x[i] : most;
-  map(x, x, n, [most](const V16& v) TIMBRE_LAMBDA { return inl::exp(v - most); });
-  const float factor = 1.0f / sum_of(x, n, [](const V16& v) TIMBRE_LAMBDA { return v; });
+  const float most = most_of(x, n);
+  V16 sums = {};
+  std::int64_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    const V16 e = inl::exp(inl::load<V16>(x + i) - most);
+    inl::store(x + i, e);
+    sums += e;
+  }
+  map(x + i, x + i, n - i, [most](const V16& v) TIMBRE_LAMBDA { return inl::exp(v - most); });
+  float part[16];
+  inl::store(part, sums);
+  float sum = 0;
+  for (const float p : part) sum += p;
+  for (; i < n; ++i) sum += x[i];
+  const float factor = 1.0f / sum;
   map(x, x, n, [factor](const V16& v) TIMBRE_LAMBDA { return v * factor; });
 }
 TIMBRE_FOR_EACH_CPU(void, softmax_row, (float* x, std::int64_t n), (x, n))

@@ -15,7 +15,12 @@ std::int64_t up_to_panel(std::int64_t n) { return (n + kPanel - 1) / kPanel * kP
 /// Blocks of `old_size` numbers each, of which the first `kept` count, moved to blocks of `size`.
 template <class N>
 void grow(Aligned<N>& numbers, std::int64_t blocks, std::int64_t old_size, std::int64_t kept, std::int64_t size) {
-  Aligned<N> grown(static_cast<std::size_t>(blocks * size), N{});
+  Aligned<N> grown;
+  // Large pieces get large pages (base/aligned.h); what is asked for beyond the numbers is never touched.
+  constexpr std::size_t kLarge = (std::size_t{4} << 20) / sizeof(N);
+  const auto count = static_cast<std::size_t>(blocks * size);
+  if (count >= kLarge / 4) grown.reserve(std::max(count, kLarge));
+  grown.resize(count, N{});
   for (std::int64_t b = 0; b < blocks; ++b) std::copy_n(numbers.begin() + b * old_size, kept, grown.begin() + b * size);
   numbers = std::move(grown);
 }
