@@ -53,6 +53,15 @@ config::Fields fields(LlasaOptions& o) {
   rows.add("seed", o.seed, "of what stands in which row").range(0, 4294967295.0).metavar("N");
   rows.add("val_share", o.val_share, "llasa-speed: this part of the medium clips, at least one, is held out")
       .range(0.0001, 0.5);
+  rows.add("passes", o.passes,
+           "llasa-speed: rows that each medium clip to train on stands in, with other partners each time; for speakers "
+           "of "
+           "few clips")
+      .range(1, 10000)
+      .metavar("N");
+  rows.add("medium_share", o.medium_share,
+           "llasa-speed: this part of the partners is medium, too, under <|MEDIUM|>; the reference has none")
+      .range(0, 0.9);
   rows.add("val_count", o.val_count, "llasa: so many clips are held out; -1 = 1000, or a tenth of fewer than 10,000")
       .range(-1, 1e9)
       .metavar("N");
@@ -68,6 +77,9 @@ void check_llasa_options(const LlasaOptions& o) {
   if (o.stage > o.stop_stage)
     throw UsageError(fmt::format("--stage {} comes after --stop-stage {}", o.stage, o.stop_stage));
   if (const auto wrong = problems(o.rules); !wrong.empty()) throw UsageError(join(wrong, "\n"));
+  if (o.as_reference && (o.passes > 1 || o.medium_share > 0))
+    throw UsageError("--as-reference makes one row of each medium clip, without medium partners",
+                     "leave out --passes and --medium-share");
   syllable_rule(o.syllables);
   const auto within = [&](std::int64_t stage) { return o.stage <= stage && stage <= o.stop_stage; };
   if (within(3) && !o.codec.empty()) open_codec(o.codec);  // which may be the other program's

@@ -47,6 +47,8 @@ struct LlasaOptions {
   std::string date = tokenizer::kTemplateDate;
   std::int64_t seed = 0;
   double val_share = 0.01;      ///< llasa-speed
+  std::int64_t passes = 1;      ///< llasa-speed, see PairRules
+  double medium_share = 0;      ///< the same
   std::int64_t val_count = -1;  ///< llasa; -1 = the reference's 1000, or a tenth of fewer than 10,000 clips
   bool as_reference = false;
 };

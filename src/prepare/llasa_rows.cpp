@@ -83,6 +83,8 @@ Rows speed_plan(const LlasaJob& job, const std::map<std::string, LlasaClip>& cli
   PairPlan plan = plan_pairs(lists,
                              {.seed = static_cast<std::uint32_t>(job.options.seed),
                               .val_share = job.options.val_share,
+                              .passes = job.options.passes,
+                              .medium_share = job.options.medium_share,
                               .as_reference = job.options.as_reference},
                              copies);
   rows.left_out.insert(rows.left_out.end(), plan.left_out.begin(), plan.left_out.end());
@@ -267,6 +269,8 @@ RecipeReport make_rows(const LlasaJob& job) {
                                                             {"seed", o.seed},
                                                             {"val_share", o.val_share},
                                                             {"val_count", o.val_count},
+                                                            {"passes", o.passes},
+                                                            {"medium_share", o.medium_share},
                                                             {"as_reference", o.as_reference}});
   const fs::path about_file = job.rows() / "rows.json";
   if (marker.done() && fs::is_regular_file(about_file)) {

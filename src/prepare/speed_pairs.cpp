@@ -22,7 +22,7 @@ struct Medium {
 
 /// Where the partners of one side come from.
 struct Partners {
-  Names slow, fast;
+  Names slow, fast, medium;
 };
 
 /// Moves a part of `from`, at least one, to what is returned, and leaves at least one; with a single clip both sides
@@ -44,7 +44,7 @@ class Planner {
   Planner(const std::vector<SpeedLists>& lists, const PairRules& rules,
           const std::map<std::string, std::string>& copy_of)
       : lists_(lists), rules_(rules), copy_of_(copy_of), random_(rules.seed) {
-    for (const SpeedLists& l : lists) train_.push_back({l.slow, l.fast});
+    for (const SpeedLists& l : lists) train_.push_back({l.slow, l.fast, {}});
     val_ = train_;
   }
 
@@ -56,7 +56,10 @@ class Planner {
     const std::size_t held = held_out(mediums.size());
     const std::size_t train = mediums.size() - held;
     if (!rules_.as_reference) part(mediums, train);
-    for (std::size_t i = 0; i < mediums.size(); ++i) draw(mediums[i], i >= train);
+    for (std::size_t i = 0; i < train; ++i) train_[mediums[i].speaker].medium.push_back(mediums[i].name);
+    for (std::int64_t pass = 0; pass < rules_.passes; ++pass)
+      for (std::size_t i = 0; i < train; ++i) draw(mediums[i], false, pass == 0);
+    for (std::size_t i = train; i < mediums.size(); ++i) draw(mediums[i], true, true);
     return std::move(plan_);
   }
 
@@ -106,12 +109,26 @@ class Planner {
     return filtered_;
   }
 
-  void draw(const Medium& medium, bool val) {
+  /// A medium partner where the rules want one and there is one.
+  bool draw_medium(const Medium& medium, SpeedPair& pair) {
+    const Names& others = train_[medium.speaker].medium;
+    if (rules_.medium_share <= 0 || others.size() < 2 || random_.random() >= rules_.medium_share) return false;
+    do pair.partner = random_.choice(others);
+    while (pair.partner == medium.name);
+    pair.tag = Speed::medium;
+    return true;
+  }
+
+  void draw(const Medium& medium, bool val, bool tell) {
     const Partners& all = val ? val_[medium.speaker] : train_[medium.speaker];
     SpeedPair pair{lists_[medium.speaker].speaker, medium.name, "", Speed::fast, val};
+    if (!val && draw_medium(medium, pair)) {
+      plan_.pairs.push_back(std::move(pair));
+      return;
+    }
     const Partners& usable = without_own_copies(all, medium.name);
     if (usable.slow.empty() && usable.fast.empty()) {
-      plan_.left_out.push_back({medium.name, "its speaker has no slow or fast clip to stand beside it"});
+      if (tell) plan_.left_out.push_back({medium.name, "its speaker has no slow or fast clip to stand beside it"});
       return;
     }
     pair.tag = random_.below(2) == 0 ? Speed::fast : Speed::slow;  // random.choice(['fast', 'slow'])

@@ -8,13 +8,18 @@
 #include "prepare/speed_classes.h"
 #include "tokenizer/speech_tokens.h"
 
-/// Which clips stand together in a row of the speed memmap: every medium clip with one slow or fast clip of its
-/// speaker, drawn by chance. get_memmap_speedV2.py of JiachuanDENG/llasa-with-speed-control.
+/// Which clips stand together in a row of the speed memmap: every medium clip with a slow or fast clip of its speaker,
+/// drawn by chance. get_memmap_speedV2.py of JiachuanDENG/llasa-with-speed-control.
 namespace timbre::prepare {
 
 struct PairRules {
   std::uint32_t seed = 0;
   double val_share = 0.01;  ///< of the medium clips, the last of the shuffled ones
+  /// Rows that each medium clip to train on stands in, with partners drawn anew: few clips, told apart by no partner of
+  /// their own, teach what is meant by a mark rather than which clip follows which. The reference has one.
+  std::int64_t passes = 1;
+  /// So many of the partners to train on are medium ones, under <|MEDIUM|>. The reference has none.
+  double medium_share = 0;
   /// The reference's own draws: numpy.random.seed(seed) shuffles, random.seed(seed) draws (with one worker), no clip is
   /// held out where there are fewer than 1 / val_share, and slow and fast clips are shared by train and val.
   bool as_reference = false;

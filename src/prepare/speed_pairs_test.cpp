@@ -24,8 +24,10 @@ std::vector<SpeedLists> two_speakers() {
 }
 
 std::string shown(const SpeedPair& pair) {
-  return fmt::format("{} {} {} {}", pair.medium, pair.tag == tokenizer::Speed::fast ? "fast" : "slow", pair.partner,
-                     pair.val ? "val" : "train");
+  const char* tag = pair.tag == tokenizer::Speed::fast     ? "fast"
+                    : pair.tag == tokenizer::Speed::medium ? "medium"
+                                                           : "slow";
+  return fmt::format("{} {} {} {}", pair.medium, tag, pair.partner, pair.val ? "val" : "train");
 }
 
 TEST(SpeedPairs, DrawsWhatTheReferenceDraws) {
@@ -55,6 +57,30 @@ TEST(SpeedPairs, DrawTheGoldenPlanAgain) {
                     entry.at("partner").get<std::string>(), entry.at("split").get<std::string>());
     EXPECT_EQ(shown(plan.pairs.at(held ? val++ : train++)), want);
   }
+}
+
+TEST(SpeedPairs, PassesDrawOtherPartnersAndMediumOnes) {
+  const auto once = plan_pairs(two_speakers(), {.seed = 3});
+  const auto plan = plan_pairs(two_speakers(), {.seed = 3, .passes = 8, .medium_share = 0.25});
+  std::set<std::string> held;
+  std::size_t train = 0, medium = 0;
+  std::map<std::string, std::set<std::string>> partners;
+  for (const SpeedPair& pair : plan.pairs)
+    if (pair.val) held.insert(pair.medium);
+  for (const SpeedPair& pair : plan.pairs) {
+    if (pair.val) continue;
+    ++train;
+    partners[pair.medium].insert(pair.partner);
+    EXPECT_EQ(pair.medium[0], pair.partner[0]) << "of one speaker";
+    EXPECT_NE(pair.medium, pair.partner);
+    if (pair.tag != tokenizer::Speed::medium) continue;
+    ++medium;
+    EXPECT_EQ(pair.partner[2], 'm');
+    EXPECT_FALSE(held.contains(pair.partner)) << pair.partner << " is held out";
+  }
+  EXPECT_EQ(train, 8 * (once.pairs.size() - held.size()));
+  EXPECT_NEAR(static_cast<double>(medium) / static_cast<double>(train), 0.25, 0.05);
+  for (const auto& [clip, others] : partners) EXPECT_GT(others.size(), 2u) << clip;
 }
 
 TEST(SpeedPairs, TrainAndValShareNoClip) {
