@@ -44,8 +44,13 @@ config::Fields fields(SamplerOptions& o) {
 }
 
 BucketSampler::BucketSampler(std::vector<std::int64_t> units, SamplerOptions options, std::uint64_t seed, int rank,
-                             int world, std::vector<double> seconds)
-    : units_(std::move(units)), options_(std::move(options)), seed_(seed), rank_(rank), world_(world) {
+                             int world, std::vector<double> seconds, int cut_for)
+    : units_(std::move(units)),
+      options_(std::move(options)),
+      seed_(seed),
+      rank_(rank),
+      world_(world),
+      cut_for_(cut_for > 0 ? cut_for : world) {
   if (options_.seconds > 0) {
     if (seconds.size() != units_.size())
       throw UsageError("batch.seconds: the durations of this model's items are not known",
@@ -85,14 +90,14 @@ BucketSampler::BucketSampler(std::vector<std::int64_t> units, SamplerOptions opt
   by.seed = options_.seed >= 0 ? static_cast<std::uint64_t>(options_.seed) : seed_;
   by.buffer = options_.buffer;
   by.shuffle_buffer = options_.shuffle_buffer;
-  by_seconds_ = std::make_shared<const corpus::DynamicBuckets>(kept_seconds, by, rank, world);
+  by_seconds_ = std::make_shared<const corpus::DynamicBuckets>(kept_seconds, by, 0, cut_for_);
   if (!by_seconds_->joined_epoch(0).empty()) return;
   if (!by.drop_last)
     throw UsageError(fmt::format("{} utterances make no batch for each of {} ranks", kept_.size(), world_),
                      "start fewer ranks");
   // A corpus smaller than its buckets' batches would never be trained on.
   by.drop_last = false;
-  by_seconds_ = std::make_shared<const corpus::DynamicBuckets>(kept_seconds, by, rank, world);
+  by_seconds_ = std::make_shared<const corpus::DynamicBuckets>(kept_seconds, by, 0, cut_for_);
 }
 
 std::vector<std::vector<std::size_t>> BucketSampler::cut(const std::vector<std::size_t>& order) const {
@@ -135,7 +140,7 @@ std::vector<std::vector<std::size_t>> BucketSampler::joined_epoch(std::int64_t e
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return size[a] < size[b]; });
   }
   std::vector<std::vector<std::size_t>> batches = cut(order);
-  const std::size_t world = static_cast<std::size_t>(world_);
+  const std::size_t world = static_cast<std::size_t>(cut_for_);
   if (world > 1) {
     if (batches.size() < world) {  // too few for a batch each: deal the items out instead
       batches.assign(world, {});
@@ -160,7 +165,9 @@ std::vector<std::vector<std::size_t>> BucketSampler::joined_epoch(std::int64_t e
 }
 
 std::vector<std::vector<std::size_t>> BucketSampler::epoch(std::int64_t epoch) const {
-  return corpus::rank_share(joined_epoch(epoch), rank_, world_);
+  auto joined = joined_epoch(epoch);
+  joined.resize(joined.size() - joined.size() % static_cast<std::size_t>(world_));
+  return corpus::rank_share(std::move(joined), rank_, world_);
 }
 
 double BucketSampler::padding_waste(std::int64_t epoch) const {

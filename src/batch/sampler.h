@@ -41,9 +41,10 @@ struct Position {
 class BucketSampler {
  public:
   /// Throws UsageError when nothing is left to train on, naming the option that left it out.
-  /// `seconds` of each item: for options.seconds, else empty.
+  /// `seconds` of each item: for options.seconds, else empty. `cut_for`: the common list is that of so many ranks, as
+  /// that of a run that began with them; 0 = world. Batches that do not go round are left out.
   BucketSampler(std::vector<std::int64_t> units, SamplerOptions options, std::uint64_t seed, int rank = 0,
-                int world = 1, std::vector<double> seconds = {});
+                int world = 1, std::vector<double> seconds = {}, int cut_for = 0);
 
   /// Batches of this rank in their order; indices into `units`.
   std::vector<std::vector<std::size_t>> epoch(std::int64_t epoch) const;
@@ -62,7 +63,7 @@ class BucketSampler {
   std::vector<std::int64_t> units_;
   SamplerOptions options_;
   std::uint64_t seed_;
-  int rank_, world_;
+  int rank_, world_, cut_for_;
   std::vector<std::size_t> kept_, left_out_;
   std::shared_ptr<const corpus::DynamicBuckets> by_seconds_;  ///< over kept_
 };

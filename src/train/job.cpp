@@ -43,6 +43,7 @@ const std::set<std::string> kMayChange = {"max_steps",
                                           "valid_every_steps",
                                           "valid_at_epoch_end",
                                           "probe",
+                                          "shard_optimiser",
                                           "continue",
                                           "from",
                                           "ranks",
@@ -114,20 +115,6 @@ std::string default_folder(const RunOptions& o) {
   ::localtime_r(&now, &parts);
   std::strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", &parts);
   return fmt::format("runs/{}{}{}-{}", o.model, o.preset.empty() ? "" : "-", o.preset, stamp);
-}
-
-/// Rank 0's word for all.
-std::string agreed(const Ranks& ranks, const std::string& text) {
-  if (ranks.world() == 1) return text;
-  constexpr std::int64_t kMost = 4096;  // PATH_MAX, its end included
-  if (static_cast<std::int64_t>(text.size()) >= kMost) throw UsageError("--out: the path is too long");
-  std::vector<std::int64_t> letters(kMost, 0);
-  for (std::size_t i = 0; i < text.size(); ++i) letters[i] = static_cast<unsigned char>(text[i]);
-  std::vector<Tensor> shared{nn::to_torch(weights::Tensor::of<std::int64_t>({kMost}, letters))};
-  ranks.broadcast(shared);
-  std::string out;
-  for (const std::int64_t* c = shared[0].const_data_ptr<std::int64_t>(); *c; ++c) out += static_cast<char>(*c);
-  return out;
 }
 
 void check_continued(const RunOptions& o, const config::Fields& fields) {
@@ -407,7 +394,7 @@ int run_job(RunOptions& o, config::Fields& all_fields, const Registry& registry,
   const Ranks ranks;
   if (continuing) o.out = o.continue_run;
   if (o.out.empty()) o.out = default_folder(o);
-  o.out = agreed(ranks, o.out);
+  o.out = ranks.texts(o.out).front();  // the name holds the time, and rank 0's counts
   const fs::path run = o.out;
   std::optional<FolderLock> lock;
   std::optional<Checkpoint> resume;
@@ -420,7 +407,8 @@ int run_job(RunOptions& o, config::Fields& all_fields, const Registry& registry,
   if (resume && !o.end_given) keep_last_ends(resume->state, all_fields);
   keep_freed_memory();
   at::set_num_threads(thread_count());
-  if (resume && resume->state.value("threads", thread_count()) != thread_count()) {
+  if (resume && resume->state.value("world", 1) == ranks.world() &&
+      resume->state.value("threads", thread_count()) != thread_count()) {
     const int threads = resume->state.value("threads", 1);
     log::note(fmt::format("using {} threads as before (not {}), so that the run goes on bit by bit", threads,
                           thread_count()));

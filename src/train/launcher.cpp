@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/threads.h"
 #include "train/distributed.h"
 
@@ -57,6 +58,16 @@ int free_port() {
   ::_exit(127);
 }
 
+/// How a rank ended, where it should not have.
+std::string end_of(int rank, int status) {
+  if (WIFSIGNALED(status))
+    return fmt::format(
+        "rank {} was killed by signal {} ({}); the other ranks were ended, the last checkpoint is whole. "
+        "Go on with: timbre train --continue RUN",
+        rank, WTERMSIG(status), ::strsignal(WTERMSIG(status)));
+  return fmt::format("rank {} ended with exit code {}: the other ranks were ended", rank, WEXITSTATUS(status));
+}
+
 }  // namespace
 
 int launch_ranks(int count, const std::vector<std::string>& words) {
@@ -80,6 +91,7 @@ int launch_ranks(int count, const std::vector<std::string>& words) {
   int code = 0;
   std::vector<bool> running(ranks.size(), true);
   int left = count, passed_on = 0;
+  bool failed = false;
   const auto pass_on = [&](int signal) {
     for (std::size_t i = 0; i < ranks.size(); ++i)
       if (running[i]) ::kill(ranks[i], signal);
@@ -98,16 +110,19 @@ int launch_ranks(int count, const std::vector<std::string>& words) {
     running[static_cast<std::size_t>(found - ranks.begin())] = false;
     --left;
     const int ended = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    if (ended != 0 && code == 0) {
-      code = ended;
-      ::usleep(300000);  // the others may be about to say what they know
-      pass_on(
-          SIGKILL);  // they wait for a rank that is gone; their checkpoints are rank 0's business and whole or absent
-    }
+    if (ended == 0 || failed) continue;
+    code = ended;
+    const bool told = passed_on != 0 && ended == 128 + passed_on;
+    if (told || ended == 1) continue;  // stopped as it was told to; a verdict that all ranks come to
+    ::usleep(300000);                  // the others may be about to say what they know
+    log::warn(end_of(static_cast<int>(found - ranks.begin()), status));
+    failed = true;
+    // They wait for a rank that is gone; their checkpoints are rank 0's business and whole or absent.
+    pass_on(SIGKILL);
   }
   ::sigaction(SIGTERM, &old_term, nullptr);
   ::sigaction(SIGINT, &old_int, nullptr);
-  return code > 128 ? 4 : code;
+  return failed && code > 128 ? 4 : code;
 }
 
 }  // namespace timbre::train

@@ -25,14 +25,27 @@ namespace {
 
 std::uint64_t seed_of(const TrainOptions& options) { return static_cast<std::uint64_t>(options.seed); }
 
+/// A run that goes on with another number of ranks goes through the same batches in the same order, and where it can
+/// be, as many of them make a step: 2 ranks with 3 batches each are 1 rank with 6.
+Job& deal_anew(Job& job) {
+  job.cut_for = job.ranks.world();
+  if (!job.resume) return job;
+  const nlohmann::json& state = job.resume->state;
+  const int was = state.value("world", 1), now = job.ranks.world();
+  job.cut_for = state.value("cut_for", was);
+  const std::int64_t accumulated = state.value("accumulate", job.options.accumulate), step = accumulated * was;
+  job.options.accumulate = std::max<std::int64_t>(1, step / now);
+  return job;
+}
+
 }  // namespace
 
 Loop::Loop(Job& job)
-    : job_(job),
+    : job_(deal_anew(job)),
       o_(job.options),
       side_(make_side(job.recipe, Split::train, job.options.overfit)),
-      sampler_(side_.units, job.options.batch, seed_of(job.options), job.ranks.rank(), job.ranks.world(),
-               side_.seconds),
+      sampler_(side_.units, job.options.batch, seed_of(job.options), job.ranks.rank(), job.ranks.world(), side_.seconds,
+               job.cut_for),
       validator_(job),
       stepper_(job.recipe, job.options, job.ranks),
       log_(job.ranks.first() && !job.dry_run ? job.run : fs::path(), job.resume ? job.resume->step : 0, job.events) {
@@ -42,6 +55,17 @@ Loop::Loop(Job& job)
   if (o_.average_every_batches > 0) mean_.emplace(job.recipe.model(), 0.0, at::kDouble);
   if (job.ranks.first() && !job.dry_run) companion_ = job.recipe.companion();
   progress_.best_loss = std::numeric_limits<double>::infinity();
+}
+
+/// Gradients of other data would be added up without a word.
+void Loop::compare_data() const {
+  if (job_.ranks.world() == 1) return;
+  const std::vector<std::string> all = job_.ranks.texts(job_.recipe.data_fingerprint());
+  for (std::size_t rank = 1; rank < all.size(); ++rank)
+    if (all[rank] != all.front())
+      throw DataError(
+          fmt::format("the ranks have different data: rank 0 has {}; rank {} has {}", all.front(), rank, all[rank]),
+          "give every rank the same data, prepared once and copied");
 }
 
 void Loop::restore() {
@@ -72,10 +96,32 @@ void Loop::restore() {
   if (from.state.value("data", data_hash()) != data_hash())
     throw DataError("the corpus is not the one this run was started with: other utterances or lengths",
                     "restore it, or start a new run from these weights with --base");
-  if (from.state.value("world", 1) != job_.ranks.world())
-    throw UsageError(fmt::format("the run was started with {} ranks, now there are {}", from.state.value("world", 1),
-                                 job_.ranks.world()),
+  if (from.state.value("world", 1) != job_.ranks.world()) move_to_ranks(from.state.value("world", 1));
+}
+
+/// The place in the data, for another number of ranks than the checkpoint's.
+void Loop::move_to_ranks(std::int64_t was) {
+  const std::int64_t now = job_.ranks.world();
+  const char* whose = job_.recipe.companion()           ? "the other trainer's files count batches of a rank"
+                      : o_.schedule.counts == "batches" ? "schedule.counts=batches counts those of a rank"
+                      : o_.average_every_batches > 0    ? "average_every_batches counts those of a rank"
+                                                        : nullptr;
+  if (whose)
+    throw UsageError(fmt::format("the run was saved with {} ranks, now there are {}: {}", was, now, whose),
                      "continue with the same number, or start a new run with --base");
+  const std::int64_t batches = job_.resume->state.value("accumulate", o_.accumulate) * was;
+  progress_.batches = progress_.batches * was / now;
+  progress_.batches -= progress_.batches % o_.accumulate;
+  progress_.next.batch = progress_.next.batch * was / now;
+  if (progress_.next.batch >= static_cast<std::int64_t>(sampler_.epoch(progress_.next.epoch).size()))
+    progress_.next = {progress_.next.epoch + 1, 0};
+  const std::string text = fmt::format(
+      "saved with {} {}, goes on with {}: a step is {} on each, {} in all", was, was == 1 ? "rank" : "ranks", now,
+      o_.accumulate == 1 ? "1 batch" : fmt::format("{} batches", o_.accumulate), o_.accumulate * now);
+  if (o_.accumulate * now != batches)
+    log_.warn(progress_.step, fmt::format("{}; it was {}", text, batches));
+  else if (job_.ranks.first())
+    log::note(text);
 }
 
 /// Names and sizes of everything that is trained on, in order: what the place in the data counts.
@@ -154,6 +200,7 @@ void Loop::plan() {
   if (validator_.empty())
     log_.warn(progress_.step, "there are no validation utterances: no best checkpoint is chosen, the last one counts");
   if (!log_.mute() || job_.dry_run) log::note(forecast_.text());
+  const nlohmann::json moments = describe_moments();
   nlohmann::json groups = nlohmann::json::array();
   for (Optimiser& optimiser : stepper_.optimisers())
     for (const ParameterGroup& group : optimiser.groups()) {
@@ -175,7 +222,26 @@ void Loop::plan() {
               {"padding_waste", sampler_.padding_waste(0)},
               {"parameters", job_.recipe.model().parameter_count()},
               {"groups", groups},
+              {"optimiser", moments},
               {"frozen", stepper_.frozen().size()}});
+}
+
+/// How large the optimiser's state is on each rank; said where there are several.
+nlohmann::json Loop::describe_moments() {
+  const std::int64_t all = stepper_.all_moment_bytes();
+  nlohmann::json by_rank = nlohmann::json::array();
+  std::string shares;
+  for (const std::string& bytes : job_.ranks.texts(std::to_string(stepper_.moment_bytes()))) {
+    by_rank.push_back(parse_int(bytes).value_or(0));
+    shares += fmt::format("{}{:.1f} %", shares.empty() ? "" : ", ",
+                          100.0 * by_rank.back().get<double>() / std::max(1.0, static_cast<double>(all)));
+  }
+  const std::string size = human_bytes(static_cast<double>(all));
+  if (job_.ranks.first() && stepper_.shared())
+    log::note(fmt::format("optimiser: {} shared out over {} ranks: {}", size, job_.ranks.world(), shares));
+  else if (job_.ranks.first() && !stepper_.why_whole().empty())
+    log::note(fmt::format("optimiser: {} on every rank: {}", size, stepper_.why_whole()));
+  return {{"bytes", all}, {"bytes_by_rank", by_rank}, {"shared", stepper_.shared()}};
 }
 
 Checkpoint Loop::snapshot() const {
@@ -193,6 +259,8 @@ Checkpoint Loop::snapshot() const {
                       {"recipe_state", recipe_state_ ? *recipe_state_ : job_.recipe.state()},
                       {"about", job_.recipe.about()},
                       {"world", job_.ranks.world()},
+                      {"cut_for", job_.cut_for},
+                      {"accumulate", o_.accumulate},
                       {"data", data_hash()},
                       {"threads", thread_count()},
                       {"options", job_.resolved}};
@@ -200,12 +268,15 @@ Checkpoint Loop::snapshot() const {
   return checkpoint;
 }
 
+/// What is shared out over ranks comes together here: all of them must call it.
 void Loop::save(const char* why) {
   last_save_s_ = now_s();
-  if (!job_.ranks.first()) return;
+  if (!job_.ranks.first() && !stepper_.shared()) return;
   const double begin = now_s();
   const fs::path folder = job_.run / "checkpoints";
-  const fs::path made = save_checkpoint(folder, snapshot());
+  const Checkpoint now = snapshot();
+  if (!job_.ranks.first()) return;
+  const fs::path made = save_checkpoint(folder, now);
   point_at(folder, "last", made);
   if (!progress_.best.empty()) point_at(folder, "best", folder / progress_.best);
   rotate_checkpoints(folder, o_.keep, {progress_.best, "step_000000000"});
@@ -356,6 +427,7 @@ void Loop::finish() {
 Outcome Loop::run() {
   const SignalScope signals;
   nn::set_all_reduce({});
+  compare_data();
   restore();
   plan();
   if (o_.sync_batch_norm && job_.ranks.world() > 1)
@@ -388,6 +460,7 @@ Outcome Loop::run() {
     if (ended_by_.empty()) ended_by_ = "steps";
     finish();
   }
+  job_.ranks.part();
   Outcome outcome{.step = progress_.step,
                   .ended_by = ended_by_,
                   .signal = ended_by_ == "signal" ? (stop_signal() != 0 ? stop_signal() : SIGTERM) : 0,

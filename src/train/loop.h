@@ -23,6 +23,7 @@ struct Job {
   nlohmann::json resolved;           ///< all options, for state.json and the voice's provenance
   nlohmann::json provenance;         ///< corpus, base … of the voice
   std::optional<Checkpoint> resume;  ///< goes on after this one
+  int cut_for = 0;                   ///< ranks the data were cut for when the run began; train() sets it
   bool dry_run = false;              ///< forecast only, nothing is written
   bool stop_when_memorised = false;  ///< with --overfit: end as soon as the verdict is "pass"
   EventSink events = no_events();

@@ -190,10 +190,14 @@ void Loop::after_step(const std::vector<batch::Loaded>& micros, std::int64_t bat
     if (average_) average_->swap();
   }
   const bool due = o_.save_every_steps > 0 && progress_.step % o_.save_every_steps == 0;
-  const bool old = o_.save_every_minutes > 0 && now_s() - last_save_s_ > 60 * o_.save_every_minutes;
+  bool old = o_.save_every_minutes > 0 && now_s() - last_save_s_ > 60 * o_.save_every_minutes;
+  // Clocks differ; rank 0's counts where all must come.
+  if (stepper_.shared() && o_.save_every_minutes > 0) old = job_.ranks.sum(job_.ranks.first() && old ? 1.0 : 0.0) > 0;
   if (!due && !old) return;
   try {
     save(due ? "every so many steps" : "every so many minutes");
+  } catch (const LostRank&) {
+    throw;
   } catch (const SystemError& e) {
     // The checkpoints before are whole; the disk may have room again later. The last save must succeed.
     if (++failed_saves_ >= 3) throw;

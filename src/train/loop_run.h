@@ -14,9 +14,12 @@ class Loop {
   Outcome run();
 
  private:
+  void compare_data() const;
   void restore();
+  void move_to_ranks(std::int64_t was);
   std::vector<Stepper::Phase> phases_to_come() const;
   void plan();
+  nlohmann::json describe_moments();
   void set_max_steps(std::int64_t steps_per_epoch);
   bool step(batch::Loader& loader);
   void report(const StepOutcome& outcome, double seconds, double lr);

@@ -6,15 +6,18 @@
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/strings.h"
 #include "train/adam.h"
 #include "train/scaled_adam.h"
+#include "train/shares.h"
 
 namespace timbre::train {
 
 std::vector<ParameterGroup> make_groups(const std::vector<Named>& parameters, const std::vector<std::string>& group_lr,
-                                        const std::set<std::string>& held) {
+                                        const std::set<std::string>& held, const std::vector<std::string>& no_decay) {
   std::vector<ParameterGroup> groups;
   for (const std::string& text : group_lr) {
     const std::size_t equals = text.rfind('=');
@@ -31,6 +34,9 @@ std::vector<ParameterGroup> make_groups(const std::vector<Named>& parameters, co
       if (nn::matches(group.pattern, parameter.name)) {
         group.parameters.push_back(parameter);
         if (held.contains(parameter.name)) group.held.insert(parameter.name);
+        if (std::any_of(no_decay.begin(), no_decay.end(),
+                        [&](const std::string& pattern) { return nn::matches(pattern, parameter.name); }))
+          group.undecayed.insert(parameter.name);
         break;
       }
   for (std::size_t i = 0; i + 1 < groups.size(); ++i)
@@ -83,18 +89,23 @@ void take_field(const weights::Value& state, std::string_view key, const Tensor&
   to.copy_(nn::to_torch(found->as_tensor()));
 }
 
-std::unique_ptr<UpdateRule> make_rule(const OptimOptions& options, const std::vector<ParameterGroup>& groups) {
-  if (options.kind == "scaled_adam") return std::make_unique<ScaledAdam>(options, groups);
-  return std::make_unique<Adam>(options, groups);
+std::unique_ptr<UpdateRule> make_rule(const OptimOptions& options, const std::vector<ParameterGroup>& groups,
+                                      const Shares* shares) {
+  if (options.kind != "scaled_adam") return std::make_unique<Adam>(options, groups, shares);
+  if (shares) throw std::logic_error("ScaledAdam's state cannot be shared out");
+  return std::make_unique<ScaledAdam>(options, groups);
 }
 
-Optimiser::Optimiser(OptimOptions options, std::vector<ParameterGroup> groups)
-    : groups_(std::move(groups)), rule_(make_rule(options, groups_)) {}
+Optimiser::Optimiser(OptimOptions options, std::vector<ParameterGroup> groups, const Ranks* ranks)
+    : groups_(std::move(groups)),
+      shares_(ranks ? std::make_shared<const Shares>(groups_, *ranks) : nullptr),
+      rule_(make_rule(options, groups_, shares_.get())) {}
 
 void Optimiser::step(double lr) {
   const at::NoGradGuard no_grad;
   ++steps_;
   rule_->step(groups_, lr);
+  if (shares_) shares_->exchange(groups_);
 }
 
 void Optimiser::zero_gradients() {

@@ -51,6 +51,43 @@ TEST(Optimiser, IsThePapersAlgorithm) {
   }
 }
 
+TEST(Optimiser, DecaysOnlyWhatIsNotExcepted) {
+  OptimOptions o;
+  o.weight_decay = 0.1;
+  Tensor matrix = at::zeros({3}).fill_(2.0).set_requires_grad(true),
+         norm = at::zeros({3}).fill_(2.0).set_requires_grad(true);
+  for (const Tensor& t : {matrix, norm}) t.mutable_grad() = at::zeros({3});
+  Optimiser optimiser(o, make_groups({{"layer.weight", matrix}, {"layer.norm.weight", norm}}, {}, {}, {"*norm*"}));
+  optimiser.step(0.5);
+  EXPECT_FLOAT_EQ(matrix[0].item<float>(), 2.0f * (1 - 0.5f * 0.1f));
+  EXPECT_EQ(norm[0].item<float>(), 2.0f);
+}
+
+TEST(Optimiser, KeepsHalfPrecisionThroughACheckpoint) {
+  OptimOptions o;
+  o.weight_decay = 0.01;
+  const nn::InitSeed seed(4);
+  const auto half = [](const Tensor& t) { return t.to(at::kBFloat16); };
+  Tensor straight = half(nn::init_normal({45}, 0, 1)).set_requires_grad(true);
+  Tensor stopped = straight.detach().clone().set_requires_grad(true);
+  const Tensor first = half(nn::init_normal({45}, 0, 1)), second = half(nn::init_normal({45}, 0, 1));
+  const auto step = [](Optimiser& optimiser, const Tensor& w, const Tensor& g) {
+    w.mutable_grad() = g.clone();
+    optimiser.step(1e-2);
+  };
+  Optimiser whole(o, make_groups({{"w", straight}}, {})), before(o, make_groups({{"w", stopped}}, {}));
+  step(whole, straight, first);
+  step(before, stopped, first);
+  weights::TensorMap saved;
+  before.save(saved);
+  EXPECT_EQ(saved.at("m.w").dtype, weights::DType::bf16);
+  Optimiser after(o, make_groups({{"w", stopped}}, {}));
+  after.load(saved, 1, "here");
+  step(whole, straight, second);
+  step(after, stopped, second);
+  EXPECT_TRUE(stopped.equal(straight));
+}
+
 TEST(Optimiser, ClipsByTheNormOfAll) {
   Tensor a = at::zeros({3}).set_requires_grad(true), b = at::zeros({1}).set_requires_grad(true);
   a.mutable_grad() = at::zeros({3}).fill_(2.0);

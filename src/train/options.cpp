@@ -27,6 +27,9 @@ config::Fields fields(OptimOptions& o) {
   f.add("beta2", o.beta2, "decay of the second moment").range(0, 0.9999999);
   f.add("eps", o.eps, "added to the root of the second moment").range(0, 1);
   f.add("weight_decay", o.weight_decay, "pull towards zero").range(0, 10);
+  f.add("no_decay", o.no_decay,
+        "adamw, adam: parameters whose name matches are not pulled towards zero, whatever weight_decay says ('*norm*')")
+      .metavar("PATTERN");
   f.add("target_rms", o.target_rms, "eve: tensors are decayed while their RMS is above").range(0, 10);
   f.group("scaled", fields(o.scaled), "ScaledAdam");
   f.add("clip_norm", o.clip_norm, "adamw, adam: largest norm of all gradients together; 0 = not clipped").range(0, 1e9);
@@ -51,7 +54,8 @@ config::Fields fields(OptimOptions& o) {
 config::Fields fields(ScheduleOptions& o) {
   config::Fields f;
   f.add("kind", o.kind, "learning rate over steps")
-      .choices({"constant", "warmup_linear", "warmup_cosine", "exponential", "noam", "ming024", "eden"});
+      .choices(
+          {"constant", "warmup_linear", "warmup_cosine", "warmup_cosine_hf", "exponential", "noam", "ming024", "eden"});
   f.add("counts", o.counts,
         "eden and noam: what they count: optimiser steps, or batches (accumulate of them make a step), as VALL-E's "
         "trainer does")
@@ -116,6 +120,11 @@ config::Fields fields(TrainOptions& o) {
            "references do; sum: not divided at all, the mean of the ranks' sums, as VALL-E's trainer does")
       .choices({"global", "per_device", "sum"});
   loop.add("sync_batch_norm", o.sync_batch_norm, "batch statistics over all ranks");
+  loop.add("shard_optimiser", o.shard_optimiser,
+           "each rank keeps the optimiser's moments of its share of the parameters alone (ZeRO stage 1); no number of "
+           "the "
+           "training changes by it. auto: where there are several ranks and the update rule and the model allow it")
+      .choices({"auto", "on", "off"});
   loop.add("probe", o.probe, "try the largest batch and measure before step 1");
   loop.add("seed", o.seed, "first values, data order, dropout");
   f.group("", loop, "Loop");

@@ -25,6 +25,7 @@ struct OptimOptions {
   double beta1 = 0.9, beta2 = 0.98;
   double eps = 1e-9;
   double weight_decay = 0.0;
+  std::vector<std::string> no_decay;
   double target_rms = 0.1;
   ScaledAdamOptions scaled;
   double clip_norm = 1.0;
@@ -75,6 +76,7 @@ struct TrainOptions {
   std::string precision = "fp32";
   std::string normalise = "global";
   bool sync_batch_norm = true;
+  std::string shard_optimiser = "auto";
   bool probe = true;
   std::int64_t seed = 1234;
 };

@@ -2,10 +2,20 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/hash.h"
 #include "train/registry.h"
 #include "weights/safetensors.h"
 
 namespace timbre::train {
+
+std::string Recipe::data_fingerprint() const {
+  std::string all;
+  for (const Split split : {Split::train, Split::valid}) {
+    all += split == Split::train ? "train\n" : "valid\n";
+    for (const batch::Item& item : items(split)) all += fmt::format("{}\t{}\n", item.id, item.units);
+  }
+  return fmt::format("{} + {} items, {}", items(Split::train).size(), items(Split::valid).size(), hash_hex(all));
+}
 
 StartReport Recipe::start_from(const Base& base) {
   const nn::LoadReport loaded = model().load_state_dict(base.tensors);

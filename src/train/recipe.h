@@ -153,6 +153,11 @@ class Recipe {
 
   /// Sizes of the items of a split, in the unit of units().
   virtual const std::vector<batch::Item>& items(Split split) const = 0;
+  /// What the ranks of a run must have in common: they compare it before step 1, and a difference is a DataError that
+  /// names both. The default is a hash of the names and sizes of all items; recipes that know more of their data (a
+  /// hash of its rows) say that instead. At most 4,000 bytes, for people to read.
+  virtual std::string data_fingerprint() const;
+
   /// What Item::units counts: "frames", "tokens", "samples".
   virtual std::string units() const { return "frames"; }
   /// Units per second of audio, so that progress can be told in hours of speech; 0 = not audio.

@@ -28,12 +28,20 @@ double learning_rate(const ScheduleOptions& options, double lr, std::int64_t ste
     const double warm = b >= warmup ? 1.0 : 0.5 + 0.5 * (b / warmup);
     return lr * (std::pow((b * b + over_b) / over_b, -0.25) * std::pow((e * e + over_e) / over_e, -0.25)) * warm;
   }
+  const auto falling = [&](double done) {
+    return options.final_ratio + (1.0 - options.final_ratio) * 0.5 * (1.0 + std::cos(std::numbers::pi * done));
+  };
+  if (options.kind == "warmup_cosine_hf") {
+    const double before = s - 1, end = static_cast<double>(max_steps);
+    if (before < warmup) return lr * (before / warmup);
+    return lr * (max_steps > 0 ? falling(std::min(1.0, (before - warmup) / std::max(1.0, end - warmup))) : 1.0);
+  }
   const double warm = options.warmup_steps > 0 ? std::min(1.0, s / warmup) : 1.0;
   if (options.kind == "exponential") return lr * warm * std::pow(options.decay, static_cast<double>(epoch));
   if (warm < 1.0 || options.kind == "constant" || max_steps <= options.warmup_steps) return lr * warm;
   const double done = std::clamp((s - warmup) / (static_cast<double>(max_steps) - warmup), 0.0, 1.0);
-  const double left = options.kind == "warmup_cosine" ? 0.5 * (1.0 + std::cos(std::numbers::pi * done)) : 1.0 - done;
-  return lr * (options.final_ratio + (1.0 - options.final_ratio) * left);
+  if (options.kind == "warmup_cosine") return lr * falling(done);
+  return lr * (options.final_ratio + (1.0 - options.final_ratio) * (1.0 - done));
 }
 
 std::vector<std::string> schedule_warnings(const TrainOptions& options, std::int64_t max_steps,

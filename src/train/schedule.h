@@ -9,6 +9,9 @@ namespace timbre::train {
 ///   constant       lr · warm
 ///   warmup_linear  lr · warm, then straight down to lr·final_ratio at max_steps
 ///   warmup_cosine  the same along half a cosine
+///   warmup_cosine_hf  the same as transformers' Trainer counts it: from 0, so that the rate of the first step is 0
+///   where
+///                  there is a warm-up, and that of the last one is not yet the lowest
 ///   exponential    lr · warm · decay^epoch, epoch = passes over the data that are done
 ///   noam           lr · width^-0.5 · min(step^-0.5, step·warmup^-1.5)            (Vaswani et al. 2017 §5.3)
 ///   ming024        width^-0.5 · min(step^-0.5, step·warmup^-1.5) · anneal_rate^(anneal_steps passed); lr is not used

@@ -119,6 +119,7 @@ Stepper::Stepper(Recipe& recipe, const TrainOptions& options, const Ranks& ranks
   for (const Named& named : all)
     if (named.tensor.requires_grad()) learnable.insert(named.name);
   freeze_by_pattern(all);
+  choose_sharing();
   for (const Player& player : players_) {
     std::vector<Named> mine, moved;
     std::set<std::string> held;
@@ -136,7 +137,9 @@ Stepper::Stepper(Recipe& recipe, const TrainOptions& options, const Ranks& ranks
                        "freeze fewer with --optim.freeze");
     optimisers_.emplace_back(
         options.optim,
-        make_groups(moved, players_.size() == 1 ? options.optim.group_lr : std::vector<std::string>{}, held));
+        make_groups(moved, players_.size() == 1 ? options.optim.group_lr : std::vector<std::string>{}, held,
+                    options.optim.no_decay),
+        shared_ ? &ranks : nullptr);
     owned_.push_back(std::move(mine));
     std::vector<Named> recorded;
     for (const Named& named : all)
@@ -146,6 +149,32 @@ Stepper::Stepper(Recipe& recipe, const TrainOptions& options, const Ranks& ranks
         recorded.push_back(named);
     recorded_.push_back(std::move(recorded));
   }
+}
+
+void Stepper::choose_sharing() {
+  if (ranks_.world() == 1 || options_.shard_optimiser == "off") return;
+  const std::vector<Named> all = recipe_.model().named_parameters();
+  const auto crooked = std::find_if(all.begin(), all.end(), [](const Named& n) { return !n.tensor.is_contiguous(); });
+  if (options_.optim.kind == "scaled_adam")
+    why_whole_ = "scaled_adam keeps its state by stacks of whole tensors";
+  else if (recipe_.companion())
+    why_whole_ = "another trainer's files are written as well, and hold the whole state";
+  else if (crooked != all.end())
+    why_whole_ = fmt::format("{} does not lie in one piece", crooked->name);
+  shared_ = why_whole_.empty();
+  if (!shared_ && options_.shard_optimiser == "on")
+    throw UsageError(fmt::format("--shard-optimiser on: the optimiser's state cannot be shared out: {}", why_whole_),
+                     "leave it out, or choose --optim.kind adamw");
+}
+
+std::int64_t Stepper::moment_bytes() const {
+  std::int64_t sum = 0;
+  for (const Optimiser& optimiser : optimisers_) sum += optimiser.bytes();
+  return sum;
+}
+
+std::int64_t Stepper::all_moment_bytes() const {
+  return shared_ ? std::llround(ranks_.sum(static_cast<double>(moment_bytes()))) : moment_bytes();
 }
 
 void Stepper::freeze_by_pattern(const std::vector<Named>& all) {
@@ -162,6 +191,7 @@ void Stepper::freeze_by_pattern(const std::vector<Named>& all) {
   };
   require("freeze", options_.optim.freeze);
   require("unfreeze", options_.optim.unfreeze);
+  require("no_decay", options_.optim.no_decay);
   if (options_.optim.unfreeze.empty()) return;
   for (const Named& named : all) {
     if (!named.tensor.requires_grad() || matches_any(options_.optim.unfreeze, named.name)) continue;
@@ -224,6 +254,24 @@ void Stepper::name_what_is_not_finite(std::size_t player, const batch::Batch& ba
                                              nn::shape_text(named.tensor.sizes()), names_of({&batch})));
 }
 
+/// A parameter that no loss reached on this rank takes part in the sum; one that none reached on any rank has no
+/// gradient, as with one rank.
+void Stepper::sum_gradients(std::size_t player) const {
+  const std::vector<Named>& owned = owned_[player];
+  Tensor reached = at::zeros({static_cast<std::int64_t>(owned.size())}, at::TensorOptions(at::kFloat));
+  float* by = reached.mutable_data_ptr<float>();
+  for (std::size_t i = 0; i < owned.size(); ++i) by[i] = owned[i].tensor.grad().defined() ? 1.0f : 0.0f;
+  ranks_.sum(reached);
+  std::vector<Tensor> gradients;
+  for (std::size_t i = 0; i < owned.size(); ++i) {
+    if (by[i] == 0) continue;
+    const Tensor& weight = owned[i].tensor;
+    if (!weight.grad().defined()) weight.mutable_grad() = at::zeros_like(weight);
+    gradients.push_back(weight.grad());
+  }
+  ranks_.sum_all(gradients);
+}
+
 StepOutcome Stepper::run(const StepInfo& given, const std::vector<const batch::Batch*>& micros, double base_rate,
                          const Between& between) {
   StepOutcome outcome;
@@ -258,14 +306,7 @@ StepOutcome Stepper::run(const StepInfo& given, const std::vector<const batch::B
       if (options_.inf_check) name_what_is_not_finite(p, *micros[m], outcome);
       if (between && p + 1 == players_.size()) between(m, terms);
     }
-    std::vector<Tensor> gradients;
-    for (const Named& named : owned_[p]) {
-      // A parameter no loss reached on this rank must still take part in the sum.
-      if (ranks_.world() > 1 && !named.tensor.grad().defined())
-        named.tensor.mutable_grad() = at::zeros_like(named.tensor);
-      if (named.tensor.grad().defined()) gradients.push_back(named.tensor.grad());
-    }
-    ranks_.sum_all(gradients);
+    if (ranks_.world() > 1) sum_gradients(p);
     const double norm = gradient_norm(owned_[p]).item<double>();
     if (!std::isfinite(norm) || !finite) {
       std::string what;

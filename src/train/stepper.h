@@ -60,6 +60,13 @@ class Stepper {
 
   std::vector<Optimiser>& optimisers() { return optimisers_; }
   const std::vector<Player>& players() const { return players_; }
+  /// Whether the optimisers' states are shared out over the ranks (shard_optimiser): then all ranks must call save().
+  bool shared() const { return shared_; }
+  /// Why they are not, where they might have been expected to be; else empty.
+  const std::string& why_whole() const { return why_whole_; }
+  /// Bytes of the moments here, and of all of them.
+  std::int64_t moment_bytes() const;
+  std::int64_t all_moment_bytes() const;
   /// Names of the parameters that no update reaches.
   const std::vector<std::string>& frozen() const { return frozen_; }
   void save(weights::TensorMap& to) const;
@@ -67,8 +74,10 @@ class Stepper {
   nlohmann::json steps() const;
 
  private:
+  void choose_sharing();
   void freeze_by_pattern(const std::vector<Named>& all);
   void name_what_is_not_finite(std::size_t player, const batch::Batch& batch, StepOutcome& outcome) const;
+  void sum_gradients(std::size_t player) const;
   void take_turn(std::size_t player);
   Tensor backward(const std::vector<Term>& terms, const std::map<std::string, double>& denominators);
   std::map<std::string, double> denominators(const std::vector<const batch::Batch*>& micros,
@@ -81,6 +90,8 @@ class Stepper {
   std::vector<std::vector<Named>> recorded_;  ///< per player: trainable ones of others, see Player::records
   std::vector<Optimiser> optimisers_;
   std::vector<std::string> frozen_;
+  bool shared_ = false;
+  std::string why_whole_;
 };
 
 }  // namespace timbre::train

@@ -1,19 +1,37 @@
 #include "train/stop_signal.h"
 
+#include <ctime>
+
 #include "train/loop.h"
 
 namespace timbre::train {
 namespace {
 
 volatile std::sig_atomic_t stop_wanted = 0;
-void want_stop(int signal) { stop_wanted = signal; }
+timespec first_at{};
+
+/// Calls nothing that a signal's handler may not.
+void want_stop(int signal) {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  if (stop_wanted == 0) {
+    first_at = now;
+    stop_wanted = signal;
+    return;
+  }
+  const double since_s =
+      static_cast<double>(now.tv_sec - first_at.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec - first_at.tv_nsec);
+  if (since_s < 1.0) return;
+  ::signal(signal, SIG_DFL);
+  ::raise(signal);
+}
 
 }  // namespace
 
 SignalScope::SignalScope() {
   struct sigaction action {};
   action.sa_handler = want_stop;
-  action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
+  action.sa_flags = SA_RESTART;
   ::sigaction(SIGTERM, &action, &old_term_);
   ::sigaction(SIGINT, &action, &old_int_);
 }

@@ -4,7 +4,8 @@
 /// How a run learns that it shall stop after its step.
 namespace timbre::train {
 
-/// SIGTERM and SIGINT mean "checkpoint, then end" while it lives; a second one kills as usual.
+/// SIGTERM and SIGINT mean "checkpoint, then end" while it lives; another one a second later or more kills as usual. (A
+/// terminal and a launcher tell each rank once, at the same time: that is one.)
 class SignalScope {
  public:
   SignalScope();

@@ -1,6 +1,6 @@
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/ones.h>
-#include <ATen/ops/zeros_like.h>
+#include <ATen/ops/zeros.h>
 #include <c10/util/Exception.h>
 
 #include <algorithm>
@@ -23,13 +23,20 @@ double padded_units(const Side& side, const std::vector<std::size_t>& items) {
   return static_cast<double>(longest) * static_cast<double>(items.size());
 }
 
-/// One update on arrays of the model's size: the time of Adam without touching the weights.
+/// One update on arrays like the model's: the time of Adam without touching the weights. Of large models a part is
+/// measured: four copies of them may not fit.
 double update_time(nn::Module& model) {
+  constexpr std::int64_t kMost = 1 << 24;
   std::vector<Tensor> w, g, m, v, s;
+  std::int64_t all = 0, tried = 0;
   for (const Named& named : model.named_parameters()) {
     if (!named.tensor.requires_grad()) continue;
-    for (auto* list : {&w, &g, &m, &v}) list->push_back(at::zeros_like(named.tensor).detach());
-    s.push_back(at::ones({}, named.tensor.options()).detach());
+    const std::int64_t size = named.tensor.numel(), here = std::min(size, kMost - tried);
+    all += size;
+    if (here == 0) continue;
+    tried += here;
+    for (auto* list : {&w, &g, &m, &v}) list->push_back(at::zeros({here}, named.tensor.options()).detach());
+    s.push_back(at::ones({}, named.tensor.options().dtype(at::kFloat)).detach());
   }
   if (w.empty()) return 0;
   double best = 1e9;
@@ -38,7 +45,8 @@ double update_time(nn::Module& model) {
     at::_fused_adamw_(w, g, m, v, {}, s, 1e-3, 0.9, 0.98, 0.0, 1e-9, false, false);
     best = std::min(best, now_s() - begin);
   }
-  return best * 1.7;  // norm and clipping read and write the gradients once more
+  // Norm and clipping read and write the gradients once more.
+  return best * 1.7 * static_cast<double>(all) / static_cast<double>(tried);
 }
 
 double validation_time(Recipe& recipe, const batch::Batch& batch) {

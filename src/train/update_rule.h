@@ -15,7 +15,8 @@ struct ParameterGroup {
   std::string pattern;  ///< "*" for the rest
   double factor = 1.0;  ///< times the schedule's rate
   std::vector<Named> parameters;
-  std::set<std::string> held{};  ///< names of those that stay as they are: in the state's layout, never moved
+  std::set<std::string> undecayed{};  ///< names of those that optim.weight_decay does not reach
+  std::set<std::string> held{};       ///< names of those that stay as they are: in the state's layout, never moved
 };
 
 /// How an optimiser moves its parameters, and what it remembers of them. Made by make_rule(); the groups are those it
@@ -51,8 +52,12 @@ class UpdateRule {
   virtual bool clips_itself() const { return false; }
 };
 
-/// By options.kind: adamw, adam, scaled_adam, eve.
-std::unique_ptr<UpdateRule> make_rule(const OptimOptions& options, const std::vector<ParameterGroup>& groups);
+class Shares;
+
+/// By options.kind: adamw, adam, scaled_adam, eve. `shares` (not for scaled_adam): the rule's state is shared out over
+/// ranks.
+std::unique_ptr<UpdateRule> make_rule(const OptimOptions& options, const std::vector<ParameterGroup>& groups,
+                                      const Shares* shares = nullptr);
 
 /// Copies `from`'s tensor `name` into `to`. Throws DataError naming `where` when it is missing or of another shape.
 void take_tensor(const weights::TensorMap& from, const std::string& name, const Tensor& to, const std::string& where);

@@ -9,8 +9,9 @@ namespace {
 TEST(LlasaParity, ComputesWhatTransformersAndPeftCompute) {
   roles::ParityRun run("tests/golden/llasa_lm");
   run_lm_parity(run);
+  run_adamw_parity(run);
   const auto rows = run.judge();
-  EXPECT_GT(rows.size(), 130u);
+  EXPECT_GT(rows.size(), 155u);
   for (const auto& row : rows) EXPECT_EQ(row.status, "ok") << row.entry << ": " << row.text;
 }
 

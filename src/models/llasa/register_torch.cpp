@@ -14,6 +14,7 @@ void register_llasa_torch(train::Registry& registry) {
       llasa::recipe_defaults);
   registry.add_foreign_base("llasa", llasa::about_hf_base);
   registry.roles().add_parity_part("llasa_lm", llasa::run_lm_parity);
+  registry.roles().add_parity_part("llasa_lm", llasa::run_adamw_parity);
 }
 
 }  // namespace timbre::models
