@@ -235,6 +235,16 @@ void obey_trainer(RunOptions& o, bool continuing) {
   if (!continuing) o.trainer->place(o);
 }
 
+/// As many as before where the run goes on with as many ranks: then it does so bit by bit.
+void set_threads(const std::optional<Checkpoint>& resume, const Ranks& ranks) {
+  const int now = thread_count(), before = resume ? resume->state.value("threads", now) : now;
+  if (before != now && resume->state.value("world", 1) == ranks.world()) {
+    log::note(fmt::format("using {} threads as before (not {}), so that the run goes on bit by bit", before, now));
+    set_thread_count(before);
+  }
+  at::set_num_threads(thread_count());
+}
+
 int exit_code(const Outcome& outcome) {
   if (outcome.signal != 0) return 128 + outcome.signal;
   return outcome.overfit && !outcome.overfit->pass() ? 1 : 0;
@@ -406,15 +416,7 @@ int run_job(RunOptions& o, config::Fields& all_fields, const Registry& registry,
   if (continuing) resume = find_checkpoint(o);
   if (resume && !o.end_given) keep_last_ends(resume->state, all_fields);
   keep_freed_memory();
-  at::set_num_threads(thread_count());
-  if (resume && resume->state.value("world", 1) == ranks.world() &&
-      resume->state.value("threads", thread_count()) != thread_count()) {
-    const int threads = resume->state.value("threads", 1);
-    log::note(fmt::format("using {} threads as before (not {}), so that the run goes on bit by bit", threads,
-                          thread_count()));
-    set_thread_count(threads);
-    at::set_num_threads(threads);
-  }
+  set_threads(resume, ranks);
 
   const std::unique_ptr<Recipe> recipe = registry.recipe(o.model).make(*o.config);
   const EventSink screen = ranks.first() ? events : no_events();

@@ -27,12 +27,12 @@ def torchrun(port):
     return [sys.executable, "-m", "torch.distributed.run", "--no-python", "--nproc-per-node=2", f"--master-port={port}", str(BUILD / "timbre")]
 
 
-def process_of_rank(rank, session):
-    """Its number, by the environment that torchrun gave it."""
+def process_of_rank(rank, parent):
+    """Its number: a child of torchrun, by the environment that it was given."""
     for entry in pathlib.Path("/proc").glob("[0-9]*"):
         try:
             number = int(entry.name)
-            if os.getsid(number) == session and f"RANK={rank}".encode() in (entry / "environ").read_bytes().split(b"\0"):
+            if f"PPid:\t{parent}\n" in (entry / "status").read_text() and f"RANK={rank}".encode() in (entry / "environ").read_bytes().split(b"\0"):
                 return number
         except (OSError, ProcessLookupError):
             continue
@@ -79,6 +79,7 @@ class TwoRanks(unittest.TestCase):
         """A run of two ranks that has made some steps, in a process group of its own."""
         words = self.words(name, 4, launcher, ["--max-steps", "100000", "--keep", "2", "--log-every-steps", "1", *flags])
         process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, start_new_session=True)
+        self.addCleanup(lambda: process.poll() is None and process.terminate())  # its ranks end with it
         events, end = self.folder / name / "events.jsonl", time.monotonic() + 120
         while not (events.exists() and '"step":3,' in events.read_text()):
             self.assertIsNone(process.poll(), "ended before it was told to")
