@@ -180,4 +180,18 @@ std::vector<SpeechPiece> plan_speech(std::string_view text, const SentenceOption
   return pieces;
 }
 
+std::vector<SpeechPiece> one_piece(std::string_view text, Tags tags) {
+  Marked marked = parse_markup(text, tags);
+  if (!marked.pauses.empty())
+    throw UsageError("[pause:…] cuts a text that is to be said in one go",
+                     "leave it out, or say it sentence by sentence");
+  if (trim(marked.plain).empty()) return {};
+  SpeechPiece piece;
+  piece.text = std::move(marked.plain);
+  piece.spoken = std::move(marked.spoken);
+  piece.speeds = std::move(marked.speeds);
+  piece.ends_paragraph = true;
+  return {std::move(piece)};
+}
+
 }  // namespace timbre::text

@@ -49,4 +49,8 @@ struct SpeechPiece {
 std::vector<SpeechPiece> plan_speech(std::string_view text, const SentenceOptions& options = {},
                                      Tags tags = Tags::text);
 
+/// The whole text as one piece; nothing where nothing is written. Throws as parse_markup(), and UsageError for pauses,
+/// which would cut it.
+std::vector<SpeechPiece> one_piece(std::string_view text, Tags tags = Tags::text);
+
 }  // namespace timbre::text

@@ -66,6 +66,15 @@ TEST(SpeechPlan, SpeedsGoWithTheirSentences) {
   EXPECT_EQ(plan[1].speeds, (std::vector<SpeedSpan>{{0, 5, "slow"}}));
 }
 
+TEST(SpeechPlan, OrAllInOneGo) {
+  const auto plan = one_piece("One. <slow>Two. Three.</slow>", Tags::speeds);
+  ASSERT_EQ(plan.size(), 1u);
+  EXPECT_EQ(plan[0].text, "One. Two. Three.");
+  EXPECT_EQ(plan[0].speeds, (std::vector<SpeedSpan>{{5, 16, "slow"}}));
+  EXPECT_THROW(one_piece("One. [pause:1s] Two."), UsageError);
+  EXPECT_TRUE(one_piece(" \n").empty());
+}
+
 TEST(SpeechPlan, PiecesPausesOffsets) {
   auto plan = plan_speech("[pause:200ms]First. Second [the U.S. way](/ðə/) goes[pause:1s] on. Third.[pause:2s]");
   ASSERT_EQ(plan.size(), 5u);

@@ -12,7 +12,7 @@
 namespace timbre::voice {
 namespace {
 
-constexpr double kShortestShare = 0.4, kLongestShare = 2.5, kLongestSilence_s = 1.5;  // unless told otherwise
+constexpr double kShortestShare = 0.3, kLongestShare = 2.5, kLongestSilence_s = 1.5;  // unless told otherwise
 constexpr double kShortText_s = 0.2;  // of one word may be so much shorter still
 constexpr double kMostSilence = 0.7;  // of an utterance
 constexpr const char* kGivePrompt = "--prompt RECORDING --prompt-text \"what is said in it\"";
@@ -63,8 +63,10 @@ config::Fields fields(CodeSayOptions& o) {
         "VALL-E: draw a code anew, from all, when it fills much of the last so many; 0 = off, 10 is usual")
       .range(0, 10000);
   f.add("repetition_share", o.repetition_share, "how much of that window is too much").range(0.001, 1);
-  f.add("long", o.long_text, "prompt of the second sentence and on: fixed, the same; sliding, the sentence before")
-      .choices({"fixed", "sliding"});
+  f.add("long", o.long_text,
+        "prompt of the second sentence and on: fixed, the same; sliding, the sentence before. whole: no sentences, the "
+        "text in one go")
+      .choices({"fixed", "sliding", "whole"});
   f.add("retries", o.retries, "further tries for a sentence that ended at once, ran on or got into a loop")
       .range(0, 1000);
   f.add("loop_s", o.loop_s, "so many seconds of repeating codes are a loop; 0 = never").range(0, 60);
@@ -354,7 +356,10 @@ void CodeSpeaker::run(const std::string& text, const SayOptions& options, const 
     throw UsageError(fmt::format("'{}' speaks as its prompt does: {}--pitch, --energy, --speaker are not for it",
                                  parts_.name, has_speeds ? "" : "--speed, "),
                      kGivePrompt);
-  const auto plan = texts_->plan(text, {.language = options.language, .speed = options.speed, .tags = options.tags});
+  const auto plan = texts_->plan(text, {.language = options.language,
+                                        .speed = options.speed,
+                                        .tags = options.tags,
+                                        .whole = options_.long_text == "whole"});
   CodeSentences sentences = begin();
   roles::CodeSampling sampling = sampling_of(options);
   const std::string language = options.language;

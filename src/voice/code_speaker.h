@@ -20,7 +20,7 @@ struct CodeSayOptions {
   std::optional<double> top_p, temperature;
   std::int64_t repetition_window = 0;
   double repetition_share = 0.1;
-  std::string long_text = "fixed";  ///< fixed or sliding
+  std::string long_text = "fixed";  ///< fixed, sliding or whole
   std::int64_t retries = 3;         ///< further tries, each with another seed
   double loop_s = 2;                ///< so long a repetition is a loop; 0 = never
   double longest_s = 0;             ///< of one sentence; 0 = what the network was made for
@@ -33,7 +33,7 @@ struct CodeSayOptions {
   std::int64_t no_repeat_ngram = 0;
   std::string prompt_mask;  ///< voice::PromptMask by name; "" = as in training
   std::optional<double>
-      shortest_share;  ///< 0.4; of what its text should take: what is shorter is tried again; 0 = never
+      shortest_share;  ///< 0.3; of what its text should take: what is shorter is tried again; 0 = never
   std::optional<double> longest_share;  ///< 2.5; what is longer is a runaway; 0 = only the row's end is
   std::optional<double> silence_s;      ///< 1.5; so long a silence is tried again; 0 = never
 };

@@ -106,7 +106,7 @@ std::vector<text::SpeechPiece> CodeTexts::plan(const std::string& text, const Re
   if (options.speed != "medium" || options.tags != text::Tags::text)
     throw UsageError("--speed and --markup are for voices with speed tokens (Llasa)",
                      "--prompt RECORDING of somebody who speaks so fast or so slowly");
-  return plan(text, options.language);
+  return options.whole ? text::one_piece(text) : plan(text, options.language);
 }
 
 TextReader::Joined CodeTexts::read_together(const text::SpeechPiece& prompt, const text::SpeechPiece& piece,

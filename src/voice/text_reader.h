@@ -19,6 +19,7 @@ struct ReadingOptions {
   std::string language;          ///< "" = the voice's own
   std::string speed = "medium";  ///< of all that no tag says otherwise of
   text::Tags tags = text::Tags::text;
+  bool whole = false;  ///< in one go, not sentence by sentence
 };
 
 /// Texts as the tokens of a voice of codes: phones with rows (CodeTexts), or what a tokenizer makes (TokenTexts).

@@ -13,8 +13,8 @@ using text::SpeechPiece, text::SpeedSpan;
 using tokenizer::Speed;
 
 constexpr double kAnybodysLetters_s = 14;  // English read aloud: 4.5 syllables of 3 letters a second
-constexpr double kLeastPromptLetters = 8;  // shorter texts say little of how fast somebody speaks
-constexpr double kOddestPace = 2;          // a recording's pace is believed up to so many times the voice's own
+constexpr double kPriorLetters = 30;       // a recording of so many letters counts as much as what is known without it
+constexpr double kOddestPace = 2;          // and is believed up to so many times that
 
 Speed speed_of(const std::string& name) {
   return name == "slow" ? Speed::slow : name == "fast" ? Speed::fast : Speed::medium;
@@ -104,7 +104,9 @@ std::vector<SpeechPiece> TokenTexts::plan(const std::string& text, const Reading
   expect_speed(options.speed);
   std::vector<SpeechPiece> out;
   const std::string language = options.language.empty() ? "en" : options.language;
-  for (SpeechPiece& piece : text::plan_speech(text, {.language = language}, options.tags)) {
+  std::vector<SpeechPiece> pieces = options.whole ? text::one_piece(text, options.tags)
+                                                  : text::plan_speech(text, {.language = language}, options.tags);
+  for (SpeechPiece& piece : pieces) {
     for (const SpeedSpan& span : piece.speeds) expect_speed(span.speed);
     if (options.speed != "medium") {  // of all that no tag says otherwise of
       std::vector<SpeedSpan> all;
@@ -118,7 +120,7 @@ std::vector<SpeechPiece> TokenTexts::plan(const std::string& text, const Reading
       piece.speeds = std::move(all);
     }
     const std::vector<Stretch> all = stretches(piece);
-    if (all.empty() || teaches("medium")) {
+    if (all.empty()) {
       out.push_back(std::move(piece));
       continue;
     }
@@ -173,8 +175,10 @@ TextReader::Joined TokenTexts::read_together(const SpeechPiece& prompt, const Sp
   const std::string before = laid_out(prompt), after = laid_out(piece);
   read(piece, language);
   const bool changes = after.starts_with("<|");  // no text begins so: laid_out() refuses marks
+  std::string between = before.empty() || changes ? "" : " ";
+  if (!before.empty() && piece.speeds.empty() && teaches("medium")) between = tokenizer::speed_token(Speed::medium);
   Joined out;
-  out.tokens.tokens_S = ids(before + (before.empty() || changes ? "" : " ") + after);
+  out.tokens.tokens_S = ids(before + between + after);
   out.prompt_tokens = static_cast<std::int64_t>(ids(before).size());
   return out;
 }
@@ -184,9 +188,11 @@ double TokenTexts::expected_frames(const SpeechPiece& piece, std::string_view pr
   const Pace& own = speaking_.pace;
   const double known = own.of({}), anybody = frames_per_s_ / kAnybodysLetters_s;
   double medium = known > 0 ? known : anybody;
-  if (const double letters = letters_of(prompt_text); prompt_frames > 0 && letters >= kLeastPromptLetters)
-    medium = std::clamp((static_cast<double>(prompt_frames) - own.text) / letters, medium / kOddestPace,
+  if (const double letters = letters_of(prompt_text); prompt_frames > 0 && letters > 0) {
+    const double heard = std::max(0.0, static_cast<double>(prompt_frames) - own.text);
+    medium = std::clamp((heard + kPriorLetters * medium) / (letters + kPriorLetters), medium / kOddestPace,
                         medium * kOddestPace);
+  }
   double frames = 0;
   for (const Stretch& one : stretches(piece)) {
     const Speed speed = speed_of(one.speed);

@@ -18,12 +18,13 @@ class TokenTexts final : public TextReader {
   /// tokens.
   TokenTexts(tokenizer::Tokenizer tokenizer, TokenSpeaking speaking, std::string name, double frames_per_s);
 
-  /// Sentences. Where rows had no <|MEDIUM|>, one that goes on after a slow or fast stretch is cut there, since nothing
-  /// taught the voice to go back: each piece has one such token at most, in front of its last stretch.
+  /// Sentences. One that goes on after a slow or fast stretch is cut there, since no row goes back: each piece has one
+  /// such token at most, in front of its last stretch.
   std::vector<text::SpeechPiece> plan(const std::string& text, const ReadingOptions& options) const override;
   /// Throws UsageError for phones given by hand and for text that would smuggle a token in ("<|s_5|>").
   Read read(const text::SpeechPiece& piece, const std::string& language) override;
   bool reads_together() const override { return true; }
+  /// With a blank between the texts, or <|MEDIUM|> where rows had it and the piece has no speed of its own.
   Joined read_together(const text::SpeechPiece& prompt, const text::SpeechPiece& piece,
                        const std::string& language) override;
   /// One that ends slow or fast would make everything after it so.

@@ -49,6 +49,9 @@ TEST(TokenTexts, SpeedsStandBetweenTextsAsInRows) {
   EXPECT_THAT(said(texts, "Hello <slow>there</slow>.", kMarkup), ElementsAre("Hello<|SLOW|>there."));
   EXPECT_THAT(said(texts, "Hello there.", {.language = "", .speed = "fast"}), ElementsAre("<|FAST|>Hello there."));
   EXPECT_THAT(said(texts, "Hello there. You too.", {}), ElementsAre("Hello there.", "You too."));
+  EXPECT_THAT(said(texts, "Hello there. <slow>You too.</slow>",
+                   {.language = "", .speed = "medium", .tags = text::Tags::speeds, .whole = true}),
+              ElementsAre("Hello there.<|SLOW|>You too."));
 
   const auto piece = texts.plan("one <fast>two</fast>", kMarkup).front();
   const tokenizer::Tokenizer tokenizer = speaking_tokenizer();
@@ -72,10 +75,18 @@ TEST(TokenTexts, NothingGoesBackThatWasNotTaughtTo) {
   EXPECT_TRUE(plan[2].ends_sentence);
   EXPECT_FALSE(fork.can_prompt(plan[0]));
   EXPECT_TRUE(fork.can_prompt(fork.plan("a", {}).front()));
-  TokenTexts taught = texts_of({.speeds = {{"fast", "slow", "medium"}}});
-  EXPECT_THAT(said(taught, text, kMarkup), ElementsAre("a<|SLOW|>b<|MEDIUM|>c<|FAST|>d<|SLOW|>e"));
-  EXPECT_THAT(said(taught, "<medium>a</medium> b c", {.language = "", .speed = "slow", .tags = text::Tags::speeds}),
+  EXPECT_THAT(said(fork, "<medium>a</medium> b c", {.language = "", .speed = "slow", .tags = text::Tags::speeds}),
               ElementsAre("a<|SLOW|>b c"));
+
+  // Rows with medium partners: all that follows a recording is marked.
+  TokenTexts taught = texts_of({.speeds = {{"fast", "slow", "medium"}}});
+  const auto after_prompt = [&](const text::SpeechPiece& piece) {
+    const auto ids = taught.read_together({.text = "Say"}, piece, "").tokens.tokens_S;
+    return taught.tokenizer().decode(std::vector<std::int32_t>(ids.begin(), ids.end()));
+  };
+  EXPECT_THAT(said(taught, text, kMarkup), ElementsAre("a<|SLOW|>b", "c<|FAST|>d", "<|SLOW|>e"));
+  EXPECT_EQ(after_prompt(taught.plan("a b", {}).front()), "Say<|MEDIUM|>a b");
+  EXPECT_EQ(after_prompt(taught.plan("a <slow>b</slow>", kMarkup).front()), "Say a<|SLOW|>b");
 }
 
 TEST(TokenTexts, RefusesWhatItCannotSay) {
@@ -99,12 +110,13 @@ TEST(TokenTexts, ExpectsWhatTheSpeakerTakes) {
   };
   const TokenSpeaking speaking{.pace = {.medium = 4, .slow = 6, .fast = 3}};
   EXPECT_NEAR(expected(texts_of(speaking), "ab <slow>cde</slow>", "", 0), 2 * 4 + 3 * 6, 1e-9);
-  EXPECT_NEAR(expected(texts_of(speaking), "ab <slow>cde</slow>", "ten letters", 50), 2 * 5 + 3 * 5 * 1.5, 1e-9);
-  EXPECT_NEAR(expected(texts_of(speaking), "abc", "ten letters", 500), 3 * 8, 1e-9) << "a pause is no pace";
-  EXPECT_NEAR(expected(texts_of(speaking), "abc", "hm", 500), 3 * 4, 1e-9);
+  // "ten letters" are ten: a quarter of what counts, beside thirty at the voice's own pace.
+  const double five = (10 * 8 + 30 * 4) / 40.0;
+  EXPECT_NEAR(expected(texts_of(speaking), "ab <slow>cde</slow>", "ten letters", 80), 2 * five + 3 * five * 1.5, 1e-9);
+  EXPECT_NEAR(expected(texts_of(speaking), "abc", "ten letters", 5000), 3 * 8, 1e-9) << "a pause is no pace";
   const TokenSpeaking pausing{.pace = {.medium = 4, .slow = 6, .fast = 3, .text = 10}};
-  EXPECT_NEAR(expected(texts_of(pausing), "ab <slow>cde</slow>", "ten letters", 60), 10 + 2 * 5 + 10 + 3 * 5 * 1.5,
-              1e-9);
+  EXPECT_NEAR(expected(texts_of(pausing), "ab <slow>cde</slow>", "ten letters", 90),
+              10 + 2 * five + 10 + 3 * five * 1.5, 1e-9);
   EXPECT_NEAR(expected(texts_of(), "abcdefg", "", 0), 25, 1e-9) << "7 letters at 14 a second, 50 frames a second";
 }
 
