@@ -62,6 +62,12 @@ config::Fields fields(LlasaOptions& o) {
   rows.add("medium_share", o.medium_share,
            "llasa-speed: this part of the partners is medium, too, under <|MEDIUM|>; the reference has none")
       .range(0, 0.9);
+  rows.add("alone", o.alone,
+           "llasa-speed: rows that each clip to train on stands alone in, a slow or fast one under its mark, so that "
+           "the "
+           "voice has speeds without a recording before it, too; the reference has none")
+      .range(0, 10000)
+      .metavar("N");
   rows.add("val_count", o.val_count, "llasa: so many clips are held out; -1 = 1000, or a tenth of fewer than 10,000")
       .range(-1, 1e9)
       .metavar("N");
@@ -77,9 +83,9 @@ void check_llasa_options(const LlasaOptions& o) {
   if (o.stage > o.stop_stage)
     throw UsageError(fmt::format("--stage {} comes after --stop-stage {}", o.stage, o.stop_stage));
   if (const auto wrong = problems(o.rules); !wrong.empty()) throw UsageError(join(wrong, "\n"));
-  if (o.as_reference && (o.passes > 1 || o.medium_share > 0))
-    throw UsageError("--as-reference makes one row of each medium clip, without medium partners",
-                     "leave out --passes and --medium-share");
+  if (o.as_reference && (o.passes > 1 || o.medium_share > 0 || o.alone > 0))
+    throw UsageError("--as-reference makes one row of each medium clip, with a slow or fast partner",
+                     "leave out --passes, --medium-share and --alone");
   syllable_rule(o.syllables);
   const auto within = [&](std::int64_t stage) { return o.stage <= stage && stage <= o.stop_stage; };
   if (within(3) && !o.codec.empty()) open_codec(o.codec);  // which may be the other program's

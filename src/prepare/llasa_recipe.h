@@ -49,6 +49,7 @@ struct LlasaOptions {
   double val_share = 0.01;      ///< llasa-speed
   std::int64_t passes = 1;      ///< llasa-speed, see PairRules
   double medium_share = 0;      ///< the same
+  std::int64_t alone = 0;       ///< the same
   std::int64_t val_count = -1;  ///< llasa; -1 = the reference's 1000, or a tenth of fewer than 10,000 clips
   bool as_reference = false;
 };
@@ -125,6 +126,9 @@ class RowMaker {
   RowMaker(const tokenizer::Tokenizer& tokenizer, std::int64_t row_length, std::int64_t overhead, TooLong too_long,
            bool refuse_marks);
   Result plain(const std::string& text, const std::string& name, const CodesFolder& codes) const;
+  /// A clip alone, its mark before its text.
+  Result marked(tokenizer::Speed speed, const std::string& text, const std::string& name,
+                const CodesFolder& codes) const;
   Result paired(const std::string& text, const std::string& name, tokenizer::Speed speed,
                 const std::string& partner_text, const std::string& partner, const CodesFolder& codes) const;
   const tokenizer::SpeechRows& rows() const { return rows_; }

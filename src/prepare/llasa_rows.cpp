@@ -85,6 +85,7 @@ Rows speed_plan(const LlasaJob& job, const std::map<std::string, LlasaClip>& cli
                               .val_share = job.options.val_share,
                               .passes = job.options.passes,
                               .medium_share = job.options.medium_share,
+                              .alone = job.options.alone,
                               .as_reference = job.options.as_reference},
                              copies);
   rows.left_out.insert(rows.left_out.end(), plan.left_out.begin(), plan.left_out.end());
@@ -136,7 +137,7 @@ class Writer {
       const Wanted& wanted = rows.wanted[i];
       RowMaker::Result row = row_of(wanted.pair);
       if (const auto* why = std::get_if<std::string>(&row)) {
-        rows.left_out.push_back({wanted.pair.medium, *why});
+        rows.left_out.push_back({wanted.pair.medium.empty() ? wanted.pair.partner : wanted.pair.medium, *why});
         continue;
       }
       const auto& made = std::get<RowMaker::Row>(row);
@@ -173,9 +174,10 @@ class Writer {
     return found == clips_.end() ? nullptr : &found->second;
   }
   RowMaker::Result row_of(const SpeedPair& pair) const {
-    const LlasaClip* clip = find(pair.medium);
+    const LlasaClip* clip = find(pair.medium.empty() ? pair.partner : pair.medium);
     if (clip == nullptr) return std::string("no caption");
     if (pair.partner.empty()) return maker_.plain(clip->text, clip->name, codes_);
+    if (pair.medium.empty()) return maker_.marked(pair.tag, clip->text, clip->name, codes_);
     const LlasaClip* partner = find(pair.partner);
     if (partner == nullptr) return fmt::format("no caption of {}, which stands beside it", pair.partner);
     return maker_.paired(clip->text, clip->name, pair.tag, partner->text, partner->name, codes_);
@@ -238,6 +240,14 @@ RowMaker::Result RowMaker::plain(const std::string& text, const std::string& nam
   return fit(rows_.plain(text, std::get<0>(own), name));
 }
 
+RowMaker::Result RowMaker::marked(tokenizer::Speed speed, const std::string& text, const std::string& name,
+                                  const CodesFolder& codes) const {
+  if (std::string fault = fault_of(text); !fault.empty()) return fault;
+  auto own = codes.load(name);
+  if (auto* why = std::get_if<std::string>(&own)) return std::move(*why);
+  return fit(rows_.paired("", speed, text, {}, std::get<0>(own), name));
+}
+
 RowMaker::Result RowMaker::paired(const std::string& text, const std::string& name, tokenizer::Speed speed,
                                   const std::string& partner_text, const std::string& partner,
                                   const CodesFolder& codes) const {
@@ -271,6 +281,7 @@ RecipeReport make_rows(const LlasaJob& job) {
                                                             {"val_count", o.val_count},
                                                             {"passes", o.passes},
                                                             {"medium_share", o.medium_share},
+                                                            {"alone", o.alone},
                                                             {"as_reference", o.as_reference}});
   const fs::path about_file = job.rows() / "rows.json";
   if (marker.done() && fs::is_regular_file(about_file)) {

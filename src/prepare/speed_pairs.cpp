@@ -59,6 +59,7 @@ class Planner {
     for (std::size_t i = 0; i < train; ++i) train_[mediums[i].speaker].medium.push_back(mediums[i].name);
     for (std::int64_t pass = 0; pass < rules_.passes; ++pass)
       for (std::size_t i = 0; i < train; ++i) draw(mediums[i], false, pass == 0);
+    for (std::int64_t time = 0; time < rules_.alone; ++time) add_alone();
     for (std::size_t i = train; i < mediums.size(); ++i) draw(mediums[i], true, true);
     return std::move(plan_);
   }
@@ -136,6 +137,15 @@ class Planner {
     if (usable.slow.empty()) pair.tag = Speed::fast;
     pair.partner = random_.choice(pair.tag == Speed::fast ? usable.fast : usable.slow);
     plan_.pairs.push_back(std::move(pair));
+  }
+
+  void add_alone() {
+    for (std::size_t s = 0; s < lists_.size(); ++s) {
+      const std::string& speaker = lists_[s].speaker;
+      for (const std::string& name : train_[s].medium) plan_.pairs.push_back({speaker, name, "", Speed::medium, false});
+      for (const std::string& name : train_[s].slow) plan_.pairs.push_back({speaker, "", name, Speed::slow, false});
+      for (const std::string& name : train_[s].fast) plan_.pairs.push_back({speaker, "", name, Speed::fast, false});
+    }
   }
 
   const std::vector<SpeedLists>& lists_;

@@ -20,13 +20,16 @@ struct PairRules {
   std::int64_t passes = 1;
   /// So many of the partners to train on are medium ones, under <|MEDIUM|>. The reference has none.
   double medium_share = 0;
+  /// Rows that each clip to train on, of whatever speed, stands alone in, for voices that speak without a recording
+  /// before them: a slow or fast one under its mark. The reference has none.
+  std::int64_t alone = 0;
   /// The reference's own draws: numpy.random.seed(seed) shuffles, random.seed(seed) draws (with one worker), no clip is
   /// held out where there are fewer than 1 / val_share, and slow and fast clips are shared by train and val.
   bool as_reference = false;
 };
 
 struct SpeedPair {
-  std::string speaker, medium, partner;
+  std::string speaker, medium, partner;  ///< one of the two is empty where a clip stands alone
   tokenizer::Speed tag = tokenizer::Speed::slow;
   bool val = false;
 };

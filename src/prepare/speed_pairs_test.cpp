@@ -83,6 +83,29 @@ TEST(SpeedPairs, PassesDrawOtherPartnersAndMediumOnes) {
   for (const auto& [clip, others] : partners) EXPECT_GT(others.size(), 2u) << clip;
 }
 
+TEST(SpeedPairs, ClipsToTrainOnStandAloneWhereAsked) {
+  const auto pairs = plan_pairs(two_speakers(), {.seed = 3}),
+             plan = plan_pairs(two_speakers(), {.seed = 3, .alone = 2});
+  std::set<std::string> held;
+  std::map<std::string, int> times;
+  for (const SpeedPair& pair : plan.pairs) {
+    if (pair.val) held.insert({pair.medium, pair.partner});
+    if (!pair.val && (pair.medium.empty() || pair.partner.empty())) {
+      const std::string& name = pair.medium.empty() ? pair.partner : pair.medium;
+      EXPECT_EQ(name[2], pair.tag == tokenizer::Speed::medium ? 'm' : pair.tag == tokenizer::Speed::slow ? 's' : 'f');
+      ++times[name];
+    }
+  }
+  // A speaker's val side holds out one slow and one fast clip beside its medium ones.
+  EXPECT_GE(times.size(), 229u - 2 - 2 * 2);
+  EXPECT_LT(times.size(), 229u);
+  for (const auto& [name, count] : times) {
+    EXPECT_EQ(count, 2) << name;
+    EXPECT_FALSE(held.contains(name)) << name << " is held out";
+  }
+  EXPECT_EQ(plan.pairs.size(), pairs.pairs.size() + 2 * times.size());
+}
+
 TEST(SpeedPairs, TrainAndValShareNoClip) {
   for (std::uint32_t seed = 0; seed < 20; ++seed) {
     const auto plan = plan_pairs(two_speakers(), {.seed = seed, .val_share = 0.1});
