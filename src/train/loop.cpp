@@ -333,13 +333,32 @@ bool Loop::step(batch::Loader& loader) {
   return true;
 }
 
+/// Each rank's losses are of its own batches: what is reported is their mean by units. Ranks may have other terms.
+std::map<std::string, double> Loop::mean_over_ranks(const std::map<std::string, double>& mine) const {
+  if (job_.ranks.world() == 1) return mine;
+  std::map<std::string, std::pair<double, double>> sums;
+  for (const std::string& text :
+       job_.ranks.texts(nlohmann::json{{"units", units_since_report_}, {"values", mine}}.dump())) {
+    const nlohmann::json one = nlohmann::json::parse(text);
+    const double units = std::max(one.at("units").get<double>(), 1e-9);
+    for (const auto& [name, value] : one.at("values").items()) {
+      auto& [sum, weight] = sums[name];
+      sum += units * (value.is_number() ? value.get<double>() : std::nan(""));  // JSON has no other numbers
+      weight += units;
+    }
+  }
+  std::map<std::string, double> means;
+  for (const auto& [name, sum] : sums) means[name] = sum.first / sum.second;
+  return means;
+}
+
 void Loop::report(const StepOutcome& outcome, double seconds, double lr) {
   averages_.add(outcome.metrics);
   since_report_s_ += seconds;
   units_since_report_ += outcome.real_units;
   const bool last = progress_.step == progress_.max_steps;
   if (progress_.step % o_.log_every_steps != 0 && !last) return;
-  std::map<std::string, double> values = averages_.take();
+  std::map<std::string, double> values = mean_over_ranks(averages_.take());
   const double units = job_.ranks.sum(units_since_report_);
   values[job_.recipe.units() + "_per_s"] = units / std::max(since_report_s_, 1e-9);
   values["waiting_share"] = waited_s_ / std::max(train_s_, 1e-9);

@@ -22,6 +22,7 @@ class Loop {
   nlohmann::json describe_moments();
   void set_max_steps(std::int64_t steps_per_epoch);
   bool step(batch::Loader& loader);
+  std::map<std::string, double> mean_over_ranks(const std::map<std::string, double>& mine) const;
   void report(const StepOutcome& outcome, double seconds, double lr);
   void validate_now(bool at_end, std::int64_t epoch, std::int64_t batches);
   void after_step(const std::vector<batch::Loaded>& micros, std::int64_t batches_before);

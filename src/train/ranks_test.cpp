@@ -148,6 +148,16 @@ nlohmann::json moments_of(const fs::path& folder) {
   return {};
 }
 
+/// As reported, step by step.
+std::vector<double> losses_of(const fs::path& folder) {
+  std::vector<double> all;
+  std::istringstream lines(read_file(folder / "events.jsonl"));
+  for (std::string line; std::getline(lines, line);)
+    if (const auto event = nlohmann::json::parse(line); event.at("kind") == "metric" && event.at("set") == "train")
+      all.push_back(event.at("values").at("loss").get<double>());
+  return all;
+}
+
 // Bound: the gradients of both are the same sums in another order (relative roundings of about 1e-7 each); 20 Adam
 // steps of rate 5e-3 with eps 1e-4 turn those into at most a few 1e-6 of weights of size 1.
 constexpr double kBound = 2e-5;
@@ -159,6 +169,10 @@ TEST(Ranks, TwoGiveTheWeightsOfOneWithTheJoinedBatch) {
   ASSERT_EQ(two_ranks({{"folder", folder / "two"}}), 0);
   one_rank({{"folder", folder / "one"}, {"items", 8}});
   EXPECT_LT(difference(folder / "two", folder / "one"), kBound);
+  const auto one = losses_of(folder / "one"), two = losses_of(folder / "two");
+  ASSERT_EQ(one.size(), static_cast<std::size_t>(kSteps));
+  ASSERT_EQ(two.size(), one.size());
+  for (std::size_t i = 0; i < one.size(); ++i) EXPECT_NEAR(two[i], one[i], 1e-5) << i;
 }
 
 TEST(Ranks, BatchStatisticsAreThoseOfTheJoinedBatch) {
@@ -254,6 +268,11 @@ TEST(Ranks, TheLauncherNamesTheRankThatWasKilled) {
   EXPECT_EQ(code, 4);
   EXPECT_NE(warned.find("rank 1 was killed by signal 9"), std::string::npos) << warned;
   EXPECT_EQ(last_of(folder).step, 10);
+  // And what was lost is made again to the bit.
+  ASSERT_EQ(two_ranks({{"folder", whole_path(folder)}, {"resume", true}}), 0);
+  const Scratch other;
+  ASSERT_EQ(two_ranks({{"folder", whole_path(other)}}), 0);
+  expect_same_bits(folder, other);
 }
 
 /// Without a launcher that ends the other: rank 0 must find out alone, in a step that lasts a minute as well.
