@@ -1,5 +1,7 @@
 #include "batch/sampler.h"
 
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/ops/randperm.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,6 +10,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "corpus/rank_share.h"
+#include "nn/shapes.h"
 
 namespace timbre::batch {
 namespace {
@@ -22,8 +25,10 @@ config::Fields fields(SamplerOptions& o) {
   f.add("items", o.items, "utterances a batch; 0 = bounded by units alone").range(0, 1 << 20);
   f.add("units", o.units, "padded units (frames) a batch at most; 0 = bounded by items alone").range(0, 1e12);
   f.add("shuffle", o.shuffle, "another order every epoch");
-  f.add("order", o.order, "bucket: utterances of like length together; random: as shuffled; corpus: as listed")
-      .choices({"bucket", "random", "corpus"});
+  f.add("order", o.order,
+        "bucket: utterances of like length together; random: as shuffled; corpus: as listed; trainer: the rows that "
+        "transformers' Trainer takes, torch.randperm seeded with seed + epoch")
+      .choices({"bucket", "random", "corpus", "trainer"});
   f.add("spread", o.spread, "bucket: lengths are jittered by this share, so that batches differ between epochs")
       .range(0, 1);
   f.add("min_units", o.min_units, "shorter utterances are left out").range(0, 1e12);
@@ -39,7 +44,8 @@ config::Fields fields(SamplerOptions& o) {
   f.add("drop_last", o.drop_last, "with seconds: what fills no batch at the end of an epoch waits for the next");
   f.add("buffer", o.buffer, "with seconds: clips held in the buckets at a time").range(1, 1e12);
   f.add("shuffle_buffer", o.shuffle_buffer, "with seconds: clips that a shuffled order draws from").range(1, 1e12);
-  f.add("seed", o.seed, "with seconds: of the order, to which the epoch is added; -1 = the run's").range(-1, 1e15);
+  f.add("seed", o.seed, "with seconds or order trainer: of the order, to which the epoch is added; -1 = the run's")
+      .range(-1, 1e15);
   return f;
 }
 
@@ -128,6 +134,7 @@ std::vector<std::vector<std::size_t>> BucketSampler::joined_epoch(std::int64_t e
       for (std::size_t& item : batch) item = kept_[item];
     return batches;
   }
+  if (options_.order == "trainer") return trainer_epoch(epoch);
   Philox random(seed_, kOrderStream + static_cast<std::uint64_t>(epoch));
   std::vector<std::size_t> order = kept_;
   if (options_.shuffle) random.shuffle(order);
@@ -162,6 +169,21 @@ std::vector<std::vector<std::size_t>> BucketSampler::joined_epoch(std::int64_t e
   for (const std::size_t round : rounds)
     for (std::size_t r = 0; r < world; ++r) shuffled.push_back(std::move(batches[round * world + r]));
   return shuffled;
+}
+
+/// One permutation for all ranks, cut as it comes; what makes no whole round of the ranks is left out (the Trainer goes
+/// round to the first rows again).
+std::vector<std::vector<std::size_t>> BucketSampler::trainer_epoch(std::int64_t epoch) const {
+  const std::uint64_t seed = options_.seed >= 0 ? static_cast<std::uint64_t>(options_.seed) : seed_;
+  const at::Generator drawing = at::detail::createCPUGenerator(seed + static_cast<std::uint64_t>(epoch));
+  const auto count = static_cast<std::int64_t>(kept_.size());
+  const nn::Tensor places = at::randperm(count, drawing, at::TensorOptions().dtype(at::kLong));
+  std::vector<std::size_t> order;
+  for (std::int64_t i = 0; i < count; ++i)
+    order.push_back(kept_[static_cast<std::size_t>(places.const_data_ptr<std::int64_t>()[i])]);
+  std::vector<std::vector<std::size_t>> batches = cut(options_.shuffle ? order : kept_);
+  batches.resize(batches.size() - batches.size() % static_cast<std::size_t>(world_));
+  return batches;
 }
 
 std::vector<std::vector<std::size_t>> BucketSampler::epoch(std::int64_t epoch) const {

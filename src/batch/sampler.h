@@ -15,7 +15,9 @@ struct SamplerOptions {
   std::int64_t items = 16;  ///< items a batch; 0 = only bounded by units
   std::int64_t units = 0;   ///< padded units (frames) a batch; 0 = only bounded by items
   bool shuffle = true;
-  std::string order = "bucket";  ///< bucket: items of like size together; random: as shuffled; corpus: as listed
+  /// bucket: items of like size together; random: as shuffled; corpus: as listed; trainer: as transformers' Trainer has
+  /// it
+  std::string order = "bucket";
   double spread =
       0.03;  ///< bucket: sizes are jittered by this share before sorting, so batches differ from epoch to epoch
   std::int64_t min_units = 1;  ///< shorter items are left out (and reported)
@@ -59,6 +61,7 @@ class BucketSampler {
   std::size_t item_count() const { return kept_.size(); }
 
  private:
+  std::vector<std::vector<std::size_t>> trainer_epoch(std::int64_t epoch) const;
   std::vector<std::vector<std::size_t>> cut(const std::vector<std::size_t>& order) const;
   std::vector<std::int64_t> units_;
   SamplerOptions options_;

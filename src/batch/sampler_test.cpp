@@ -1,6 +1,6 @@
 #include "batch/sampler.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <algorithm>
 #include <set>
@@ -131,6 +131,26 @@ TEST(Loader, GoesOnAnywhereAndRethrowsInPlace) {
   EXPECT_EQ(failing.next().batch.ids, all[0]);
   EXPECT_EQ(failing.next().batch.ids, all[1]);
   EXPECT_THROW(failing.next(), DataError);
+}
+
+/// torch.randperm(24) seeded with 42 and 43, as transformers 4.45 and 4.57 take rows (golden/llasa_lm).
+TEST(BucketSampler, TakesTheRowsThatTransformersTakes) {
+  const std::vector<std::int64_t> units(24, 5);
+  SamplerOptions o;
+  o.items = 2;
+  o.order = "trainer";
+  o.seed = 42;
+  const auto flat = [](const std::vector<std::vector<std::size_t>>& batches) {
+    std::vector<std::size_t> all;
+    for (const auto& batch : batches) all.insert(all.end(), batch.begin(), batch.end());
+    return all;
+  };
+  const BucketSampler one(units, o, 7);
+  EXPECT_THAT(flat(one.epoch(0)), testing::ElementsAre(6, 15, 22, 2, 10, 19, 3, 18, 14, 17, 4, 13, 8, 9, 1, 5, 12, 23,
+                                                       21, 20, 7, 11, 16, 0));
+  EXPECT_EQ(flat(one.epoch(1)).front(), 4u);
+  const BucketSampler second(units, o, 7, 1, 2);
+  EXPECT_EQ(second.epoch(0).front(), (std::vector<std::size_t>{22, 2}));
 }
 
 }  // namespace

@@ -77,7 +77,19 @@ void keep_last_ends(const nlohmann::json& state, config::Fields& fields) {
     if (options->contains(end.name)) fields.find(end.name)->assign(options->at(end.name).dump(), "state.json");
 }
 
-bool is_run_file(const std::string& word) { return word.ends_with(".yaml") || word.ends_with(".yml"); }
+bool is_run_file(const std::string& word) {
+  return word.ends_with(".yaml") || word.ends_with(".yml") || word.ends_with(".json");
+}
+
+/// A run file's text; another trainer's settings are put into our words.
+std::string run_file_text(const std::string& file, const Registry& registry) {
+  std::string text = read_file(file);
+  if (!file.ends_with(".json")) return text;
+  for (const Registry::RunFile& translate : registry.run_files())
+    if (auto ours = translate(text, file)) return *ours;
+  throw DataError(fmt::format("{}: no settings of a trainer that is known here", file),
+                  "a run file is YAML (recipes/), or config_speed.json as Llasa's speed trainer reads it");
+}
 
 /// A continued run has its own run file; another one beside it would be a guess between two acts.
 void refuse_run_file(const std::vector<std::string>& words) {
@@ -285,7 +297,7 @@ void extend_fields(RunOptions& o, config::Fields& all, const std::vector<std::st
     if (!continued.empty() && !fs::exists(file))
       throw DataError(fmt::format("{} is not a run folder: it has no run.yaml", continued),
                       "give the folder that `timbre train` made");
-    text = read_file(file);
+    text = run_file_text(file, registry);
     model = config::peek_yaml(text, "model", file).value_or("");
     if (model.empty())
       throw DataError(fmt::format("{}: key 'model' is missing", file),
@@ -365,9 +377,9 @@ bool computes_bf16() {
 
 void require_precision(const std::string& precision, const at::Device& device) {
   if (precision == "fp32" || device.is_cuda() || computes_bf16()) return;
-  throw SystemError(
-      "--precision bf16: this CPU has neither AVX512-BF16 nor AMX; imitated, it is 1.5 to 2.6 times slower than fp32",
-      "leave --precision at fp32");
+  throw SystemError("--precision " + precision +
+                        ": this CPU has neither AVX512-BF16 nor AMX; imitated, it is 1.5 to 2.6 times slower than fp32",
+                    "leave --precision at fp32");
 }
 
 std::string list_models(const Registry& registry) {
@@ -390,7 +402,8 @@ int run_job(RunOptions& o, config::Fields& all_fields, const Registry& registry,
                      fmt::format("timbre train MODEL --corpus FOLDER; models:\n{}", list_models(registry)));
   if (continuing) refuse_run_file(words);
   // On the command line the run file stood where a model's name may stand; from here on only the name counts.
-  if (is_run_file(o.model)) o.model = config::peek_yaml(read_file(o.model), "model", o.model).value_or("");
+  if (is_run_file(o.model))
+    o.model = config::peek_yaml(run_file_text(o.model, registry), "model", o.model).value_or("");
   if (continuing) check_continued(o, all_fields);
   obey_trainer(o, continuing);
   if (!o.from.empty() && !continuing)

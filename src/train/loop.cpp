@@ -181,8 +181,8 @@ std::vector<Stepper::Phase> Loop::phases_to_come() const {
 }
 
 void Loop::plan() {
-  const auto steps_per_epoch =
-      std::max<std::int64_t>(1, static_cast<std::int64_t>(sampler_.epoch(0).size()) / o_.accumulate);
+  const std::int64_t steps_per_epoch =
+      std::max<std::int64_t>(1, steps_of(static_cast<std::int64_t>(sampler_.epoch(0).size())));
   if (!sampler_.left_out().empty())
     log_.warn(progress_.step,
               fmt::format("{} of {} utterances are left out by batch.min_units, batch.max_units or batch.units",
@@ -289,9 +289,10 @@ std::vector<batch::Loaded> Loop::take(batch::Loader& loader) {
   std::exception_ptr error;
   try {
     // Another trainer's file may have been written between two steps: the first one then has fewer batches.
-    for (std::int64_t i = progress_.batches % o_.accumulate; i < o_.accumulate; ++i) {
+    for (std::int64_t i = o_.partial_steps ? 0 : progress_.batches % o_.accumulate; i < o_.accumulate; ++i) {
       micros.push_back(loader.next());
       micros.back().batch.to(job_.device);
+      if (o_.partial_steps && micros.back().last_of_epoch) break;
     }
   } catch (...) {
     error = std::current_exception();

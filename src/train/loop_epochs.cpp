@@ -20,9 +20,13 @@ batch::Position after(const batch::Loaded& loaded) {
 /// need batches of another epoch is left out.
 std::int64_t Loop::exact_steps() const {
   const auto last = static_cast<std::int64_t>(std::llround(o_.max_epochs));
-  std::int64_t batches = 0;
-  for (std::int64_t epoch = progress_.next.epoch; epoch < last; ++epoch)
-    batches += static_cast<std::int64_t>(sampler_.epoch(epoch).size());
+  std::int64_t batches = 0, steps = 0;
+  for (std::int64_t epoch = progress_.next.epoch; epoch < last; ++epoch) {
+    const auto count = static_cast<std::int64_t>(sampler_.epoch(epoch).size());
+    batches += count;
+    steps += steps_of(count - (epoch == progress_.next.epoch ? progress_.next.batch : 0));
+  }
+  if (o_.partial_steps) return progress_.step + steps;
   if (progress_.next.epoch < last) batches -= progress_.next.batch;
   return progress_.step + (progress_.batches % o_.accumulate + batches) / o_.accumulate;
 }

@@ -37,6 +37,10 @@ class Loop {
   std::string data_hash() const;
   std::vector<batch::Loaded> take(batch::Loader& loader);
   std::int64_t exact_steps() const;
+  /// Whole steps that the batches of an epoch make, with partial_steps the one that is not whole too.
+  std::int64_t steps_of(std::int64_t batches) const {
+    return (batches + (o_.partial_steps ? o_.accumulate - 1 : 0)) / o_.accumulate;
+  }
   void end_epoch(std::int64_t epoch, std::int64_t batches);
   void end_begun_epochs();
   void tell_of_batch(const std::vector<batch::Loaded>& micros, std::size_t m, const std::vector<Term>& terms,

@@ -161,6 +161,34 @@ TEST(Loop, AccumulatedBatchesAreOneLargeBatch) {
   }
 }
 
+/// transformers since 4.46: the batches that are left at the end of an epoch make a step of their own.
+TEST(Loop, TheLastBatchesOfAnEpochMakeAStepWhereAsked) {
+  const Scratch folder;
+  TrainOptions o = tiny_options();
+  o.max_steps = 0;
+  o.max_epochs = 2;
+  o.schedule.kind = "constant";  // no rate depends on where the run ends
+  o.batch.items = 8;             // 40 items: 5 batches
+  o.batch.units = 0;
+  o.accumulate = 3;
+  TinyRecipe straight;
+  o.partial_steps = true;
+  EXPECT_EQ(run(straight, o, folder / "partial").step, 4);
+  EXPECT_EQ(last_of(folder / "partial").state.at("progress").at("batches"), 10);
+  o.partial_steps = false;
+  TinyRecipe whole;
+  EXPECT_EQ(run(whole, o, folder / "whole").step, 2);  // a third of the next epoch's waits for ever
+  // Stopped in the first epoch's last step's place, it goes on there.
+  o.partial_steps = true;
+  o.max_steps = 1;
+  TinyRecipe first, second;
+  run(first, o, folder / "pieces");
+  o.max_steps = 0;
+  run(second, o, folder / "pieces", last_of(folder / "pieces"));
+  EXPECT_EQ(last_of(folder / "pieces").state.at("progress").at("batches"), 10);
+  expect_same(last_of(folder / "pieces").model, last_of(folder / "partial").model, "model");
+}
+
 TEST(Loop, TwoPlayersMoveTheirOwnWeightsAtTheirOwnPace) {
   const Scratch folder;
   TinyRecipe recipe({.two_players = true});

@@ -115,6 +115,24 @@ TEST(Optimiser, GroupsGoByTheFirstMatch) {
   EXPECT_THROW(make_groups(all, {"encoder=fast"}), UsageError);
 }
 
+/// Rates of transformers 4.57 (get_scheduler): 18 steps, warm-up 0.25 → 5.
+TEST(Schedule, CountsAsTransformersDoes) {
+  ScheduleOptions s;
+  s.kind = "warmup_cosine_hf";
+  s.final_ratio = 0;
+  s.warmup_ratio = 0.25;
+  EXPECT_EQ(warmup_steps_of(s, 18), 5);
+  EXPECT_EQ(learning_rate(s, 1e-5, 1, 18), 0);
+  EXPECT_NEAR(learning_rate(s, 1e-5, 5, 18), 8e-6, 1e-18);
+  EXPECT_NEAR(learning_rate(s, 1e-5, 10, 18), 7.84032373365578e-06, 1e-18);
+  EXPECT_NEAR(learning_rate(s, 1e-5, 18, 18), 1.4529091286973994e-07, 1e-18);
+  s.kind = "warmup_linear_hf";
+  EXPECT_NEAR(learning_rate(s, 1e-5, 18, 18), 1e-5 / 13, 1e-18);
+  s.kind = "constant_hf";
+  EXPECT_NEAR(learning_rate(s, 1e-5, 3, 18), 4e-6, 1e-18);
+  EXPECT_EQ(learning_rate(s, 1e-5, 18, 18), 1e-5);
+}
+
 TEST(Schedule, ValuesByHand) {
   ScheduleOptions s;
   s.kind = "warmup_cosine";

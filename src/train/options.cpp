@@ -54,8 +54,8 @@ config::Fields fields(OptimOptions& o) {
 config::Fields fields(ScheduleOptions& o) {
   config::Fields f;
   f.add("kind", o.kind, "learning rate over steps")
-      .choices(
-          {"constant", "warmup_linear", "warmup_cosine", "warmup_cosine_hf", "exponential", "noam", "ming024", "eden"});
+      .choices({"constant", "warmup_linear", "warmup_cosine", "constant_hf", "warmup_linear_hf", "warmup_cosine_hf",
+                "exponential", "noam", "ming024", "eden"});
   f.add("counts", o.counts,
         "eden and noam: what they count: optimiser steps, or batches (accumulate of them make a step), as VALL-E's "
         "trainer does")
@@ -63,6 +63,8 @@ config::Fields fields(ScheduleOptions& o) {
   f.add("eden_batches", o.eden_batches, "eden: batches after which the rate begins to fall").range(1e-9, 1e12);
   f.add("eden_epochs", o.eden_epochs, "eden: epochs after which the rate begins to fall").range(1e-9, 1e9);
   f.add("warmup_steps", o.warmup_steps, "steps over which the rate rises from 0 (eden: from a half)").range(0, 1e9);
+  f.add("warmup_ratio", o.warmup_ratio, "the same as a share of the run's steps, rounded up; 0 = by warmup_steps")
+      .range(0, 1);
   f.add("final_ratio", o.final_ratio, "linear and cosine: rate at the last step over the highest").range(0, 1);
   f.add("decay", o.decay, "exponential: factor on the rate after each pass over the data").range(0, 1);
   f.add("width", o.width, "noam and ming024: model width H in H^-0.5 · min(s^-0.5, s·warmup^-1.5)").range(1, 1 << 20);
@@ -78,6 +80,10 @@ config::Fields fields(TrainOptions& o) {
   f.group("batch", batch::fields(o.batch), "Batches");
   config::Fields loop;
   loop.add("accumulate", o.accumulate, "batches whose gradients make one step").range(1, 1 << 16);
+  loop.add(
+      "partial_steps", o.partial_steps,
+      "the last batches of an epoch make a step where they are fewer than accumulate, as transformers has it since "
+      "4.46; else they wait for the next epoch's");
   loop.add("max_steps", o.max_steps,
            "stop after so many steps; 0 = by max_epochs or max_minutes. An end given here takes the place of those of "
            "the "
@@ -114,7 +120,10 @@ config::Fields fields(TrainOptions& o) {
       .range(0, 1e12);
   loop.add("inf_check", o.inf_check,
            "look at every gradient of every batch, and name the parameters where one is not finite");
-  loop.add("precision", o.precision, "bf16 only where the hardware computes it").choices({"fp32", "bf16"});
+  loop.add("precision", o.precision,
+           "bf16: products only, where the hardware computes them; pure_bf16: weights and what the optimiser remembers "
+           "too, as the references train a bf16 checkpoint: small updates are lost")
+      .choices({"fp32", "bf16", "pure_bf16"});
   loop.add("normalise", o.normalise,
            "global: gradients are means over the units of all ranks; per_device: means of each rank's mean, as the "
            "references do; sum: not divided at all, the mean of the ranks' sums, as VALL-E's trainer does")

@@ -41,6 +41,7 @@ config::Fields fields(OptimOptions& o);
 struct ScheduleOptions {
   std::string kind = "warmup_cosine";
   std::int64_t warmup_steps = 0;
+  double warmup_ratio = 0;
   std::string counts = "steps";
   double eden_batches = 5000, eden_epochs = 4;
   double final_ratio = 0.05;
@@ -57,6 +58,7 @@ struct TrainOptions {
   ScheduleOptions schedule;
   batch::SamplerOptions batch;
   std::int64_t accumulate = 1;
+  bool partial_steps = false;
   std::int64_t max_steps = 0;
   double max_epochs = 0;
   double max_minutes = 0;

@@ -44,6 +44,11 @@ class Registry {
   /// Throws std::logic_error for a model without recipe.
   void add_foreign_base(const std::string& model, AboutBase about);
 
+  /// Another trainer's settings as a run file of ours, in YAML; nothing where the text is none of its files.
+  using RunFile = std::function<std::optional<std::string>(const std::string& text, const std::string& where)>;
+  void add_run_file(RunFile translate) { run_files_.push_back(std::move(translate)); }
+  const std::vector<RunFile>& run_files() const { return run_files_; }
+
   struct Entry {
     Maker make;
     Defaults defaults;
@@ -58,6 +63,7 @@ class Registry {
  private:
   roles::Registry& roles_;
   std::map<std::string, Entry> recipes_;
+  std::vector<RunFile> run_files_;
 };
 
 }  // namespace timbre::train

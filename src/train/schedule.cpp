@@ -8,8 +8,15 @@
 
 namespace timbre::train {
 
-double learning_rate(const ScheduleOptions& options, double lr, std::int64_t step, std::int64_t max_steps,
+std::int64_t warmup_steps_of(const ScheduleOptions& options, std::int64_t max_steps) {
+  if (options.warmup_ratio <= 0 || max_steps <= 0) return options.warmup_steps;
+  return static_cast<std::int64_t>(std::ceil(options.warmup_ratio * static_cast<double>(max_steps)));
+}
+
+double learning_rate(const ScheduleOptions& given, double lr, std::int64_t step, std::int64_t max_steps,
                      std::int64_t epoch, std::int64_t batches) {
+  ScheduleOptions options = given;
+  options.warmup_steps = warmup_steps_of(given, max_steps);
   const bool by_batches = options.counts == "batches" && (options.kind == "eden" || options.kind == "noam");
   const double s = static_cast<double>(std::max<std::int64_t>(by_batches ? batches + 1 : step, 1)),
                warmup = static_cast<double>(options.warmup_steps);
@@ -31,10 +38,13 @@ double learning_rate(const ScheduleOptions& options, double lr, std::int64_t ste
   const auto falling = [&](double done) {
     return options.final_ratio + (1.0 - options.final_ratio) * 0.5 * (1.0 + std::cos(std::numbers::pi * done));
   };
-  if (options.kind == "warmup_cosine_hf") {
+  if (options.kind.ends_with("_hf")) {
     const double before = s - 1, end = static_cast<double>(max_steps);
     if (before < warmup) return lr * (before / warmup);
-    return lr * (max_steps > 0 ? falling(std::min(1.0, (before - warmup) / std::max(1.0, end - warmup))) : 1.0);
+    if (options.kind == "constant_hf" || max_steps <= 0) return lr;
+    const double done = std::min(1.0, (before - warmup) / std::max(1.0, end - warmup));
+    if (options.kind == "warmup_cosine_hf") return lr * falling(done);
+    return lr * (options.final_ratio + (1.0 - options.final_ratio) * (1.0 - done));
   }
   const double warm = options.warmup_steps > 0 ? std::min(1.0, s / warmup) : 1.0;
   if (options.kind == "exponential") return lr * warm * std::pow(options.decay, static_cast<double>(epoch));
@@ -47,7 +57,8 @@ double learning_rate(const ScheduleOptions& options, double lr, std::int64_t ste
 std::vector<std::string> schedule_warnings(const TrainOptions& options, std::int64_t max_steps,
                                            std::int64_t steps_per_epoch) {
   std::vector<std::string> warnings;
-  const ScheduleOptions& s = options.schedule;
+  ScheduleOptions s = options.schedule;
+  s.warmup_steps = warmup_steps_of(s, max_steps);
   const bool peaked = s.kind == "noam" || s.kind == "ming024";
   // Where batches are counted, a step is accumulate of them.
   const bool by_batches = s.counts == "batches" && (s.kind == "eden" || s.kind == "noam");

@@ -19,7 +19,7 @@ namespace {
 /// Number formats of the forward pass (torch's autocast lists); fp32 changes nothing.
 class Autocast {
  public:
-  Autocast(const std::string& precision, at::DeviceType device) : on_(precision == "bf16"), device_(device) {
+  Autocast(const std::string& precision, at::DeviceType device) : on_(precision != "fp32"), device_(device) {
     if (!on_) return;
     at::autocast::set_autocast_enabled(device_, true);
     at::autocast::set_autocast_dtype(device_, at::kBFloat16);
@@ -111,9 +111,16 @@ double TermSums::total() const {
   return total;
 }
 
+/// precision=pure_bf16: no copy in single precision is kept.
+void round_weights(nn::Module& model) {
+  for (const Named& named : model.named_state())
+    if (named.tensor.scalar_type() == at::kFloat) named.tensor.set_data(named.tensor.to(at::kBFloat16));
+}
+
 Stepper::Stepper(Recipe& recipe, const TrainOptions& options, const Ranks& ranks)
     : recipe_(recipe), options_(options), ranks_(ranks), players_(recipe.players()) {
   nn::Module& model = recipe.model();
+  if (options.precision == "pure_bf16") round_weights(model);
   const std::vector<Named> all = model.named_parameters();
   std::set<std::string> learnable;  // what the network itself keeps fixed is nobody's to move
   for (const Named& named : all)
