@@ -4,8 +4,10 @@
 #include "fuzz/folder_input.h"
 #include "models/llasa/adapter.h"
 #include "models/llasa/hf_folder.h"
+#include "models/llasa/trainer_file.h"
 
-/// A Hugging Face folder or, with the word "adapter", one of peft's. What was accepted is written and read again: the
+/// A Hugging Face folder or, with the word "adapter", one of peft's; with "trainer" the settings of the reference's
+/// trainer, which become a run file. What was accepted is written and read again: the
 /// same network.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace timbre;
@@ -14,6 +16,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (folder.word() == "adapter") {
       const llasa::Adapter adapter = llasa::read_adapter(folder.dir());
       llasa::check_adapter(adapter, llasa::Config(), llasa::fingerprint(adapter.tensors), "adapter");
+      return;
+    }
+    if (folder.word() == "trainer") {
+      const std::string ours = llasa::run_file_of(read_file(folder.dir() / "config.json"), "config.json");
+      fuzz::must(config::peek_yaml(ours, "model", "ours") == "llasa");
       return;
     }
     llasa::HfFolder about = llasa::read_hf_folder(folder.dir());

@@ -13,7 +13,7 @@ class Kills(unittest.TestCase):
 
     def test_two_players(self):
         """Generators and their discriminators, from before the second player's first step on."""
-        for model, kills in (("hifigan", 6), ("vocos", 4), ("small_codec", 4), ("valle", 4)):
+        for model, kills in (("hifigan", 6), ("vocos", 4), ("small_codec", 4), ("valle", 4), ("llasa", 3)):
             with self.subTest(model):
                 subprocess.run([sys.executable, str(RUN), "--kills", str(kills), "--model", model, "--steps", "16"], check=True)
 

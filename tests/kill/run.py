@@ -28,6 +28,7 @@ MODEL_FLAGS = {"fastspeech2": ["--schedule.warmup-steps", "5", "--optim.group-lr
                "vocos": ["--segments.samples", "2048", "--split.valid", "0.1", "--loss.adversarial-from-step", "6"],
                "valle": ["--codec", str(ROOT / "voices" / "small_codec"), "--split.valid", "0.2", "--batch.seconds", "6", "--batch.buckets", "2", "--max-epochs", "0",
                          "--num-epochs", "99", "--average-every-batches", "4", "--ema", "0"],
+               "llasa": ["--batch.order", "trainer", "--partial-steps", "--lora.r", "2", "--optim.lr", "0.01"],
                "small_codec": ["--split.valid", "0.1", "--adversarial.first-step", "6"]}
 
 
@@ -37,6 +38,11 @@ class Killer:
         self.timbre, self.folder = build / "timbre", pathlib.Path(folder)
         self.rng = random.Random(arguments.seed)
         self.corpus = corpus.make(self.folder, self.timbre)
+        if arguments.model == "llasa":
+            golden = ROOT / "tests" / "golden"
+            subprocess.run([str(self.timbre), "prepare", str(golden / "llasa_data" / "text_corpus"), "--recipe", "llasa-speed", "--stage", "4",
+                            "--tokenizer", str(golden / "llasa_tokenizer" / "base"), "--out", str(self.folder / "rows"), "-q"], check=True, stdout=subprocess.DEVNULL)
+            self.corpus = self.folder / "rows"
         if arguments.model == "valle":
             subprocess.run([str(self.timbre), "prepare", str(self.corpus), "--for", "valle", "--preset", "debug", "--codec", str(ROOT / "voices" / "small_codec"), "-q"],
                            check=True)

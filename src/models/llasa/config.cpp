@@ -97,6 +97,7 @@ config::Fields Config::fields() {
   f.add("packing", packing, "several utterances in one row, each seeing itself alone");
   f.add("recompute", recompute, "less memory: compute the inside of a layer again for the gradients");
   f.add("base_model", base_model, "what an adapter is for");
+  f.add("adapter", adapter, "with --base: go on with these adapters of peft's; lora.* are theirs").metavar("FOLDER");
   f.group("lora", lora_fields(lora), "low-rank adapters");
   f.group("split", corpus::fields(split), "training, validation and test sides");
   return f;

@@ -50,15 +50,16 @@ struct Config final : roles::ModelConfig {
   std::optional<std::int64_t> bos_token_id;
   std::vector<std::int64_t> eos_token_id;
 
-  std::string tokenizer;           ///< folder with tokenizer.json
-  std::string codec = "xcodec2";   ///< a codec's folder, or the name of one whose codes the corpus has
-  std::int64_t row_length = 2048;     ///< tokens of a training row
+  std::string tokenizer;               ///< folder with tokenizer.json
+  std::string codec = "xcodec2";       ///< a codec's folder, or the name of one whose codes the corpus has
+  std::int64_t row_length = 2048;      ///< tokens of a training row
   std::string cut_rows = "leave_out";  ///< rows that do not end within row_length: leave_out, or keep as the reference
   std::string new_rows = "mean";       ///< what a base's embedding gets for added tokens, see growth.h
-  bool packing = false;            ///< several utterances in one row, each seeing itself alone
-  bool recompute = false;          ///< keep only the layers' inputs and compute the rest again for the gradients
-  std::string base_model;          ///< what an adapter is for (base_model_name_or_path)
+  bool packing = false;                ///< several utterances in one row, each seeing itself alone
+  bool recompute = false;              ///< keep only the layers' inputs and compute the rest again for the gradients
+  std::string base_model;              ///< what an adapter is for (base_model_name_or_path)
   LoraOptions lora;
+  std::string adapter;  ///< peft folder that a run with --base goes on from; its options are `lora`
   corpus::SplitOptions split;
 
   config::Fields fields() override;

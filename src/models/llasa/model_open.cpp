@@ -20,6 +20,7 @@ std::unique_ptr<Model> open_model(const fs::path& folder, const OpenOptions& opt
     check_adapter(adapter, config, adapter.base_fingerprint.empty() ? "" : fingerprint(tensors),
                   options.adapter.string());
     config.lora = adapter.options;
+    if (options.dropout >= 0) config.lora.dropout = options.dropout;
     config.base_model = adapter.base_model;
     for (const auto& [name, tensor] : adapter.tensors) tensors.insert(name, tensor);
   }

@@ -12,6 +12,7 @@ namespace timbre::llasa {
 /// How a network is opened.
 struct OpenOptions {
   std::filesystem::path adapter;  ///< a peft folder to go on it; "" = none
+  double dropout = -1;            ///< of the adapters in training; −1 = theirs
   bool keep_type = false;         ///< weights stay bf16 or fp16 where they are stored so; otherwise fp32
 };
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "models/llasa/parity_trainer.h"
+
 namespace timbre::llasa {
 namespace {
 
@@ -10,8 +12,9 @@ TEST(LlasaParity, ComputesWhatTransformersAndPeftCompute) {
   roles::ParityRun run("tests/golden/llasa_lm");
   run_lm_parity(run);
   run_adamw_parity(run);
+  run_trainer_parity(run);
   const auto rows = run.judge();
-  EXPECT_GT(rows.size(), 155u);
+  EXPECT_GT(rows.size(), 225u);
   for (const auto& row : rows) EXPECT_EQ(row.status, "ok") << row.entry << ": " << row.text;
 }
 

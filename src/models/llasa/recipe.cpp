@@ -76,6 +76,7 @@ Recipe::Recipe(std::unique_ptr<Model> model, std::unique_ptr<Data> data)
 
 void Recipe::open(const train::DataContext& context) {
   data_ = std::make_unique<Data>(context, config_);
+  choose_adapters(context.continued);
   if (context.continued.is_object()) {
     const json was = context.continued.value("rows", json::object());
     for (const char* side : {"train_hash", "val_hash"})
@@ -107,6 +108,18 @@ void Recipe::open(const train::DataContext& context) {
   model_ = std::make_unique<Model>(config_);
 }
 
+/// The options of adapters that a run goes on from are those they were made with.
+void Recipe::choose_adapters(const json& continued) {
+  if (config_.adapter.empty()) return;
+  if (!continued.is_object()) {
+    config_.lora = read_adapter(config_.adapter).options;
+    return;
+  }
+  Config was;
+  roles::read_model(was, "llasa", continued, "the run's checkpoint");
+  config_.lora = was.lora;
+}
+
 std::vector<train::Term> Recipe::losses(const batch::Batch& batch, const train::StepInfo& info) {
   LossOptions options;
   if (info.divisors) options.factor = 1.0 / info.divisors->at("targets");
@@ -129,6 +142,14 @@ std::vector<train::Term> Recipe::validate(const batch::Batch& batch, const train
   return terms;
 }
 
+std::string Recipe::data_fingerprint() const {
+  const json& rows = data_->rows();
+  if (!rows.is_object()) return train::Recipe::data_fingerprint();
+  return fmt::format("{} train rows {}, {} val rows {}", items(train::Split::train).size(),
+                     rows.value("train_hash", "absent"), items(train::Split::valid).size(),
+                     rows.value("val_hash", "absent"));
+}
+
 json Recipe::about() const {
   json codec = data_->codec();
   if (!codec.is_object()) codec = {{"codec", config_.codec}};
@@ -146,8 +167,9 @@ json Recipe::about() const {
 }
 
 train::StartReport Recipe::start_from(const train::Base& base) {
+  train::StartReport report = start_network(*model_, config_, *data_->tokenizer(), base, language_);
   if (config_.base_model.empty()) config_.base_model = base.source.filename().string();
-  return start_network(*model_, config_, *data_->tokenizer(), base, language_);
+  return report;
 }
 
 void Recipe::write_voice(const fs::path& folder, const weights::TensorMap& weights, const json& provenance) const {
@@ -188,6 +210,7 @@ void recipe_defaults(train::TrainOptions& options, const std::string& preset) {
   options.optim.beta2 = 0.95;
   options.optim.eps = 1e-8;
   options.optim.weight_decay = 0.01;
+  options.optim.no_decay = {"*norm*"};
   options.optim.clip_norm = 1.0;
   options.schedule.kind = "warmup_cosine";
   options.schedule.final_ratio = 0;

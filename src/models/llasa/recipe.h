@@ -18,7 +18,7 @@ struct CodeHits {
 CodeHits code_hits(const Model& model, const Tensor& hidden_ND, const Tensor& labels_BT,
                    const tokenizer::SpeechTokens& speech);
 
-class Recipe final : public train::Recipe {
+class Recipe : public train::Recipe {
  public:
   explicit Recipe(const Config& config) : config_(config) {}
   /// Of rows that are made already and a network that is there.
@@ -33,6 +33,7 @@ class Recipe final : public train::Recipe {
   }
   std::vector<train::Term> losses(const batch::Batch& batch, const train::StepInfo& info) override;
   std::vector<train::Term> validate(const batch::Batch& batch, const train::StepInfo& info) override;
+  std::string data_fingerprint() const override;
   nlohmann::json about() const override;
   train::StartReport start_from(const train::Base& base) override;
   void write_voice(const std::filesystem::path& folder, const weights::TensorMap& weights,
@@ -40,6 +41,7 @@ class Recipe final : public train::Recipe {
   double bytes_per_unit() const override;
 
  private:
+  void choose_adapters(const nlohmann::json& continued);
   Config config_;
   std::unique_ptr<Data> data_;
   std::unique_ptr<Model> model_;

@@ -97,22 +97,35 @@ void grow_tables(weights::TensorMap& tensors, const Config& config, train::Start
   }
 }
 
-/// The base's adapters go on being adapters, or become a part of its matrices.
-void place_adapters(Given& given, const Config& config, train::StartReport& report) {
+void merge_adapters(Given& given, train::StartReport& report) {
   if (given.adapters.empty()) return;
-  if (config.lora.r > 0) {
-    for (const auto& [name, tensor] : given.adapters) given.tensors.insert(name, tensor);
-    report.lines.push_back(fmt::format("{} adapters go on from the base's", given.adapters.size() / 2));
-    return;
-  }
   Adapter adapter;
   adapter.options = given.lora;
-  adapter.tensors = given.adapters;
+  adapter.tensors = std::move(given.adapters);
+  given.adapters = {};
   report.lines.push_back(
       fmt::format("{} adapters of the base are merged into its matrices", adapter.tensors.size() / 2));
   weights::TensorMap merged;
   for (const Source& source : merged_sources(given.tensors, adapter)) merged.insert(source.name, source.make());
   given.tensors = std::move(merged);
+}
+
+/// Config::adapter: peft's, on this base.
+void take_adapters(Given& given, const Config& config, train::StartReport& report) {
+  if (config.adapter.empty()) return;
+  merge_adapters(given, report);
+  const Adapter adapter = read_adapter(config.adapter);
+  check_adapter(adapter, config, adapter.base_fingerprint.empty() ? "" : fingerprint(given.tensors), config.adapter);
+  given.adapters = adapter.tensors;
+}
+
+/// The base's adapters go on being adapters, or become a part of its matrices.
+void place_adapters(Given& given, const Config& config, train::StartReport& report) {
+  if (given.adapters.empty()) return;
+  if (config.lora.r == 0) return merge_adapters(given, report);
+  for (const auto& [name, tensor] : given.adapters) given.tensors.insert(name, tensor);
+  report.lines.push_back(fmt::format("{} adapters go on from {}", given.adapters.size() / 2,
+                                     config.adapter.empty() ? "the base's" : config.adapter));
 }
 
 }  // namespace
@@ -130,8 +143,9 @@ train::StartReport start_network(Model& model, const Config& config, const Token
   report.lines = given.notes;
   check_tokenizer(given, tokenizer, source);
   if (!given.tokenizer && !given.tokenizer_facts.contains("fingerprint"))
-    report.lines.push_back(fmt::format("nothing says which tokenizer it is of: its rows are taken to be those of {}",
-                                       tokenizer.where()));
+    report.lines.push_back(
+        fmt::format("nothing says which tokenizer it is of: its rows are taken to be those of {}", tokenizer.where()));
+  take_adapters(given, config, report);
   place_adapters(given, config, report);
   grow_tables(given.tensors, config, report);
   std::vector<Slot> slots = layout(config);

@@ -244,6 +244,29 @@ TEST(LlasaRecipe, TrainsAdaptersAlone) {
   }
 }
 
+/// peft's folder beside a voice goes on, on its own base and on no other.
+TEST(LlasaRecipe, GoesOnWithAdaptersOfItsOwnBaseOnly) {
+  const Scratch folder;
+  write_rows(folder / "rows", small_tokenizer());
+  const auto base = open(debug_config(), folder / "rows");
+  base->write_voice(folder / "base", base->model().state_dict(), {{"run", "base"}});
+  Config config = debug_config();
+  config.lora.r = 3;
+  config.lora.targets = {"o_proj"};
+  const auto first = open(config, folder / "rows");
+  first->start_from(train::open_base(folder / "base"));
+  train_with(*first, loop_options(2), folder / "run");
+  config = debug_config();
+  config.adapter = (folder / "run/voice/adapter").string();
+  const auto on = open(config, folder / "rows");
+  EXPECT_EQ(on->start_from(train::open_base(folder / "base")).new_values, 0);
+  const weights::TensorMap want = first->model().state_dict(), got = on->model().state_dict();
+  for (const auto& [name, tensor] : want) EXPECT_TRUE(weights::same(tensor, got.at(name))) << name;
+  const auto other = open(config, folder / "rows");
+  EXPECT_THAT(message_of<DataError>([&] { other->start_from(train::open_base(folder / "run/voice")); }),
+              HasSubstr("this adapter is for another base"));
+}
+
 TEST(LlasaRecipe, RefusesRowsThatTeachNothingOrAreOfOtherIds) {
   const Scratch folder;
   const tokenizer::Tokenizer tokenizer = small_tokenizer();

@@ -1,6 +1,8 @@
 #include "models/llasa/parity.h"
+#include "models/llasa/parity_trainer.h"
 #include "models/llasa/recipe.h"
 #include "models/llasa/recipe_base.h"
+#include "models/llasa/trainer_file.h"
 #include "train/registry.h"
 
 namespace timbre::models {
@@ -13,7 +15,12 @@ void register_llasa_torch(train::Registry& registry) {
       },
       llasa::recipe_defaults);
   registry.add_foreign_base("llasa", llasa::about_hf_base);
+  registry.add_run_file([](const std::string& text, const std::string& where) -> std::optional<std::string> {
+    if (!llasa::looks_like_trainer_file(text)) return std::nullopt;
+    return llasa::run_file_of(text, where);
+  });
   registry.roles().add_parity_part("llasa_lm", llasa::run_lm_parity);
+  registry.roles().add_parity_part("llasa_lm", llasa::run_trainer_parity);
   registry.roles().add_parity_part("llasa_lm", llasa::run_adamw_parity);
 }
 

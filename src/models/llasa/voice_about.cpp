@@ -53,6 +53,7 @@ nlohmann::json about_voice(const Config& config, nlohmann::json tokenizer, nlohm
   plain.recompute = defaults.recompute;
   plain.lora = defaults.lora;
   plain.base_model.clear();
+  plain.adapter.clear();
   return {{"model", roles::about_model("llasa", plain)},
           {"front_end", "tokenizer"},
           {"language", "en"},
