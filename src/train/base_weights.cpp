@@ -43,7 +43,9 @@ Base open_base(const fs::path& path) {
     if (fs::exists(path / "voice.json")) return from_voice(path);
     const fs::path checkpoints = path / "checkpoints";
     const auto list = list_checkpoints(checkpoints);
-    const bool last = !list.empty() && read_json(list.back().second / "state.json").value("last_is_best", false);
+    const bool last = !list.empty() && read_json(list.back().second / "state.json")
+                                           .value("state", nlohmann::json::object())
+                                           .value("last_is_best", false);
     if (!last && is_checkpoint(checkpoints / "best")) return from_checkpoint(fs::canonical(checkpoints / "best"));
     if (!list.empty()) return from_checkpoint(list.back().second);
   }

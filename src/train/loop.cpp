@@ -264,7 +264,7 @@ Checkpoint Loop::snapshot() const {
                       {"data", data_hash()},
                       {"threads", thread_count()},
                       {"options", job_.resolved}};
-  if (job_.recipe.last_is_best()) checkpoint.state["last_is_best"] = true;
+  if (last_is_best()) checkpoint.state["last_is_best"] = true;
   return checkpoint;
 }
 
@@ -405,7 +405,7 @@ void Loop::write_voice() {
   if (!job_.ranks.first()) return;
   weights::TensorMap best = average_ ? average_->state() : job_.recipe.model().state_dict();
   std::int64_t at = progress_.step;
-  if (!job_.recipe.last_is_best() && !progress_.best.empty() && fs::exists(job_.run / "checkpoints" / progress_.best)) {
+  if (!last_is_best() && !progress_.best.empty() && fs::exists(job_.run / "checkpoints" / progress_.best)) {
     Checkpoint checkpoint = load_checkpoint(job_.run / "checkpoints" / progress_.best);
     at = checkpoint.step;
     best = checkpoint.average.empty() ? std::move(checkpoint.model) : std::move(checkpoint.average);
@@ -416,7 +416,7 @@ void Loop::write_voice() {
   provenance["seed"] = o_.seed;
   provenance["epoch"] = progress_.next.epoch;
   // The lowest loss is that of these weights only where they were chosen by it.
-  if (!job_.recipe.last_is_best() && std::isfinite(progress_.best_loss)) provenance["valid_loss"] = progress_.best_loss;
+  if (!last_is_best() && std::isfinite(progress_.best_loss)) provenance["valid_loss"] = progress_.best_loss;
   const fs::path fresh = job_.run / ".voice-new", place = job_.run / "voice", old = job_.run / ".voice-old";
   std::error_code code;
   fs::remove_all(fresh, code);

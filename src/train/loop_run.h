@@ -34,6 +34,7 @@ class Loop {
   Checkpoint snapshot() const;
   void finish();
   void write_voice();
+  bool last_is_best() const { return o_.voice_of == "last" || job_.recipe.last_is_best(); }
   std::string data_hash() const;
   std::vector<batch::Loaded> take(batch::Loader& loader);
   std::int64_t exact_steps() const;

@@ -1,4 +1,5 @@
 #include "train/loop.h"
+#include "train/job.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -228,11 +229,13 @@ TEST(Loop, APlayerMayComeLater) {
   EXPECT_FALSE(weights::same(before.at("critic.weight"), longer.model().state_dict().at("critic.weight")));
 }
 
-TEST(Loop, ARecipeMayWantTheLastWeightsInsteadOfTheBest) {
+TEST(Loop, ARecipeOrItsUserMayWantTheLastWeightsInsteadOfTheBest) {
   const Scratch folder;
-  for (const bool last : {false, true}) {
-    TinyRecipe recipe({.last_is_best = last});
+  for (const std::string who : {"nobody", "recipe", "user"}) {
+    const bool last = who != "nobody";
+    TinyRecipe recipe({.last_is_best = who == "recipe"});
     TrainOptions o = tiny_options();
+    o.voice_of = who == "user" ? "last" : "best";
     o.optim.lr = 300.0;  // grows worse with every step
     o.schedule.kind = "constant";
     o.ema = 0;
@@ -240,8 +243,10 @@ TEST(Loop, ARecipeMayWantTheLastWeightsInsteadOfTheBest) {
     o.max_steps = 3;
     o.accumulate = 1;
     o.save_every_steps = 0;
-    const fs::path run_folder = folder / (last ? "last" : "best");
+    const fs::path run_folder = folder / who;
     run(recipe, o, run_folder);
+    EXPECT_EQ(weights::same(open_base(run_folder).tensors.at("in.weight"), recipe.model().state_dict().at("in.weight")),
+              last);
     const weights::TensorMap voice = weights::read_safetensors(run_folder / "voice/model.safetensors");
     EXPECT_EQ(weights::same(voice.at("in.weight"), recipe.model().state_dict().at("in.weight")), last);
   }

@@ -112,6 +112,11 @@ config::Fields fields(TrainOptions& o) {
   loop.add("log_every_steps", o.log_every_steps, "report losses every so many steps").range(1, 1e9);
   loop.add("keep", o.keep, "newest checkpoints kept beside the best").range(1, 1e6);
   loop.add("patience", o.patience, "stop after so many validations without a better one; 0 = never").range(0, 1e9);
+  loop.add("voice_of", o.voice_of,
+           "what the voice is made of. best: the weights with the lowest validation loss; last: those of the last "
+           "step, for "
+           "voices that shall know their recordings by heart")
+      .choices({"best", "last"});
   loop.add("ema", o.ema, "decay of the running average of the weights that is validated and spoken with; 0 = none")
       .range(0, 0.9999999);
   loop.add("average_every_batches", o.average_every_batches,

@@ -72,6 +72,7 @@ struct TrainOptions {
   std::int64_t log_every_steps = 10;
   std::int64_t keep = 3;
   std::int64_t patience = 0;
+  std::string voice_of = "best";
   double ema = 0.0;
   std::int64_t average_every_batches = 0;
   bool inf_check = false;
