@@ -48,12 +48,13 @@ struct Copy {
 };
 
 /// Copies for one class of a speaker that has too few: of the medium clips whose rate is nearest, just over the
-/// threshold. What would have to be stretched too far is not made.
+/// threshold; of all of them where the options say so. What would have to be stretched too far is not made.
 std::vector<Copy> copies_for(const SpeakerSpeeds& speeds, SpeedClass wanted, const LlasaOptions& o) {
   constexpr double kClear = 1.1;  // over the threshold by so much: a copy must not be medium by a syllable
   const bool slow = wanted == SpeedClass::slow;
   const auto& have = slow ? speeds.slow : speeds.fast;
-  const auto lacking = o.rules.min_clips - static_cast<std::int64_t>(have.size());
+  const auto lacking = o.stretch_all ? static_cast<std::int64_t>(speeds.medium.size())
+                                     : o.rules.min_clips - static_cast<std::int64_t>(have.size());
   std::vector<RatedClip> from = speeds.medium;
   std::stable_sort(from.begin(), from.end(), [&](const RatedClip& a, const RatedClip& b) {
     return slow ? a.seconds_per_syllable > b.seconds_per_syllable : a.seconds_per_syllable < b.seconds_per_syllable;
@@ -179,7 +180,8 @@ RecipeReport class_clips(const LlasaJob& job) {
   auto rates = read_rates(job.rates());
   const json made_of = {{"inputs", {{"rates.jsonl", hash_file(job.rates())}}},
                         {"rules", config::to_json(rules)},
-                        {"stretch", o.stretch ? json(o.most_stretch) : json(nullptr)}};
+                        {"stretch", o.stretches() ? json(o.most_stretch) : json(nullptr)},
+                        {"stretch_all", o.stretch_all}};
   const fs::path folder = job.out() / "speaker_withDifferent_speed", marker_file = job.out() / ".llasa.classes.done";
   const DoneMarker marker(marker_file, made_of);
   const fs::path document_file = job.out() / "classes.json";
@@ -192,19 +194,19 @@ RecipeReport class_clips(const LlasaJob& job) {
   if (const std::string stale = marker.stale(); !stale.empty())
     report.lines.push_back("classes are made anew: " + stale);
   std::map<std::string, LlasaClip> clips;
-  if (o.stretch) clips = read_llasa_source(job).by_name(job);
+  if (o.stretches()) clips = read_llasa_source(job).by_name(job);
   Stretcher stretcher(job, clips);
   std::vector<SpeakerSpeeds> speakers, kept;
   for (const auto& [speaker, own] : rates) {
     SpeakerSpeeds speeds = divide_by_speed(speaker, own, o.rules);
-    if (o.stretch && !speeds.why_not.empty()) stretcher.add_to(speeds);
+    if (o.stretch_all || (o.stretch && !speeds.why_not.empty())) stretcher.add_to(speeds);
     if (speeds.why_not.empty()) kept.push_back(speeds);
     speakers.push_back(std::move(speeds));
   }
   fs::remove_all(folder);
   remove_copies(job);
   json stretched;
-  if (o.stretch) stretched = stretcher.write(kept);
+  if (o.stretches()) stretched = stretcher.write(kept);
   json document = {{"speakers", json::object()}, {"kept", kept.size()}};
   for (const SpeakerSpeeds& s : speakers) document["speakers"][s.speaker] = to_json(s);
   if (!stretched.is_null()) document["stretched"] = stretched;

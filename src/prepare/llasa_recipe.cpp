@@ -33,6 +33,8 @@ config::Fields fields(LlasaOptions& o) {
   config::Fields copies;
   copies.add("stretch", o.stretch,
              "where a speaker has too few slow or fast clips, add copies of others, stretched in time at their pitch");
+  copies.add("stretch_all", o.stretch_all,
+             "a slow and a fast copy of every medium clip, so that each text is heard at all three speeds");
   copies.add("most_stretch", o.most_stretch, "such copies are at most so many times as long, or as short")
       .range(1.01, 3)
       .metavar("TIMES");

@@ -39,7 +39,8 @@ struct LlasaOptions {
   std::string syllables = "auto";  ///< auto | letters | phones
   std::int64_t min_words = 6;
   SpeedRules rules;
-  bool stretch = false;
+  bool stretch = false;       ///< copies for speakers that have too few slow or fast clips
+  bool stretch_all = false;   ///< copies of every medium clip at both speeds
   double most_stretch = 1.5;  ///< copies at most so many times as long, or as short
   std::string codec;          ///< folder; "" = codes lie there already
   std::string tokenizer;      ///< folder or tokenizer.json
@@ -52,6 +53,8 @@ struct LlasaOptions {
   std::int64_t alone = 0;       ///< the same
   std::int64_t val_count = -1;  ///< llasa; -1 = the reference's 1000, or a tenth of fewer than 10,000 clips
   bool as_reference = false;
+
+  bool stretches() const { return stretch || stretch_all; }
 };
 config::Fields fields(LlasaOptions& options);
 
